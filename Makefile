@@ -1,0 +1,33 @@
+# The two commands of a newcomer are "make demo" and "make test"; the rest are parts of them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= python3
+
+help: ## what there is
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+
+setup: $(VENV)/.ready ## virtual environment with everything
+
+$(VENV)/.ready: pyproject.toml
+	@echo "==> Python environment in $(VENV)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed"; exit 2; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends python3-venv; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install -q --upgrade pip
+	@$(BIN)/python -m pip install -q --group dev -e .
+	@touch $@
+
+lint: setup ## ruff, mypy, yamllint, ansible-lint, codespell
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/yamllint -s .
+	$(BIN)/codespell gmconf templates tests/unit docs README.md CHANGELOG.md
+
+unit: setup ## unit tests, goldens, packaging
+	$(BIN)/python -m pytest tests/unit
+
+test: lint unit ## everything
+
+.PHONY: help setup lint unit test

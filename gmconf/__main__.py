@@ -1,0 +1,5 @@
+"""python -m gmconf."""
+
+from gmconf.cli import main
+
+main()

@@ -1,0 +1,165 @@
+"""Every account and address of a site, worked out once: who owns what, where mail goes, who may send as whom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from gmconf.model import Domain, Mailbox, Site
+
+ROLE_ADDRESSES = ("abuse", "postmaster")
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Somebody or something that logs in. ``origin`` is the path of its definition in the site."""
+
+    login: str
+    quota: int
+    send: bool
+    receive: bool
+    senders: tuple[str, ...]
+    forward: tuple[str, ...]
+    keep: bool
+    messages_per_hour: int
+    mailbox: bool
+    networks: tuple[str, ...]
+    origin: str
+
+    @property
+    def local(self) -> str:
+        return self.login.rpartition("@")[0]
+
+    @property
+    def domain(self) -> str:
+        return self.login.rpartition("@")[2]
+
+
+class Directory:
+    """The accounts and addresses of a site; ``users`` are those of the user files, (domain, mailbox, origin)."""
+
+    def __init__(self, site: Site, users: tuple[tuple[str, Mailbox, str], ...] = ()) -> None:
+        self.site = site
+        self._users = users
+
+    @cached_property
+    def hosted(self) -> tuple[Domain, ...]:
+        """Domains with addresses of their own, by name."""
+        return tuple(sorted((d for d in self.site.domains if d.kind == "hosted"), key=lambda d: d.name))
+
+    @cached_property
+    def mirrored(self) -> tuple[Domain, ...]:
+        """Alias domains, by name."""
+        return tuple(sorted((d for d in self.site.domains if d.kind == "alias"), key=lambda d: d.name))
+
+    @cached_property
+    def sending(self) -> tuple[Domain, ...]:
+        """Domains that mail is sent from and signed for, by name."""
+        return tuple(sorted((d for d in self.site.domains if d.kind != "parked"), key=lambda d: d.name))
+
+    @cached_property
+    def accounts(self) -> tuple[Account, ...]:
+        """Everybody who may log in, by login; names are unique once the rules have passed."""
+        return tuple(sorted(self.listed(), key=lambda a: a.login))
+
+    def listed(self) -> Iterator[Account]:
+        """Accounts in the order of the site, duplicates included."""
+        quotas = {d.name: d.quota or self.site.limits.quota for d in self.site.domains}
+        for number, domain in enumerate(self.site.domains):
+            for place, mailbox in enumerate(domain.mailboxes):
+                yield self._account(domain.name, mailbox, f"domains[{number}].mailboxes[{place}]", quotas)
+        for name, mailbox, origin in self._users:
+            yield self._account(name, mailbox, origin, quotas)
+        for number, account in enumerate(self.site.service_accounts):
+            yield Account(
+                login=account.login, quota=0, send=True, receive=False, senders=account.senders, forward=(), keep=False,
+                messages_per_hour=account.messages_per_hour, mailbox=False, networks=account.networks,
+                origin=f"service_accounts[{number}]",
+            )  # fmt: skip
+
+    def _account(self, domain: str, mailbox: Mailbox, origin: str, quotas: dict[str, int]) -> Account:
+        login = f"{mailbox.name}@{domain}"
+        return Account(
+            login=login,
+            quota=mailbox.quota or quotas.get(domain, self.site.limits.quota),
+            send=mailbox.send,
+            receive=mailbox.receive,
+            senders=(login, *mailbox.senders),
+            forward=mailbox.forward,
+            keep=mailbox.keep,
+            messages_per_hour=mailbox.messages_per_hour or self.site.limits.messages_per_hour,
+            mailbox=True,
+            networks=(),
+            origin=origin,
+        )
+
+    @cached_property
+    def mailboxes(self) -> tuple[Account, ...]:
+        """Accounts that hold mail, by login (send-only ones included: they keep their Sent folder)."""
+        return tuple(a for a in self.accounts if a.mailbox)
+
+    @cached_property
+    def receiving(self) -> tuple[Account, ...]:
+        """Accounts that mail can be delivered to, by login."""
+        return tuple(a for a in self.mailboxes if a.receive)
+
+    @cached_property
+    def aliases(self) -> dict[str, tuple[str, ...]]:
+        """Address -> where its mail goes, sorted by address; ``@domain`` is a catch-all.
+
+        Contains role addresses, forwards (a mailbox that keeps its copy is among its own targets), the mirrored
+        addresses of alias domains, and an entry of its own for every mailbox of a domain with a catch-all.
+        """
+        found: dict[str, tuple[str, ...]] = {}
+        caught = {d.name for d in self.hosted if d.catch_all}
+        for account in self.receiving:
+            if account.forward:
+                found[account.login] = (*((account.login,) if account.keep else ()), *account.forward)
+            elif account.domain in caught:
+                found[account.login] = (account.login,)
+        taken = {a.login for a in self.receiving}
+        for domain in self.hosted:
+            found |= {f"{local}@{domain.name}": targets for local, targets in domain.aliases.items()}
+            for role in ROLE_ADDRESSES:
+                address = f"{role}@{domain.name}"
+                if address not in taken:
+                    found.setdefault(address, self.role_targets(domain, role))
+            if domain.catch_all:
+                found[f"@{domain.name}"] = (domain.catch_all,)
+        found |= self._mirrored(found)
+        return dict(sorted(found.items()))
+
+    def _mirrored(self, found: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        locals_: dict[str, set[str]] = {}
+        for address in (*found, *(a.login for a in self.receiving)):
+            local, _, name = address.rpartition("@")
+            locals_.setdefault(name, set()).add(local)
+        return {
+            f"{local}@{domain.name}": (f"{local}@{domain.alias_of}",) if local else found[f"@{domain.alias_of}"]
+            for domain in self.mirrored
+            for local in sorted(locals_.get(domain.alias_of or "", ()))
+        }
+
+    def role_targets(self, domain: Domain, role: str) -> tuple[str, ...]:
+        """Where mail to postmaster@ or abuse@ of a domain goes."""
+        organisation = self.site.organisation
+        if role == "abuse":
+            return domain.abuse or domain.postmaster or (organisation.abuse or organisation.postmaster,)
+        return domain.postmaster or (organisation.postmaster,)
+
+    @cached_property
+    def senders(self) -> dict[str, tuple[str, ...]]:
+        """Sender address -> logins that may use it, sorted by address; mirrored domains included."""
+        found: dict[str, list[str]] = {}
+        mirrors: dict[str, list[str]] = {}
+        for domain in self.mirrored:
+            mirrors.setdefault(domain.alias_of or "", []).append(domain.name)
+        for account in self.accounts:
+            if not account.send:
+                continue
+            for sender in account.senders:
+                local, _, name = sender.rpartition("@")
+                for place in (name, *mirrors.get(name, ())):
+                    found.setdefault(f"{local}@{place}", []).append(account.login)
+        return {address: tuple(logins) for address, logins in sorted(found.items())}

@@ -1,0 +1,173 @@
+"""A YAML 1.2 document that remembers where everything stands.
+
+PyYAML's C composer gives a node tree with positions; words are resolved here by the YAML 1.2 core schema (so that
+``no`` is a string), and duplicate keys, merge keys and runaway anchors are refused.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import yaml
+
+from gmconf.errors import Mark, Problem, SiteError
+
+PathParts = tuple[str | int, ...]
+Data = None | bool | int | float | str | list["Data"] | dict[str, "Data"]
+
+MAX_BYTES = 16 * 1024 * 1024
+MAX_NODES = 2_000_000
+_INT = re.compile(r"[-+]?[0-9]+\Z|0x[0-9a-fA-F]+\Z|0o[0-7]+\Z")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
+_Loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class Document:
+    """A parsed file: ``data`` is plain Python, ``mark(path)`` tells where a path of it stands."""
+
+    def __init__(self, name: str, text: str) -> None:
+        self.name = name
+        self._problems: list[Problem] = []
+        self._count = 0
+        self._root = self._compose(text)
+        self.data: Data = self._build(self._root, ())
+        if self._problems:
+            raise SiteError(self._problems)
+
+    def _compose(self, text: str) -> yaml.Node:
+        for number, line in enumerate(text.split("\n"), 1):
+            indent = line[: len(line) - len(line.lstrip())]
+            if "\t" in indent and line.strip():
+                raise self._fail(number, indent.index("\t") + 1, "a tab in the indentation; YAML wants spaces")
+        loader = _Loader(text)
+        try:
+            root = loader.get_single_node()
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            what = " ".join(filter(None, (error.context, error.problem)))
+            raise self._fail(mark.line + 1 if mark else 1, mark.column + 1 if mark else 1, f"not YAML: {what}") from None
+        except yaml.YAMLError as error:
+            raise self._fail(1, 1, f"not YAML: {error}") from None
+        finally:
+            loader.dispose()
+        if root is None:
+            raise self._fail(1, 1, "the file is empty; start with organisation, domains and hosts (see gmconf schema)")
+        return root
+
+    def _fail(self, line: int, column: int, message: str) -> SiteError:
+        return SiteError([Problem(Mark(self.name, line, column), "", message)])
+
+    def _note(self, node: yaml.Node, path: PathParts, message: str) -> None:
+        mark = Mark(self.name, node.start_mark.line + 1, node.start_mark.column + 1)
+        self._problems.append(Problem(mark, spell_path(path), message))
+
+    def _build(self, node: yaml.Node, path: PathParts) -> Data:
+        self._count += 1
+        if self._count > MAX_NODES or len(path) > 30:
+            raise SiteError([Problem(Mark(self.name), "", "anchors and aliases unfold without end; write the values out")])
+        if isinstance(node, yaml.ScalarNode):
+            return _scalar(node)
+        if isinstance(node, yaml.SequenceNode):
+            return [self._build(child, (*path, number)) for number, child in enumerate(node.value)]
+        assert isinstance(node, yaml.MappingNode)  # a YAML node is one of three
+        built: dict[str, Data] = {}
+        first: dict[str, yaml.Node] = {}
+        for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                self._note(key, path, "a key must be a word, not a list or a mapping")
+                continue
+            name = str(key.value)
+            if name == "<<" and not key.style:
+                self._note(key, path, "merge keys (<<) are not part of YAML 1.2; write the values out")
+            elif name in first:
+                line = first[name].start_mark.line + 1
+                self._note(key, (*path, name), f"the key stands here again; it is already in line {line}; keep one")
+            else:
+                first[name] = key
+                built[name] = self._build(value, (*path, name))
+        return built
+
+    def mark(self, path: PathParts, *, key: bool = False) -> Mark:
+        """Where a path stands; with ``key`` the place of the key itself. The deepest known part counts."""
+        node, place = self._root, self._root
+        for part in path:
+            if isinstance(node, yaml.MappingNode):
+                hit = next(((k, v) for k, v in node.value if getattr(k, "value", None) == part), None)
+                if hit is None:
+                    break
+                place, node = hit
+            elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+                node = place = node.value[part]
+            else:
+                break
+        start = (place if key else node).start_mark
+        return Mark(self.name, start.line + 1, start.column + 1)
+
+    def has(self, path: PathParts) -> bool:
+        """Whether the path is written in the file."""
+        data: Data = self.data
+        for part in path:
+            if isinstance(data, dict):
+                if part not in data:
+                    return False
+                data = data[str(part)]
+            elif isinstance(data, list) and isinstance(part, int) and part < len(data):
+                data = data[part]
+            else:
+                return False
+        return True
+
+
+def _scalar(node: yaml.ScalarNode) -> Data:
+    text: str = node.value
+    if node.style is not None and node.style in "'\"|>":
+        return text
+    if text in ("", "~", "null", "Null", "NULL"):
+        return None
+    if text in ("true", "True", "TRUE"):
+        return True
+    if text in ("false", "False", "FALSE"):
+        return False
+    if _INT.match(text) and len(text) < 19:
+        return int(text, 0) if text[:2] in ("0x", "0o") else int(text)
+    if _FLOAT.match(text):
+        return float(text)
+    return text
+
+
+def spell_path(path: PathParts) -> str:
+    """("domains", 0, "name") -> "domains[0].name"."""
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+    return text if text.isprintable() else ascii(text)[1:-1]
+
+
+def parse_path(text: str) -> PathParts:
+    """The reverse of spell_path for paths without dots in keys."""
+    parts: list[str | int] = []
+    for word, number in re.findall(r"([^.\[\]]+)|\[(\d+)\]", text):
+        parts.append(int(number) if number else word)
+    return tuple(parts)
+
+
+def read_text(path: Path, name: str) -> str:
+    """A text file as str. Raises SiteError when it is missing, too large, or not UTF-8."""
+    def fail(line: int, column: int, message: str) -> SiteError:
+        return SiteError([Problem(Mark(name, line, column), "", message)])
+
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise fail(0, 0, f"larger than {MAX_BYTES // 1024**2} MiB; put mailboxes into a CSV file and name it under users:")
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        raise fail(0, 0, "no such file") from None
+    except OSError as error:
+        raise fail(0, 0, f"cannot be read: {error.strerror}") from None
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = raw[: error.start]
+        line, column = before.count(b"\n") + 1, error.start - (before.rfind(b"\n") + 1) + 1
+        raise fail(line, column, f"not UTF-8: byte 0x{raw[error.start]:02x}; save the file as UTF-8") from None

@@ -1,0 +1,106 @@
+"""Answers "why is this line there?" and "what does this field do?" from a rendered tree."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from gmconf.errors import GmconfError
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One line of one host with its reasons: dicts of kind, ref, text."""
+
+    host: str
+    path: str
+    line: int
+    text: str
+    key: str
+    because: tuple[dict[str, str], ...]
+
+    def json(self) -> dict[str, Any]:
+        """As plain data."""
+        return asdict(self)
+
+
+def explain(build: Path, what: str, host: str | None = None) -> list[Answer]:
+    """Answers for PATH, PATH:LINE, FILE:KEY or a site field, on all hosts or one. Raises GmconfError if nothing fits."""
+    try:
+        trace = json.loads((build / "trace.json").read_text())
+    except OSError:
+        raise GmconfError(f"{build} holds no trace.json; render first: gmconf render site.yml -o {build}") from None
+    hosts = {name: files for name, files in trace["hosts"].items() if host in (None, name)}
+    if not hosts:
+        raise GmconfError(f"no host {host}; known: {', '.join(trace['hosts'])}")
+    name, _, rest = what.partition(":")
+    found = [
+        answer
+        for place, files in hosts.items()
+        for path, entry in files.items()
+        if _fits(path, name, place)
+        for answer in _of_file(build, trace["reasons"], place, path, entry, rest)
+    ] or list(_of_field(build, trace["reasons"], hosts, what))
+    if not found:
+        raise GmconfError(
+            f"nothing rendered fits {what!r}; ask for a path (/etc/postfix/main.cf), a line (main.cf:12), "
+            "a key (main.cf:smtpd_tls_security_level) or a field of site.yml (limits.message_size)"
+        )
+    return found
+
+
+def _fits(path: str, name: str, host: str) -> bool:
+    plain = name.removeprefix("build/").removeprefix(f"hosts/{host}/tree")
+    return path == plain or path.endswith("/" + plain.lstrip("/"))
+
+
+def _of_file(
+    build: Path, reasons: list[dict[str, str]], host: str, path: str, entry: dict[str, Any], rest: str
+) -> Iterator[Answer]:
+    because = (reasons[entry["because"]],)
+    if not rest:
+        yield Answer(host, path, 0, "", "", because)
+        return
+    lines = _lines(build, host, path)
+    traced = entry.get("lines", {})
+    if rest.isdigit():
+        number = int(rest)
+        if not 1 <= number <= len(lines):
+            raise GmconfError(f"{path} has {len(lines)} lines")
+        settings = traced.get(rest, [])
+        for key, numbers in settings:
+            yield Answer(host, path, number, lines[number - 1], key, tuple(reasons[n] for n in numbers))
+        if not settings:
+            yield Answer(host, path, number, lines[number - 1], "", because)
+        return
+    for line, settings in traced.items():
+        for key, numbers in settings:
+            if key == rest or key.endswith("." + rest):
+                yield Answer(host, path, int(line), lines[int(line) - 1], key, tuple(reasons[n] for n in numbers))
+
+
+def _of_field(build: Path, reasons: list[dict[str, str]], hosts: dict[str, Any], field: str) -> Iterator[Answer]:
+    wanted = {
+        n for n, r in enumerate(reasons)
+        if r["kind"] == "site" and _same_field(r["text"].removesuffix(" (default)"), field)
+    }  # fmt: skip
+    for host, files in hosts.items():
+        for path, entry in files.items():
+            if entry["because"] in wanted:
+                yield Answer(host, path, 0, "", "", (reasons[entry["because"]],))
+            rows = [(int(n), s) for n, s in entry.get("lines", {}).items()]
+            hits = [(n, k, ns) for n, settings in rows for k, ns in settings if wanted.intersection(ns)]
+            lines = _lines(build, host, path) if hits else []
+            for number, key, numbers in sorted(hits):
+                yield Answer(host, path, number, lines[number - 1], key, tuple(reasons[n] for n in numbers))
+
+
+def _same_field(path: str, field: str) -> bool:
+    return path == field or path.startswith((f"{field}.", f"{field}["))
+
+
+def _lines(build: Path, host: str, path: str) -> list[str]:
+    return (build / f"hosts/{host}/tree{path}").read_text().split("\n")

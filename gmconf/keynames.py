@@ -1,0 +1,39 @@
+"""Which key files a site needs below its secrets folder, and which field of the site asks for each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gmconf.model import Role, Site
+
+DKIM_KINDS = ("rsa", "ed25519")
+
+
+def dkim_names(site: Site) -> Iterator[tuple[str, str, str, str]]:
+    """(domain, selector, stem of the key's files, field) for every DKIM key."""
+    for number, domain in enumerate(site.domains):
+        if domain.kind == "parked":
+            continue
+        for kind in DKIM_KINDS:
+            selector = f"{domain.dkim.selector}-{kind}"
+            yield domain.name, selector, f"dkim/{domain.name}/{selector}", f"domains[{number}]"
+
+
+def public_files(site: Site) -> Iterator[tuple[str, str]]:
+    """(relative path, field) of public halves: DKIM keys, certificates."""
+    for _, _, stem, field in dkim_names(site):
+        yield f"{stem}.pub", field
+    for number, host in enumerate(site.hosts):
+        yield f"tls/{host.name}.crt", f"hosts[{number}]"
+    if site.tls.source == "internal-ca":
+        yield "ca/ca.crt", "tls"
+
+
+def vault_files(site: Site) -> Iterator[tuple[str, str]]:
+    """(relative path, field) of secrets that go to a host."""
+    if any(Role.FILTER in host.roles for host in site.hosts):
+        for _, _, stem, field in dkim_names(site):
+            yield f"{stem}.key.vault", field
+    for number, host in enumerate(site.hosts):
+        yield f"tls/{host.name}.key.vault", f"hosts[{number}]"
+    yield "passwords.vault", "domains"

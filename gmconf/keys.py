@@ -1,0 +1,132 @@
+"""Creates missing key pairs: DKIM keys, and a closed network's own CA with a certificate per host.
+
+The public half lies readable beside the site, so that rendering stays a pure function; the private half is an
+Ansible Vault file.
+"""
+
+from __future__ import annotations
+
+import base64
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from gmconf import vault
+from gmconf.errors import GmconfError
+from gmconf.keynames import dkim_names
+from gmconf.model import Site
+
+Private = rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey
+CA_YEARS, HOST_DAYS, RENEW_DAYS = 10, 825, 30
+
+
+def create_missing(site: Site, base: Path, password: bytes, *, now: datetime, renew: bool = False) -> list[str]:
+    """Create what the site needs below its secrets folder and does not have; returns the names of what was made.
+
+    Nothing that exists is overwritten, except certificates about to end when ``renew`` is set. Raises GmconfError
+    when only one half of a pair is there.
+    """
+    folder = base / site.secrets.folder
+    made: list[str] = []
+    for _, selector, stem, _ in dkim_names(site):
+        if _whole(folder, f"{stem}.pub", f"{stem}.key.vault"):
+            continue
+        key = rsa.generate_private_key(65537, 2048) if selector.endswith("-rsa") else ed25519.Ed25519PrivateKey.generate()
+        _write_pair(folder, stem, _dkim_public(key).encode() + b"\n", ".pub", key, password)
+        made.append(f"{stem}.pub")
+    if site.tls.source == "internal-ca":
+        made += _certificates(site, folder, password, now, renew=renew)
+    return made
+
+
+def _certificates(site: Site, folder: Path, password: bytes, now: datetime, *, renew: bool) -> list[str]:
+    made = []
+    if not _whole(folder, "ca/ca.crt", "ca/ca.key.vault"):
+        ca_key = ec.generate_private_key(ec.SECP256R1())
+        name = x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, site.organisation.name[:64]),
+                          x509.NameAttribute(NameOID.COMMON_NAME, "Internal mail CA")])  # fmt: skip
+        ca = _builder(name, name, ca_key, now, timedelta(days=365 * CA_YEARS))
+        ca = ca.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        ca = ca.add_extension(_usage(ca=True), critical=True)
+        signed = ca.sign(ca_key, hashes.SHA256())
+        _write_pair(folder, "ca/ca", signed.public_bytes(serialization.Encoding.PEM), ".crt", ca_key, password)
+        made.append("ca/ca.crt")
+    loaded: tuple[x509.Certificate, ec.EllipticCurvePrivateKey] | None = None
+    for host in site.hosts:
+        stem = f"tls/{host.name}"
+        if _whole(folder, f"{stem}.crt", f"{stem}.key.vault"):
+            ends = x509.load_pem_x509_certificate((folder / f"{stem}.crt").read_bytes()).not_valid_after_utc
+            if not (renew and ends - now < timedelta(days=RENEW_DAYS)):
+                continue
+        loaded = loaded or _load_ca(folder, password)
+        authority, ca_key = loaded
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host.name[:64])])
+        leaf = _builder(subject, authority.subject, key, now, timedelta(days=HOST_DAYS))
+        leaf = leaf.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        leaf = leaf.add_extension(_usage(ca=False), critical=True)
+        leaf = leaf.add_extension(x509.SubjectAlternativeName([x509.DNSName(host.name)]), critical=False)
+        both = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
+        leaf = leaf.add_extension(x509.ExtendedKeyUsage(both), critical=False)
+        issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key())
+        signed = leaf.add_extension(issuer, critical=False).sign(ca_key, hashes.SHA256())
+        chain = b"".join(c.public_bytes(serialization.Encoding.PEM) for c in (signed, authority))
+        _write_pair(folder, stem, chain, ".crt", key, password)
+        made.append(f"{stem}.crt")
+    return made
+
+
+def _load_ca(folder: Path, password: bytes) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
+    certificate = x509.load_pem_x509_certificate((folder / "ca/ca.crt").read_bytes())
+    plain = vault.decrypt((folder / "ca/ca.key.vault").read_bytes(), password, "ca/ca.key.vault")
+    key = serialization.load_pem_private_key(plain, None)
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise GmconfError("ca/ca.key.vault is not an elliptic curve key; it was not made by gmconf keys")
+    return certificate, key
+
+
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, now: datetime, life: timedelta
+) -> x509.CertificateBuilder:
+    builder = x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(key.public_key())
+    # An hour back: clocks of hosts differ.
+    builder = builder.not_valid_before(now - timedelta(hours=1)).not_valid_after(now + life)
+    builder = builder.serial_number(x509.random_serial_number())
+    return builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+
+
+def _usage(*, ca: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not ca, key_cert_sign=ca, crl_sign=ca, content_commitment=False, key_encipherment=False,
+        data_encipherment=False, key_agreement=False, encipher_only=False, decipher_only=False,
+    )  # fmt: skip
+
+
+def _dkim_public(key: Private) -> str:
+    """The p= value: SubjectPublicKeyInfo for RSA (RFC 6376 section 3.6.1), the bare key for Ed25519 (RFC 8463)."""
+    public = key.public_key()
+    if isinstance(public, ed25519.Ed25519PublicKey):
+        return base64.b64encode(public.public_bytes_raw()).decode()
+    der = public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return base64.b64encode(der).decode()
+
+
+def _write_pair(folder: Path, stem: str, public: bytes, ending: str, key: Private, password: bytes) -> None:
+    plain = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    # The private half first: a public half alone would be published without anybody able to sign.
+    vault.write_file(folder / f"{stem}.key.vault", vault.encrypt(plain, password))
+    vault.write_file(folder / f"{stem}{ending}", public, 0o644)
+
+
+def _whole(folder: Path, public: str, private: str) -> bool:
+    there = [(folder / name).exists() for name in (public, private)]
+    if any(there) and not all(there):
+        lone, lost = (public, private) if there[0] else (private, public)
+        raise GmconfError(f"{lone} is there, but {lost} is missing; restore it, or remove both to make a new pair")
+    return all(there)

@@ -1,0 +1,171 @@
+"""Reads a site: site.yml, the user files and the public halves of keys beside it. The only module that reads them."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from gmconf.directory import Directory
+from gmconf.document import Document, PathParts, parse_path, read_text, spell_path
+from gmconf.errors import Mark, Problem, SiteError
+from gmconf.keynames import public_files, vault_files
+from gmconf.model import Site
+from gmconf.rules import problems as broken_rules
+from gmconf.settings import Reason
+from gmconf.userfiles import read_users
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A valid site with its places, its users and its public keys."""
+
+    path: Path
+    site: Site
+    document: Document
+    mail: Directory
+    public: Mapping[str, str]
+    """Public files of the secrets folder, by relative path: certificates and DKIM keys."""
+    inputs: tuple[str, ...]
+    """Names of all files the site is made of, relative to site.yml."""
+
+    @cached_property
+    def secrets(self) -> Path:
+        """The folder with the vault files."""
+        return self.path.parent / self.site.secrets.folder
+
+    def why(self, path: str) -> Reason:
+        """The reason "because of this field of the site"."""
+        parts = parse_path(path)
+        if self.document.has(parts):
+            return Reason("site", str(self.document.mark(parts, key=True)), path)
+        return Reason("site", self.document.name, f"{path} (default)")
+
+
+def load(path: Path, *, keys: bool = True) -> Loaded:
+    """Read and check a site. ``keys=False`` does not ask for key files (``gmconf keys`` makes them).
+
+    Raises SiteError with every problem found.
+    """
+    name = path.name
+    document = Document(name, read_text(path, name))
+    site = _model(document)
+    users, problems, names = read_users(site, path.parent, document)
+    mail = Directory(site, users)
+    problems += [_broken(document, p, message) for p, message in broken_rules(site, mail)]
+    public: dict[str, str] = {}
+    if keys and not problems:
+        public, missing = _read_keys(site, path, document)
+        problems += missing
+    if problems:
+        raise SiteError(problems)
+    return Loaded(path, site, document, mail, public, (name, *names))
+
+
+def _broken(document: Document, path: str, message: str) -> Problem:
+    if ":" in path:  # an entry of a user file carries its own place
+        file, line = path.rsplit(":", 1)
+        return Problem(Mark(file, int(line), 1), "", message)
+    return Problem(document.mark(parse_path(path)), path, message)
+
+
+def _model(document: Document) -> Site:
+    if not isinstance(document.data, dict):
+        raise SiteError([Problem(document.mark(()), "", "a mapping is needed: organisation, domains, hosts")])
+    try:
+        return Site.model_validate(document.data)
+    except ValidationError as error:
+        errors = error.errors(include_url=False)
+        # A list that is called too short because its items were refused is no mistake of its own.
+        inner = {e["loc"][:n] for e in errors for n in range(1, len(e["loc"]))}
+        raise SiteError(
+            [_problem(document, e) for e in errors if e["type"] != "too_short" or e["loc"] not in inner]
+        ) from None
+
+
+def _problem(document: Document, error: Any) -> Problem:
+    path: PathParts = tuple(p for p in error["loc"] if p != "[key]")
+    kind, message = error["type"], error["msg"]
+    about_key = kind == "extra_forbidden"
+    if about_key:
+        known = sorted(_fields(Site, path[:-1]))
+        close = difflib.get_close_matches(str(path[-1]), known, 1, 0.6)
+        hint = f'did you mean "{close[0]}"?' if close else f"known here: {', '.join(known)}"
+        message = f"unknown key; {hint}"
+    elif kind == "missing":
+        message = "is missing; add it"
+    elif kind == "value_error":
+        message = str(error["ctx"]["error"])
+    elif kind in ("enum", "literal_error"):
+        message = f"must be one of {error['ctx']['expected']}"
+    elif kind in ("model_type", "dict_type"):
+        message = "a mapping of keys and values is needed here"
+    elif kind == "tuple_type":
+        message = "a list is needed here; write [a, b] or one entry a line after a dash"
+    elif kind == "string_type":
+        message = "text is needed here; put it in quotes"
+    elif kind == "too_short":
+        message = "at least one entry is needed"
+    elif kind == "string_pattern_mismatch":
+        message = f"does not look as it must: {error['ctx']['pattern']}"
+    else:
+        message = message[0].lower() + message[1:]
+    return Problem(document.mark(path, key=about_key), spell_path(path), message)
+
+
+def _fields(model: type[BaseModel], path: PathParts) -> Iterator[str]:
+    """Names of the fields that are known at a path of the model."""
+    for part in path:
+        if isinstance(part, str) and part in model.model_fields:
+            inner = _model_of(model.model_fields[part].annotation)
+            if inner is None:
+                return
+            model = inner
+    yield from model.model_fields
+
+
+def _model_of(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next(filter(None, map(_model_of, get_args(annotation))), None)
+
+
+def _read_keys(site: Site, path: Path, document: Document) -> tuple[dict[str, str], list[Problem]]:
+    """Public halves by name, and what is missing or not encrypted: one problem for all that one command makes."""
+    folder = path.parent / site.secrets.folder
+    public: dict[str, str] = {}
+    missing: dict[str, list[tuple[str, str]]] = {}
+    problems: list[Problem] = []
+    for name, field in public_files(site):
+        try:
+            public[name] = (folder / name).read_text("utf-8")
+        except (OSError, UnicodeDecodeError):
+            missing.setdefault(_maker(site, name), []).append((name, field))
+    for name, field in vault_files(site):
+        try:
+            with (folder / name).open("rb") as file:
+                start = file.read(14)
+        except OSError:
+            missing.setdefault(_maker(site, name), []).append((name, field))
+            continue
+        if start != b"$ANSIBLE_VAULT":
+            what = f"{site.secrets.folder}/{name} is not an Ansible Vault file; encrypt it: ansible-vault encrypt"
+            problems.append(_broken(document, field, what))
+    for remedy, files in missing.items():
+        name, field = files[0]
+        more = f" and {len(files) - 1} more are missing" if len(files) > 1 else " is missing"
+        problems.append(_broken(document, field, f"{site.secrets.folder}/{name}{more}; {remedy}"))
+    return public, problems
+
+
+def _maker(site: Site, name: str) -> str:
+    if name == "passwords.vault":
+        return "set a password: gmconf passwd SITE LOGIN"
+    if name.startswith("tls/") and site.tls.source == "files":
+        return "put the certificate chain (.crt) and the encrypted key (.key.vault) there"
+    return "create them: gmconf keys SITE"

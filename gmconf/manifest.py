@@ -1,0 +1,76 @@
+"""What the role on the host is told: one JSON document per host, made of the plans of its services."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from gmconf.model import Host
+from gmconf.plan import File, Plan, SecretFile
+
+FORMAT = 1
+
+
+def manifest(host: Host, plans: Sequence[Plan], digests: Mapping[str, str]) -> dict[str, object]:
+    """The manifest of a host; ``digests`` are the SHA-256 of its public files by path."""
+    packages = sorted({package for plan in plans for package in plan.packages})
+    directories = {d[0]: d for plan in plans for d in plan.directories}
+    return {
+        "format": FORMAT,
+        "host": host.name,
+        "release": host.release,
+        "packages": packages,
+        "users": _users(plans),
+        "directories": [
+            {"path": path, "owner": owner, "group": group, "mode": mode}
+            for path, owner, group, mode in sorted(directories.values())
+        ],
+        "files": [_file(f, digests) for plan in plans for f in plan.files],
+        "owned": sorted({path for plan in plans for path in plan.owned}),
+        "stage_prefixes": sorted({path for plan in plans for path in (*plan.stage_prefixes, *plan.owned)}),
+        "absent": sorted({path for plan in plans for path in plan.absent}),
+        "compile": [dict(step) for plan in plans for step in plan.compile],
+        "validate": [{"name": plan.name, **judge} for plan in plans for judge in plan.validate],
+        "tls": [dict(pair) for plan in plans for pair in plan.tls],
+        "services": [
+            {
+                "unit": unit.unit,
+                "name": plan.name,
+                "enabled": unit.enabled,
+                "on_change": unit.on_change,
+                "restart_paths": list(unit.restart_paths),
+            }
+            for plan in plans
+            for unit in plan.units
+        ],
+        "mask": sorted({unit for plan in plans for unit in plan.mask}),
+        "commands": [dict(command) for plan in plans for command in plan.commands],
+        "probes": [dict(probe) for plan in plans for probe in plan.probes],
+    }
+
+
+def _users(plans: Sequence[Plan]) -> list[dict[str, object]]:
+    users: dict[str, dict[str, object]] = {}
+    for plan in plans:
+        for wanted in plan.users:
+            user = users.setdefault(str(wanted["name"]), {})
+            groups = {*_words(user.get("groups")), *_words(wanted.get("groups"))}
+            user |= wanted
+            user["groups"] = sorted(groups)
+    return list(users.values())
+
+
+def _words(value: object) -> list[str]:
+    return [str(word) for word in value] if isinstance(value, list | tuple) else []
+
+
+def _file(file: File | SecretFile, digests: Mapping[str, str]) -> dict[str, object]:
+    entry: dict[str, object] = {
+        "path": file.path,
+        "owner": file.owner,
+        "group": file.group,
+        "mode": file.mode,
+        "service": file.service,
+    }
+    if isinstance(file, SecretFile):
+        return {**entry, "secret": f"secrets/{file.secret}"}
+    return {**entry, "source": f"tree{file.path}", "sha256": digests[file.path]}

@@ -1,0 +1,41 @@
+"""Mail domains."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from gmconf.model.accounts import Mailbox
+from gmconf.model.base import Part
+from gmconf.model.names import Address, DomainName, LocalPart, Size
+
+
+class Dkim(Part):
+    """DKIM signing (RFC 6376) with one RSA-2048 and one Ed25519 key (RFC 8463)."""
+
+    selector: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,40}[a-z0-9])?$")] = "gm1"
+    """Base of the two selectors: <selector>-rsa and <selector>-ed25519. Never use one again after its key is retired."""
+
+
+class Domain(Part):
+    """A domain this site receives mail for, or protects from being abused."""
+
+    name: DomainName
+    kind: Literal["hosted", "alias", "parked"] = "hosted"
+    """hosted: has addresses of its own; alias: every address equals the one of alias_of; parked: neither sends nor receives."""
+    alias_of: DomainName | None = None
+    """For kind alias: the hosted domain whose addresses it mirrors."""
+    mailboxes: tuple[Mailbox, ...] = ()
+    """People; more of them may come from user files."""
+    aliases: dict[LocalPart, tuple[Address, ...]] = {}
+    """Local part: where its mail goes. May lead outside the site (a forward)."""
+    catch_all: Address | None = None
+    """Gets mail to every address of the domain that is not named. Attracts spam; off unless set."""
+    postmaster: tuple[Address, ...] = ()
+    """Where mail to postmaster@ goes; default: organisation.postmaster."""
+    abuse: tuple[Address, ...] = ()
+    """Where mail to abuse@ goes; default: organisation.abuse."""
+    quota: Size | None = None
+    """Bytes per mailbox; default: limits.quota."""
+    dkim: Dkim = Field(default_factory=Dkim)

@@ -1,0 +1,48 @@
+"""Spam and virus filtering."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from gmconf.model.base import Part
+from gmconf.model.names import DomainName, Duration
+
+Url = Annotated[str, StringConstraints(pattern=r"^(https?|file)://[A-Za-z0-9._~:/\[\]@!&'()*+,;=%-]+$", max_length=500)]
+
+
+class Dnsbl(Part):
+    """A DNS list of bad clients, asked by rspamd about the address that connects."""
+
+    zone: DomainName
+    score: float = 4.0
+    """Added to the message's score when the address is listed."""
+
+
+class Signatures(Part):
+    """Where ClamAV's signatures come from."""
+
+    mirrors: tuple[DomainName, ...] = ("database.clamav.net",)
+    """Mirrors of the official database; empty in a closed network."""
+    urls: tuple[Url, ...] = ()
+    """Further databases (http, https, file): a private mirror, own signatures."""
+    checks_per_day: int = Field(default=24, ge=1, le=50)
+
+
+class Filter(Part):
+    """Thresholds are rspamd scores; a message is judged once, before it is accepted."""
+
+    mark: float = 6.0
+    """From here mail is marked and filed into Junk."""
+    reject: float = 15.0
+    """From here mail is refused in DATA."""
+    greylist: float | None = None
+    """From here unknown senders are asked to come back; default: no greylisting."""
+    dnsbls: tuple[Dnsbl, ...] = ()
+    """DNS lists; empty: none is asked. Public lists have terms of use, so none is on by default."""
+    network_checks: bool = False
+    """true: rspamd's own on-line modules (fuzzy hashes, URL lists, phishing feeds), which ask servers on the Internet."""
+    signatures: Signatures = Field(default_factory=Signatures)
+    scan_timeout: Duration = 3
+    """Seconds ClamAV may take for one try; other time-outs are derived from it."""

@@ -1,0 +1,41 @@
+"""Hosts and what they do."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal
+
+from gmconf.model.base import Part
+from gmconf.model.names import DomainName, Ip, Size
+
+
+class Role(StrEnum):
+    """What a host does in the site. Every host also has a resolver, a firewall and its own time."""
+
+    MTA = "mta"
+    """Receives mail for the domains on port 25 and sends mail out."""
+    MSA = "msa"
+    """Takes mail from the site's users on ports 465 and 587."""
+    STORE = "store"
+    """Holds the mailboxes: MDA (LMTP) and MAA (IMAP, POP3, ManageSieve), and the logins of all users."""
+    FILTER = "filter"
+    """rspamd, ClamAV and Redis, for every mta and msa host."""
+
+
+class Host(Part):
+    """One Debian machine."""
+
+    name: DomainName
+    """Its name in DNS: greeting, HELO, certificate."""
+    release: Literal["bookworm", "trixie"]
+    """Debian 12 or Debian 13."""
+    addresses: tuple[Ip, ...]
+    """IPv4 and IPv6."""
+    roles: tuple[Role, ...] = (Role.MTA, Role.MSA, Role.STORE, Role.FILTER)
+    """Default: everything on one host."""
+    memory: Size = 4 * 1024**3
+    """Bytes of RAM it has; the memory budget is checked against it."""
+    cpus: int = 2
+    """Processors; sizes worker counts."""
+    ansible_host: str | None = None
+    """Where Ansible connects to; default: the name."""

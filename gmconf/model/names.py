@@ -1,0 +1,142 @@
+"""The words of mail, as types: domain names, addresses, sizes, durations.
+
+Each accepts only what may stand unquoted in every configuration language that gmconf writes, as far as the
+standards allow; what they allow beyond that is quoted by the dialects.
+"""
+
+from __future__ import annotations
+
+import re
+from ipaddress import ip_address, ip_network
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+_LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)\Z")
+_LOCAL = re.compile(r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*\Z")
+_ACCOUNT = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*\Z")
+_UNITS = {"": 1, "k": 1024, "kib": 1024, "kb": 1000, "m": 1024**2, "mib": 1024**2, "mb": 1000**2,
+          "g": 1024**3, "gib": 1024**3, "gb": 1000**3, "t": 1024**4, "tib": 1024**4, "tb": 1000**4}  # fmt: skip
+_SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 604800}
+
+
+def domain_name(value: str) -> str:
+    """A fully qualified domain name in lower case without trailing dot (RFC 1035 section 2.3.1, RFC 5890)."""
+    text = value.lower()
+    if not text.isascii():
+        try:
+            import idna
+
+            hint = f'; write "{idna.encode(text, uts46=True).decode()}"'
+        except Exception:  # the library raises several kinds; the name is wrong either way
+            hint = ""
+        raise ValueError(f"a domain name is written in ASCII{hint}")
+    if text.endswith("."):
+        raise ValueError(f'no dot at the end; write "{text.rstrip(".")}"')
+    if "_" in text:
+        raise ValueError("an underscore cannot stand in the name of a mail domain or host (RFC 1123)")
+    labels = text.split(".")
+    if len(labels) < 2:
+        raise ValueError("a fully qualified name is needed, such as example.org")
+    if len(text) > 253 or not all(_LABEL.match(label) for label in labels):
+        raise ValueError("not a domain name: letters, digits and hyphens between dots, 63 a label, 253 in all")
+    if labels[-1].isdigit():
+        raise ValueError("an IP address is not a name")
+    for label in labels:
+        if label.startswith("xn--"):
+            try:
+                import idna
+
+                idna.decode(label)
+            except Exception as error:
+                raise ValueError(f"{label} is not a valid internationalised label: {error}") from None
+    return text
+
+
+def local_part(value: str) -> str:
+    """The part before the @, in lower case (RFC 5321 section 4.1.2, dot-atom; quoted forms are refused)."""
+    text = value.lower()
+    if not _LOCAL.match(text) or len(text) > 64:
+        raise ValueError("not a local part: letters, digits and !#$%&'*+/=?^_`{|}~- between single dots, 64 at most")
+    return text
+
+
+def account_name(value: str) -> str:
+    """A local part that may own a mailbox: it becomes a folder on disk and a login."""
+    text = value.lower()
+    if not _ACCOUNT.match(text) or len(text) > 64:
+        raise ValueError("a mailbox is named with letters, digits, _ and - between single dots, 64 characters at most")
+    return text
+
+
+def address(value: str) -> str:
+    """local@domain in lower case."""
+    local, at, domain = value.rpartition("@")
+    if not at:
+        raise ValueError("an address needs an @, such as info@example.org")
+    return f"{local_part(local)}@{domain_name(domain)}"
+
+
+def size(value: object) -> int:
+    """Bytes, from 31457280 or "30 MiB"."""
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise ValueError('a size such as "30 MiB" is needed')
+    if isinstance(value, int):
+        return value
+    found = re.fullmatch(r"\s*(\d+)\s*([a-zA-Z]*)\s*", value)
+    if not found or found[2].lower() not in _UNITS:
+        raise ValueError('a size such as "30 MiB" is needed (kB, KiB, MB, MiB, GB, GiB, TB, TiB)')
+    return int(found[1]) * _UNITS[found[2].lower()]
+
+
+def duration(value: object) -> int:
+    """Seconds, from 90 or "90s", "5m", "2h", "14d"."""
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise ValueError('a duration such as "5m" is needed')
+    if isinstance(value, int):
+        return value
+    found = re.fullmatch(r"\s*(\d+)\s*([a-z]+)\s*", value)
+    if not found or found[2] not in _SECONDS:
+        raise ValueError('a duration such as "5m" is needed (s, m, h, d, w)')
+    return int(found[1]) * _SECONDS[found[2]]
+
+
+def ip(value: str) -> str:
+    """An IPv4 or IPv6 address in its canonical form."""
+    try:
+        found = ip_address(value)
+    except ValueError:
+        raise ValueError("not an IP address, such as 192.0.2.1 or 2001:db8::1") from None
+    if found.is_unspecified or found.is_multicast or found.is_loopback or found.is_link_local:
+        raise ValueError(f"{found} cannot be reached from elsewhere; a unicast address of the host is needed")
+    return str(found)
+
+
+def network(value: str) -> str:
+    """A network in CIDR notation, without host bits."""
+    try:
+        return str(ip_network(value))
+    except ValueError:
+        try:
+            hint = f'; write "{ip_network(value, strict=False)}"'
+        except ValueError:
+            hint = ", such as 192.0.2.0/24 or 2001:db8::/32"
+        raise ValueError(f"not a network in CIDR notation{hint}") from None
+
+
+def line(value: str) -> str:
+    """Free text that stays on one line: no control characters, no line separators."""
+    if any(ord(c) < 32 or 127 <= ord(c) < 160 or c in "\u2028\u2029\ufeff" or 0xE000 <= ord(c) <= 0xF8FF for c in value):
+        raise ValueError("text on one line is needed, without control or private-use characters")
+    return value.strip()
+
+
+DomainName = Annotated[str, AfterValidator(domain_name), Field(max_length=300)]
+LocalPart = Annotated[str, AfterValidator(local_part), Field(max_length=300)]
+AccountName = Annotated[str, AfterValidator(account_name), Field(max_length=300)]
+Address = Annotated[str, AfterValidator(address), Field(max_length=600)]
+Ip = Annotated[str, AfterValidator(ip)]
+Network = Annotated[str, AfterValidator(network)]
+Line = Annotated[str, AfterValidator(line), Field(min_length=1, max_length=500)]
+Size = Annotated[int, BeforeValidator(size, json_schema_input_type=int | str), Field(gt=0)]
+Duration = Annotated[int, BeforeValidator(duration, json_schema_input_type=int | str), Field(gt=0)]

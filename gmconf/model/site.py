@@ -1,0 +1,138 @@
+"""The whole of site.yml."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from gmconf.model.accounts import ServiceAccount, UserFile
+from gmconf.model.base import Part
+from gmconf.model.domains import Domain
+from gmconf.model.filter import Filter
+from gmconf.model.hosts import Host
+from gmconf.model.names import Address, Duration, Ip, Line, Size
+from gmconf.model.names import Network as Cidr
+
+Level = Literal["basic", "bronze", "silver"]
+RelativePath = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*$", max_length=200)]
+TrustAnchor = Annotated[
+    str, StringConstraints(pattern=r"^[a-z0-9.-]+ (?:\d+ )?IN (DS|DNSKEY) [0-9]+ [0-9]+ [0-9]+ [A-Za-z0-9+/= ]+$", max_length=2000)
+]
+
+
+class Organisation(Part):
+    """Who runs the service."""
+
+    name: Line
+    postmaster: Address
+    """Gets mail to postmaster@ of every domain that names nobody else."""
+    abuse: Address | None = None
+    """Gets mail to abuse@ of every domain that names nobody else; default: the postmaster."""
+    abuse_url: Annotated[str, StringConstraints(pattern=r"^https://[A-Za-z0-9._~:/-]+$", max_length=200)] | None = None
+    """Web page that tells strangers how to report abuse; named in a header of every message sent."""
+
+
+class Limits(Part):
+    """Sizes, rates and waiting times."""
+
+    message_size: Size = 30 * 1024**2
+    """Bytes of one message, as transferred. The scanners' limits follow from it."""
+    quota: Size = 2 * 1024**3
+    """Bytes per mailbox where nothing else is said."""
+    messages_per_hour: int = Field(default=200, ge=1)
+    """Recipients a login may send to in an hour."""
+    recipients: int = Field(default=100, ge=100)
+    """Recipients of one message (RFC 5321 section 4.5.3.1.8 asks for 100 at least)."""
+    queue_life: Duration = 5 * 86400
+    """Seconds until an undeliverable message is returned (RFC 5321 section 4.5.4.1: four to five days)."""
+
+
+class Tls(Part):
+    """Certificates of the hosts."""
+
+    source: Literal["files", "internal-ca"] = "internal-ca"
+    """files: you put <secrets.folder>/tls/HOST.crt (chain) and HOST.key.vault; internal-ca: ``gmconf keys`` makes a CA and
+    certificates, for closed networks and laboratories."""
+
+
+class Resolver(Part):
+    """The validating resolver on every host."""
+
+    forwarders: tuple[Ip, ...] = ()
+    """Ask these instead of the Internet's own servers; needed in a closed network."""
+    trust_anchors: tuple[TrustAnchor, ...] = ()
+    """DS or DNSKEY lines to trust instead of the Internet's root key, in a closed network."""
+
+
+class Network(Part):
+    """Who may reach what."""
+
+    admin: tuple[Cidr, ...] = ("0.0.0.0/0", "::/0")
+    """Networks that may reach SSH."""
+    http_proxies: tuple[Ip, ...] = ()
+    """Proxies and mirrors on any port that the hosts may reach besides web servers on ports 80 and 443."""
+    time_servers: tuple[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:-]+$", max_length=253)], ...] = ()
+    """NTP servers; default: Debian's pool."""
+
+
+class Logs(Part):
+    """The journal on every host."""
+
+    retention: Duration = 30 * 86400
+    """Seconds that log lines are kept."""
+    size: Size = 1024**3
+    """Bytes the journal may take."""
+
+
+class Secrets(Part):
+    """Everything secret lies in Ansible Vault files beside site.yml."""
+
+    folder: RelativePath = "keys"
+    """Relative to site.yml: dkim/, tls/, ca/, passwords.vault."""
+
+
+class Pop3(Part):
+    """POP3 over TLS (port 995)."""
+
+    enabled: bool = False
+
+
+class Overrides(Part):
+    """Raw lines for a daemon, key: value, put last. Traced, judged by the daemon, and listed as what they are."""
+
+    postfix: dict[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]+$")], Line] = {}
+    """main.cf parameters."""
+    dovecot: dict[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_/]+$")], Line] = {}
+    """Global Dovecot settings."""
+    rspamd: dict[Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+\.[a-z0-9_]+$")], Line] = {}
+    """module.key: written to rspamd's override.d/MODULE.conf."""
+    unbound: dict[Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+$")], Line] = {}
+    """Options of Unbound's server clause."""
+    clamd: dict[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]+$")], Line] = {}
+    """clamd.conf options."""
+
+
+class Site(Part):
+    """A mail service: one file, in git."""
+
+    organisation: Organisation
+    level: Level = "basic"
+    """The GoodMessaging level this site means to hold."""
+    domains: tuple[Domain, ...] = Field(min_length=1)
+    hosts: tuple[Host, ...] = Field(min_length=1)
+    service_accounts: tuple[ServiceAccount, ...] = ()
+    """Printers, programs, websites that send mail."""
+    users: tuple[UserFile, ...] = ()
+    """Files with many mailboxes."""
+    address_families: tuple[Literal["ipv4", "ipv6"], ...] = ("ipv4", "ipv6")
+    """What the site promises: every host must have an address of each."""
+    tls: Tls = Field(default_factory=Tls)
+    filter: Filter = Field(default_factory=Filter)
+    limits: Limits = Field(default_factory=Limits)
+    pop3: Pop3 = Field(default_factory=Pop3)
+    resolver: Resolver = Field(default_factory=Resolver)
+    network: Network = Field(default_factory=Network)
+    logs: Logs = Field(default_factory=Logs)
+    secrets: Secrets = Field(default_factory=Secrets)
+    overrides: Overrides = Field(default_factory=Overrides)

@@ -1,0 +1,105 @@
+"""What a service asks of a host: packages, files, units, judges, probes. Data only; tree.py writes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from gmconf.directory import Directory
+from gmconf.model import Host, Role, Site
+from gmconf.settings import Reason, Settings, Value
+
+Spell = Callable[[Value], str]
+
+
+@dataclass(frozen=True)
+class View:
+    """A site as one host sees it; the only thing a service's plan is made from."""
+
+    site: Site
+    host: Host
+    mail: Directory
+    why: Callable[[str], Reason]
+    """Reason for a field of site.yml by its path ("limits.message_size"): where it stands, or that it is the default."""
+
+    public: Mapping[str, str] = field(default_factory=dict)
+    """Public files of the secrets folder by relative path ("tls/HOST.crt", "dkim/DOMAIN/SELECTOR.pub")."""
+
+    def hosts(self, role: Role) -> tuple[Host, ...]:
+        """All hosts of the site that have a role."""
+        return tuple(h for h in self.site.hosts if role in h.roles)
+
+    def has(self, *roles: Role) -> bool:
+        """Whether this host has one of these roles."""
+        return any(role in self.host.roles for role in roles)
+
+
+@dataclass(frozen=True)
+class File:
+    """A whole file on a host, owned by gmconf: printed by a template, or bulk lines written by code."""
+
+    path: str
+    service: str
+    because: Reason
+    template: str = ""
+    """Below templates/, e.g. "postfix/main.cf.j2"."""
+    settings: Settings | None = None
+    spell: Spell = str
+    lines: Callable[[], Iterable[str]] | None = None
+    """For bulk data: yields lines without line feed, sorted; the reason is the file's."""
+    comment: str = "# "
+    """How the language starts a comment line; the header is written with it ("" = no header)."""
+    owner: str = "root"
+    group: str = "root"
+    mode: str = "0644"
+
+
+@dataclass(frozen=True)
+class SecretFile:
+    """A file whose content is an Ansible Vault file beside the site (path relative to the secrets folder)."""
+
+    path: str
+    service: str
+    because: Reason
+    secret: str
+    owner: str = "root"
+    group: str = "root"
+    mode: str = "0600"
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A systemd unit to keep running; ``restart_paths`` are globs of files for which reload is not enough."""
+
+    unit: str
+    on_change: Literal["reload", "restart"] = "reload"
+    restart_paths: tuple[str, ...] = ()
+    enabled: bool = True
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One service on one host. Paths in argv written as {/path} mean the staged copy."""
+
+    name: str
+    packages: tuple[str, ...] = ()
+    files: tuple[File | SecretFile, ...] = ()
+    users: tuple[Mapping[str, object], ...] = ()
+    """{"name","group","home","groups"}: system users to create, or existing ones to put into groups."""
+    directories: tuple[tuple[str, str, str, str], ...] = ()
+    """(path, owner, group, mode)."""
+    owned: tuple[str, ...] = ()
+    """Directories in which only planned files may lie."""
+    stage_prefixes: tuple[str, ...] = ()
+    """Path prefixes rewritten when the staged tree is judged."""
+    absent: tuple[str, ...] = ()
+    compile: tuple[Mapping[str, object], ...] = ()
+    validate: tuple[Mapping[str, object], ...] = ()
+    units: tuple[Unit, ...] = ()
+    mask: tuple[str, ...] = ()
+    commands: tuple[Mapping[str, object], ...] = ()
+    probes: tuple[Mapping[str, object], ...] = ()
+    tls: tuple[Mapping[str, object], ...] = ()
+    listens: tuple[tuple[str, int, str], ...] = field(default=())
+    """(protocol "tcp"/"udp", port, from): what the firewall opens; from is "any", "admin" or "site"."""

@@ -1,0 +1,117 @@
+"""From settings to text, with the reasons of every line.
+
+Jinja prints through ``finalize``: only settings can be printed, each leaves a mark in the text, and the marks
+tell which line prints what. Marks are private-use characters, which the model refuses in any value.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, Undefined
+
+from gmconf.errors import GmconfError
+from gmconf.plan import File
+from gmconf.resources import folder
+from gmconf.settings import Setting, Settings, Value
+
+_OPEN, _CLOSE = "\ue000", "\ue001"
+_MARK = re.compile(f"{_OPEN}(\\d+){_CLOSE}")
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """Text of a file; ``lines`` maps line numbers (from 1) to the settings printed there."""
+
+    text: str
+    lines: dict[int, tuple[Setting, ...]]
+
+
+class _Tracer:
+    """Spells settings in one dialect and remembers them."""
+
+    def __init__(self) -> None:
+        self.spell: Callable[[Value], str] = str
+        self.seen: list[Setting] = []
+
+    def __call__(self, value: object) -> str:
+        if isinstance(value, Setting):
+            self.seen.append(value)
+            spelled = self.spell(value.value)
+            if "\n" in spelled or "\r" in spelled:
+                raise GmconfError(f"{value.file}: {value.key} would take more than one line: {spelled!r}")
+            return f"{_OPEN}{len(self.seen) - 1}{_CLOSE}{spelled}"
+        if isinstance(value, Undefined):
+            str(value)  # StrictUndefined raises here and names what is missing
+        raise GmconfError(f"a template prints {value!r}, which has no reason")
+
+
+_TRACER = _Tracer()
+
+
+@cache
+def environment() -> Environment:
+    """The one Jinja environment; templates are compiled once per process."""
+    return Environment(
+        loader=FileSystemLoader(folder("templates")),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+        auto_reload=False,
+        cache_size=-1,
+        finalize=_TRACER,
+    )
+
+
+@cache
+def _template(name: str) -> Template:
+    return environment().get_template(name)
+
+
+def render(file: File) -> Rendered:
+    """Text and trace of a templated file. Raises GmconfError when a setting stays unprinted."""
+    if file.settings is None:
+        raise GmconfError(f"{file.path} has no settings to render")
+    tracer = _TRACER
+    tracer.spell, tracer.seen = file.spell, []
+    try:
+        raw = header(file) + _template(file.template).render(c=file.settings.root)
+    except GmconfError:
+        raise
+    except Exception as error:  # whatever Jinja raises: the template and its message are what helps
+        raise GmconfError(f"template {file.template} for {file.path}: {error}") from error
+    _refuse_unprinted(file.settings, tracer.seen, file.path)
+    seen = tracer.seen
+    lines: dict[int, tuple[Setting, ...]] = {}
+    out = []
+    for number, line in enumerate(raw.split("\n"), 1):
+        if _OPEN in line:
+            lines[number] = tuple(seen[int(i)] for i in _MARK.findall(line))
+            line = _MARK.sub("", line)
+        out.append(line)
+    return Rendered("\n".join(out), lines)
+
+
+def header(file: File) -> str:
+    """The lines every whole file starts with."""
+    if not file.comment:
+        return ""
+    return (
+        f"{file.comment}Managed by gmconf: do not edit here, the next roll-out replaces the whole file.\n"
+        f"{file.comment}Why a line is there: gmconf explain {file.path}:LINE\n\n"
+    )
+
+
+def _refuse_unprinted(settings: Settings, seen: list[Setting], path: str) -> None:
+    printed = {id(setting) for setting in seen}
+    lost = [s.key for s in settings.flat() if id(s) not in printed and s.value not in ("", (), [], False)]
+    if lost:
+        raise GmconfError(f"{path}: no template line prints {', '.join(lost)}")
+
+
+__all__ = ["Rendered", "environment", "header", "render"]

@@ -1,0 +1,278 @@
+"""What must hold across fields: each rule is a function that yields (path, sentence)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from ipaddress import ip_address, ip_network
+
+from gmconf.directory import ROLE_ADDRESSES, Directory
+from gmconf.limits import MIB, chain
+from gmconf.model import Role, Site
+
+Finding = tuple[str, str]
+Rule = Callable[[Site, Directory], Iterator[Finding]]
+
+
+def problems(site: Site, mail: Directory) -> list[Finding]:
+    """Everything that breaks a rule."""
+    return [finding for rule in RULES for finding in rule(site, mail)]
+
+
+def domains_once(site: Site, _: Directory) -> Iterator[Finding]:
+    """A domain is defined once."""
+    first: dict[str, int] = {}
+    for number, domain in enumerate(site.domains):
+        if domain.name in first:
+            yield f"domains[{number}].name", f"{domain.name} is already domains[{first[domain.name]}]; keep one"
+        first.setdefault(domain.name, number)
+
+
+def alias_domains(site: Site, _: Directory) -> Iterator[Finding]:
+    """An alias domain mirrors a hosted one and has nothing of its own; a parked one has no addresses."""
+    hosted = {d.name for d in site.domains if d.kind == "hosted"}
+    for number, domain in enumerate(site.domains):
+        path = f"domains[{number}]"
+        if domain.kind == "alias":
+            if domain.alias_of is None:
+                yield path, "an alias domain needs alias_of: the hosted domain it mirrors"
+            elif domain.alias_of not in hosted:
+                yield f"{path}.alias_of", f"{domain.alias_of} is not a hosted domain of this site"
+        elif domain.alias_of is not None:
+            yield f"{path}.alias_of", "only a domain of kind alias has alias_of; add kind: alias or remove it"
+        if domain.kind != "hosted":
+            for field in ("mailboxes", "aliases", "catch_all", "postmaster", "abuse"):
+                if getattr(domain, field):
+                    yield f"{path}.{field}", f"a domain of kind {domain.kind} has no addresses of its own; remove {field}"
+
+
+def mailbox_domains(site: Site, mail: Directory) -> Iterator[Finding]:
+    """Every account lies in a hosted domain."""
+    hosted = {d.name for d in site.domains if d.kind == "hosted"}
+    for account in mail.listed():
+        if account.domain not in hosted and not account.origin.startswith("domains["):
+            path = account.origin if account.mailbox else f"{account.origin}.login"
+            yield path, f"{account.login}: {account.domain} is not a hosted domain of this site; add it to domains"
+
+
+def one_owner(site: Site, mail: Directory) -> Iterator[Finding]:
+    """An address belongs to one mailbox, one alias or one service account."""
+    owner: dict[str, str] = {}
+    for account in mail.listed():
+        if account.login in owner:
+            yield account.origin, f"{account.login} is already defined at {owner[account.login]}; keep one"
+        owner.setdefault(account.login, account.origin)
+    for number, domain in enumerate(site.domains):
+        for local in domain.aliases:
+            address = f"{local}@{domain.name}"
+            if address in owner:
+                place = f"domains[{number}].aliases.{local}"
+                yield place, f"{address} is already defined at {owner[address]}; use its forward, or remove one"
+
+
+def targets_exist(site: Site, mail: Directory) -> Iterator[Finding]:
+    """What an alias, forward or role address points to inside the site exists."""
+    known = {a.login for a in mail.receiving} | set(mail.aliases)
+    ours = {d.name for d in site.domains}
+    caught = {d.name for d in site.domains if d.catch_all}
+
+    def missing(address: str) -> bool:
+        domain = address.rpartition("@")[2]
+        plain = address.partition("+")[0] + "@" + domain if "+" in address else address
+        return domain in ours and domain not in caught and plain not in known
+
+    for path, targets in _targets(site, mail):
+        for target in targets:
+            if missing(target):
+                yield path, f"{target} does not exist in this site; add the mailbox or correct the address"
+
+
+def _targets(site: Site, mail: Directory) -> Iterator[tuple[str, tuple[str, ...]]]:
+    organisation = site.organisation
+    yield "organisation.postmaster", (organisation.postmaster,)
+    if organisation.abuse:
+        yield "organisation.abuse", (organisation.abuse,)
+    for number, domain in enumerate(site.domains):
+        path = f"domains[{number}]"
+        for local, targets in domain.aliases.items():
+            yield f"{path}.aliases.{local}", targets
+        for role in ROLE_ADDRESSES:
+            yield f"{path}.{role}", getattr(domain, role)
+        if domain.catch_all:
+            yield f"{path}.catch_all", (domain.catch_all,)
+    for account in mail.listed():
+        if account.forward:
+            yield account.origin if ":" in account.origin else f"{account.origin}.forward", account.forward
+
+
+def aliases_have_targets(site: Site, _: Directory) -> Iterator[Finding]:
+    """An alias leads somewhere."""
+    for number, domain in enumerate(site.domains):
+        for local, targets in domain.aliases.items():
+            if not targets:
+                yield f"domains[{number}].aliases.{local}", "an alias without a target loses mail; name one, or remove it"
+
+
+def no_alias_loops(site: Site, mail: Directory) -> Iterator[Finding]:
+    """Following aliases ends."""
+    aliases = {a: t for a, t in mail.aliases.items() if not a.startswith("@")}
+    done: set[str] = set()
+    for start in aliases:
+        stack: list[tuple[str, tuple[str, ...]]] = [(start, (start,))]
+        while stack:
+            address, way = stack.pop()
+            if address in done and len(way) == 1:
+                continue
+            for target in aliases.get(address, ()):
+                if target in way:
+                    if target != address or mail_is_alias_only(mail, address):
+                        yield _alias_path(site, mail, start), f"a loop: {' -> '.join((*way, target))}"
+                elif target not in done:
+                    stack.append((target, (*way, target)))
+        done.add(start)
+
+
+def mail_is_alias_only(mail: Directory, address: str) -> bool:
+    """Whether the address has no mailbox that ends the chain."""
+    return all(a.login != address for a in mail.receiving)
+
+
+def _alias_path(site: Site, mail: Directory, address: str) -> str:
+    local, _, name = address.rpartition("@")
+    for number, domain in enumerate(site.domains):
+        if domain.name == name and local in domain.aliases:
+            return f"domains[{number}].aliases.{local}"
+        if domain.name == name and local in ROLE_ADDRESSES:
+            return f"domains[{number}].{local}" if getattr(domain, local) else "organisation.postmaster"
+    return next((a.origin for a in mail.accounts if a.login == address), "domains")
+
+
+def role_addresses_stay(_: Site, mail: Directory) -> Iterator[Finding]:
+    """postmaster@ and abuse@ cannot be dropped by making them send-only."""
+    for account in mail.listed():
+        if account.local in ROLE_ADDRESSES and (not account.receive or not account.mailbox):
+            yield account.origin, f"{account.login} must accept mail (RFC 5321 section 4.5.1, RFC 2142); let it receive"
+
+
+def senders_are_ours(site: Site, mail: Directory) -> Iterator[Finding]:
+    """A login sends as an address of this site's sending domains only."""
+    ours = {d.name for d in site.domains if d.kind != "parked"}
+    for account in mail.listed():
+        for sender in account.senders:
+            if sender.rpartition("@")[2] not in ours:
+                if sender == account.login:
+                    continue  # told by mailbox_domains
+                path = account.origin if ":" in account.origin else f"{account.origin}.senders"
+                yield path, f"{sender} is not in a sending domain of this site; receivers would call it forged"
+
+
+def hosts_once(site: Site, _: Directory) -> Iterator[Finding]:
+    """Host names and addresses belong to one host."""
+    names = Counter(h.name for h in site.hosts)
+    owner: dict[str, int] = {}
+    for number, host in enumerate(site.hosts):
+        if names[host.name] > 1:
+            yield f"hosts[{number}].name", f"{host.name} is the name of {names[host.name]} hosts; each needs its own"
+        for place, address in enumerate(host.addresses):
+            if address in owner:
+                path = f"hosts[{number}].addresses[{place}]"
+                yield path, f"{address} is already an address of hosts[{owner[address]}]; remove one"
+            owner.setdefault(address, number)
+
+
+def addresses_of_families(site: Site, _: Directory) -> Iterator[Finding]:
+    """Every host has an address of every family the site promises."""
+    for number, host in enumerate(site.hosts):
+        have = {f"ipv{ip_address(a).version}" for a in host.addresses}
+        for family in site.address_families:
+            if family not in have:
+                what = f"{host.name} has no {family} address, but the site promises {family}"
+                yield f"hosts[{number}].addresses", f"{what}; add one, or list the others in address_families"
+
+
+def roles_are_held(site: Site, _: Directory) -> Iterator[Finding]:
+    """Every role is somebody's; one store, since every mailbox has one home."""
+    for role in Role:
+        holders = [n for n, h in enumerate(site.hosts) if role in h.roles]
+        if not holders:
+            yield "hosts", f"no host has the role {role.value}; a mail service needs it"
+        if role is Role.STORE and len(holders) > 1:
+            yield f"hosts[{holders[1]}].roles", "only one host can hold the mailboxes in this version; give store to one"
+    for number, host in enumerate(site.hosts):
+        if not host.roles:
+            yield f"hosts[{number}].roles", "a host without a role does nothing; give it one, or remove it"
+        if len(set(host.roles)) < len(host.roles):
+            yield f"hosts[{number}].roles", "a role stands here twice; keep one"
+
+
+def names_are_not_domains(site: Site, _: Directory) -> Iterator[Finding]:
+    """A host is not named like a mail domain: its own notices and the domain's mail would be confused."""
+    domains = {d.name for d in site.domains}
+    for number, host in enumerate(site.hosts):
+        if host.name in domains:
+            what = f"{host.name} is a mail domain too; name the host inside it, such as mail.{host.name}"
+            yield f"hosts[{number}].name", what
+
+
+def thresholds_ascend(site: Site, _: Directory) -> Iterator[Finding]:
+    """Greylist below mark below reject."""
+    f = site.filter
+    if f.mark >= f.reject:
+        yield "filter.mark", f"mark ({f.mark:g}) must be lower than reject ({f.reject:g})"
+    if f.greylist is not None and f.greylist >= f.mark:
+        yield "filter.greylist", f"greylist ({f.greylist:g}) must be lower than mark ({f.mark:g})"
+    if f.mark <= 0:
+        yield "filter.mark", "a mark at or below 0 would call clean mail spam; 6 is usual"
+    if f.scan_timeout > 4:
+        yield "filter.scan_timeout", "a hung scanner must be answered within ten seconds; 4 seconds a try at most"
+
+
+def sizes_fit(site: Site, _: Directory) -> Iterator[Finding]:
+    """The size chain is monotone and clamd can read what Postfix accepts (4 GiB is its limit)."""
+    size = site.limits.message_size
+    if size < 64 * 1024:
+        yield "limits.message_size", "smaller than 64 KiB refuses ordinary mail (RFC 5321 section 4.5.3.1.7)"
+    if chain(site).stream_max > 2000 * MIB:
+        yield "limits.message_size", "larger than ClamAV can scan; 1 GiB at most"
+    for number, domain in enumerate(site.domains):
+        if domain.quota and domain.quota < size and domain.quota < MIB:
+            yield f"domains[{number}].quota", "smaller than 1 MiB; a unit is missing perhaps, such as 500 MiB"
+
+
+def memory_fits(site: Site, _: Directory) -> Iterator[Finding]:
+    """A filter host bears ClamAV's engine; what all services need fits into the host's memory."""
+    own_only = not site.filter.signatures.mirrors
+    for number, host in enumerate(site.hosts):
+        needed = 256 * MIB
+        if Role.FILTER in host.roles:
+            needed += (400 if own_only else 1400) * MIB + 350 * MIB
+        if Role.STORE in host.roles:
+            needed += 256 * MIB
+        if host.memory < needed:
+            what = f"{host.memory // MIB} MiB are not enough for {', '.join(host.roles)}: {needed // MIB} MiB are needed"
+            yield f"hosts[{number}].memory", what
+
+
+def closed_network_is_whole(site: Site, _: Directory) -> Iterator[Finding]:
+    """Private trust anchors need somebody to ask."""
+    if site.resolver.trust_anchors and not site.resolver.forwarders:
+        yield "resolver.trust_anchors", "own trust anchors need resolver.forwarders that know that root"
+
+
+def admins_can_enter(site: Site, _: Directory) -> Iterator[Finding]:
+    """The firewall leaves the way in that Ansible uses."""
+    if not site.network.admin:
+        yield "network.admin", "empty: nobody could reach SSH any more; name the networks you administer from"
+    seen: set[str] = set()
+    for number, text in enumerate(site.network.admin):
+        net = str(ip_network(text))
+        if net in seen:
+            yield f"network.admin[{number}]", f"{net} stands here twice; keep one"
+        seen.add(net)
+
+
+RULES: tuple[Rule, ...] = (
+    domains_once, alias_domains, mailbox_domains, one_owner, aliases_have_targets, targets_exist, no_alias_loops,
+    role_addresses_stay, senders_are_ours, hosts_once, addresses_of_families, roles_are_held, names_are_not_domains,
+    thresholds_ascend, sizes_fit, memory_fits, closed_network_is_whole, admins_can_enter,
+)  # fmt: skip

@@ -1,0 +1,143 @@
+"""A setting is a value that knows why it is there; a file's settings are printed by its template."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from gmconf.errors import GmconfError
+
+Kind = Literal["control", "site", "need"]
+Scalar = str | int | bool | float
+Value = Scalar | Sequence[Scalar]
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a value is what it is.
+
+    kind ``control``: ref is the control's id, text its title and sources;
+    kind ``site``: ref is ``site.yml:LINE:COLUMN``, text the path of the field;
+    kind ``need``: ref is the service's name, text a sentence.
+    """
+
+    kind: Kind
+    ref: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.ref}: {self.text}" if self.text else self.ref
+
+
+def need(service: str, sentence: str) -> Reason:
+    """A reason that lies in the service itself: it would not work, or not work well, otherwise."""
+    return Reason("need", service, sentence)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One value of one file. ``secret`` values are printed into the file but shown nowhere else."""
+
+    file: str
+    key: str
+    value: Value
+    because: tuple[Reason, ...]
+    secret: bool = False
+
+    def __bool__(self) -> bool:
+        """Templates ask ``{% if c.relayhost %}``: an empty or false value is not there."""
+        return bool(self.value)
+
+
+@dataclass(slots=True)
+class Section:
+    """Settings below one dotted prefix, so that a template can write ``c.imap.process_limit``."""
+
+    prefix: str
+    names: dict[str, Setting | Section | list[Section]] = field(default_factory=dict)
+
+    def __getattr__(self, name: str) -> Setting | Section | list[Section]:
+        try:
+            return self.names[name]
+        except KeyError:
+            raise AttributeError(f"no setting {self.prefix}{name}") from None
+
+    def __iter__(self) -> Iterator[Setting | Section | list[Section]]:
+        return iter(self.names.values())
+
+
+class Settings:
+    """All settings of one rendered file, united as they are added.
+
+    The same key with the same value unites the reasons; with another value it is an error that names
+    both, unless ``overrides`` says that the stricter reason knows about the other.
+    """
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.root = Section("")
+
+    def set(self, key: str, value: Value, *because: Reason, secret: bool = False) -> Setting:
+        """Add one setting; ``key`` is dotted for nested languages (``imap.process_limit``)."""
+        if not because:
+            raise GmconfError(f"{self.file}: {key} has no reason")
+        *parents, name = key.split(".")
+        section = self._section(parents)
+        old = section.names.get(name)
+        if isinstance(old, Setting):
+            if old.value != value:
+                raise GmconfError(
+                    f"{self.file}: {key} is {old.value!r} because of {_refs(old.because)}, "
+                    f"but {value!r} because of {_refs(because)}"
+                )
+            because = tuple(dict.fromkeys(old.because + because))
+        elif old is not None:
+            raise GmconfError(f"{self.file}: {key} is both a setting and a section")
+        setting = Setting(self.file, key, value, because, secret)
+        section.names[name] = setting
+        return setting
+
+    def rows(self, key: str, rows: Iterable[dict[str, tuple[Value, Sequence[Reason]]]]) -> None:
+        """Add a list for ``{% for r in c.KEY %}``: each row maps a name to (value, reasons)."""
+        *parents, name = key.split(".")
+        sections = []
+        for number, row in enumerate(rows):
+            section = Section(f"{key}[{number}].")
+            for column, (value, because) in row.items():
+                path = f"{key}[{number}].{column}"
+                if not because:
+                    raise GmconfError(f"{self.file}: {path} has no reason")
+                section.names[column] = Setting(self.file, path, value, tuple(because))
+            sections.append(section)
+        self._section(parents).names[name] = sections
+
+    def _section(self, parents: list[str]) -> Section:
+        section = self.root
+        prefix = ""
+        for name in parents:
+            prefix += f"{name}."
+            child = section.names.setdefault(name, Section(prefix))
+            if not isinstance(child, Section):
+                raise GmconfError(f"{self.file}: {prefix[:-1]} is both a setting and a section")
+            section = child
+        return section
+
+    def flat(self) -> Iterator[Setting]:
+        """Every setting of the file, in the order in which they were added."""
+        yield from _flatten(self.root)
+
+
+def _flatten(section: Section) -> Iterator[Setting]:
+    for item in section:
+        if isinstance(item, Setting):
+            yield item
+        elif isinstance(item, Section):
+            yield from _flatten(item)
+        else:
+            for row in item:
+                yield from _flatten(row)
+
+
+def _refs(reasons: Iterable[Reason]) -> str:
+    return ", ".join(r.ref for r in reasons)
