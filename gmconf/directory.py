@@ -24,7 +24,6 @@ class Account:
     keep: bool
     messages_per_hour: int
     mailbox: bool
-    networks: tuple[str, ...]
     origin: str
 
     @property
@@ -74,7 +73,7 @@ class Directory:
         for number, account in enumerate(self.site.service_accounts):
             yield Account(
                 login=account.login, quota=0, send=True, receive=False, senders=account.senders, forward=(), keep=False,
-                messages_per_hour=account.messages_per_hour, mailbox=False, networks=account.networks,
+                messages_per_hour=account.messages_per_hour, mailbox=False,
                 origin=f"service_accounts[{number}]",
             )  # fmt: skip
 
@@ -90,7 +89,6 @@ class Directory:
             keep=mailbox.keep,
             messages_per_hour=mailbox.messages_per_hour or self.site.limits.messages_per_hour,
             mailbox=True,
-            networks=(),
             origin=origin,
         )
 

@@ -38,6 +38,8 @@ def manifest(host: Host, plans: Sequence[Plan], digests: Mapping[str, str]) -> d
                 "enabled": unit.enabled,
                 "on_change": unit.on_change,
                 "restart_paths": list(unit.restart_paths),
+                "watch": list(unit.watch),
+                "oneshot": unit.oneshot,
             }
             for plan in plans
             for unit in plan.units

@@ -76,6 +76,10 @@ class Unit:
     on_change: Literal["reload", "restart"] = "reload"
     restart_paths: tuple[str, ...] = ()
     enabled: bool = True
+    watch: tuple[str, ...] = ()
+    """Globs of files of other services whose change concerns this unit too (certificates)."""
+    oneshot: bool = False
+    """Does its work and ends; it need not stay active."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -98,7 +98,7 @@ class Settings:
         section.names[name] = setting
         return setting
 
-    def rows(self, key: str, rows: Iterable[dict[str, tuple[Value, Sequence[Reason]]]]) -> None:
+    def rows(self, key: str, rows: Iterable[Mapping[str, tuple[Value, Sequence[Reason]]]]) -> None:
         """Add a list for ``{% for r in c.KEY %}``: each row maps a name to (value, reasons)."""
         *parents, name = key.split(".")
         sections = []

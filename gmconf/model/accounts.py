@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gmconf.model.base import Part
-from gmconf.model.names import AccountName, Address, DomainName, Line, Network, Size
+from gmconf.model.names import AccountName, Address, DomainName, Line, Size
 
 
 class Mailbox(Part):
@@ -38,8 +38,6 @@ class ServiceAccount(Part):
     """Who answers for it."""
     senders: tuple[Address, ...]
     """The addresses it may use; nothing else."""
-    networks: tuple[Network, ...] = ()
-    """Where it may log in from; empty: anywhere."""
     messages_per_hour: int = 100
     """Recipients an hour."""
 

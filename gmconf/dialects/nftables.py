@@ -1,0 +1,35 @@
+"""How nftables spells values: numbers, addresses and networks bare, everything else in quotes (it knows no escapes)."""
+
+from __future__ import annotations
+
+from ipaddress import ip_network
+
+from gmconf.errors import GmconfError
+from gmconf.settings import Value
+
+
+def spell(value: Value) -> str:
+    """One element of a set or one operand of a rule; a list is separated by commas."""
+    if isinstance(value, (bool, float)):
+        raise GmconfError(f"nftables has no such value: {value!r}")
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, str):
+        return value if _address(value) else _quoted(value)
+    if not value:
+        raise GmconfError("nftables has no empty list")
+    return ", ".join(spell(item) for item in value)
+
+
+def _address(value: str) -> bool:
+    try:
+        ip_network(value)
+    except ValueError:
+        return False
+    return "%" not in value
+
+
+def _quoted(value: str) -> str:
+    if not value or not value.isprintable() or '"' in value or "\\" in value:
+        raise GmconfError(f"nftables cannot hold {value!r}")
+    return f'"{value}"'

@@ -1,0 +1,160 @@
+"""ClamAV: clamd on a UNIX socket, freshclam where there is something to fetch, one signature that is always there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gmconf.controls import control
+from gmconf.dialects.clamav import spell
+from gmconf.limits import chain
+from gmconf.model import Role
+from gmconf.plan import File, Plan, Unit, View
+from gmconf.settings import Settings, need
+
+CLAMD, FRESHCLAM = "/etc/clamav/clamd.conf", "/etc/clamav/freshclam.conf"
+SOCKET = "/run/clamav/clamd.ctl"
+TEST_SIGNATURE = "/var/lib/clamav/gmconf.ndb"
+UNIT_FILE = "/etc/systemd/system/clamav-daemon.service"
+APPARMOR = "/etc/apparmor.d/local/usr.bin.freshclam"
+GIB = 1024**3
+RELOAD_MEMORY = 6 * GIB
+"""The engine takes 1.3 GiB, twice that while two databases are loaded; the rest of the host needs as much again."""
+
+
+def plan(view: View) -> Plan:
+    """ClamAV on a filter host; nothing elsewhere."""
+    if not view.has(Role.FILTER):
+        return Plan(name="clamav")
+    proof = control("flt.virus-reject")
+    runs = need("clamav", "clamd owns its socket itself, so that a stopped scanner is seen as stopped and mail gets 4xx")
+    files = [
+        File(CLAMD, "clamav", proof, "clamav/clamd.conf.j2", clamd(view), spell),
+        File(UNIT_FILE, "clamav", runs, "clamav/clamav-daemon.service.j2", Settings(UNIT_FILE)),
+        File(TEST_SIGNATURE, "clamav", proof, lines=_test_signature, comment="", owner="clamav", group="clamav"),
+    ]
+    updates = bool(sources(view))
+    if updates:
+        files.append(File(FRESHCLAM, "clamav", control("ops.update-7d"), "clamav/freshclam.conf.j2", freshclam(view),
+                          spell, owner="clamav", group="adm", mode="0444"))  # fmt: skip
+    local = [url for url in view.site.filter.signatures.urls if url.startswith("file:")]
+    if local:
+        files.append(File(APPARMOR, "clamav", view.why("filter.signatures.urls"), lines=lambda: _apparmor(local)))
+    units = [
+        Unit("clamav-daemon.service", restart_paths=(CLAMD, UNIT_FILE)),
+        *((Unit("clamav-freshclam.service", on_change="restart"),) if updates else ()),
+    ]
+    return Plan(
+        name="clamav",
+        packages=("clamav", "clamav-daemon", "clamav-freshclam", "clamdscan"),
+        files=tuple(files),
+        # 12 and 13 start freshclam once from a timer too; the daemon does it anyway.
+        mask=(
+            "clamav-daemon.socket",
+            "clamav-freshclam-once.service",
+            "clamav-freshclam-once.timer",
+            *(() if updates else ("clamav-freshclam.service",)),
+        ),
+        stage_prefixes=("/etc/clamav/",),
+        validate=(
+            {"argv": ["clamconf", "--config-dir={/etc/clamav}"], "refuse": ["^ERROR", "^WARNING", "Unknown option", "Can't parse"]},
+        ),
+        units=tuple(units),
+        commands=(
+            {"name": "systemd", "argv": ["systemctl", "daemon-reload"], "when": [UNIT_FILE]},
+            *(
+                ({"name": "apparmor", "argv": ["systemctl", "try-reload-or-restart", "apparmor.service"], "when": [APPARMOR]},)
+                if local
+                else ()
+            ),
+        ),
+        probes=(
+            {
+                "name": "clamd",
+                "kind": "exec",
+                "argv": ["clamdscan", f"--config-file={CLAMD}", "--ping=1"],
+                "expect": "PONG",
+                "within": 60,
+            },
+        ),
+    )
+
+
+def sources(view: View) -> tuple[str, ...]:
+    """Where freshclam can get anything from; empty: it is not run, it would only fail."""
+    signatures = view.site.filter.signatures
+    return (*signatures.mirrors, *signatures.urls)
+
+
+def clamd(view: View) -> Settings:
+    """clamd.conf."""
+    c = Settings(CLAMD)
+    size, proof = chain(view.site), control("flt.virus-reject")
+    closed, closes = control("gov.minimal"), control("flt.fail-closed")
+    c.set("socket", SOCKET, closed)
+    c.set("socket_group", "clamav", closed, need("clamav", "rspamd is in group clamav"))
+    c.set("socket_mode", 660, closed)
+    c.set("stale", True, need("clamav", "a crash must not keep clamd from starting again"))
+    c.set("user", "clamav", closed)
+    c.set("database", "/var/lib/clamav", need("clamav", "where freshclam puts signatures"))
+    c.set("log", True, control("log.correlate"))
+    c.set("log_facility", "LOG_MAIL", control("log.correlate"))
+    c.set("log_time", False, need("clamav", "the journal has the time already"))
+    sizes = "not smaller than the largest message that rspamd takes: nothing passes because it is big"
+    for key in ("stream", "file_size"):
+        c.set(key, size.stream_max, closes, need("clamav", sizes))
+    c.set("scan_size", size.stream_max * 4, closes, need("clamav", "an archive may unpack to four times the message"))
+    c.set("exceeds", True, closes, need("clamav", "what is too big or too deep to scan is reported, not passed"))
+    c.set("scan_time", size.av_timeout * 1000, closes, need("clamav", "longer than rspamd waits is work for nobody"))
+    c.set("recursion", 16, closes)
+    c.set("files", 10000, closes)
+    c.set("encrypted_archive", True, control("flt.encrypted-policy"))
+    c.set("encrypted_doc", False, control("flt.encrypted-policy"),
+          need("clamav", "password-protected PDF and Office files are everyday mail of banks and offices; archives hide programs"))  # fmt: skip
+    c.set("mail", True, proof)
+    c.set("archive", True, proof)
+    c.set("phishing_urls", False, need("clamav", "its guesses about links call newsletters viruses; rspamd judges links"))
+    c.set("threads", max(4, 2 * view.host.cpus), view.why("hosts"), need("clamav", "scans wait for memory, not for processors only"))
+    c.set("queue", 2 * size.milter_clients, need("clamav", "all messages that rspamd may hold at once fit in"))
+    c.set("read_timeout", 10 * size.av_timeout, need("clamav", "a client that stopped sending frees its thread"))
+    c.set("command_timeout", size.av_timeout, need("clamav", "a client that sends nothing frees its thread"))
+    c.set("selfcheck", 600, need("clamav", "own signatures are found within ten minutes even if nobody reloads"))
+    c.set("concurrent_reload", view.host.memory >= RELOAD_MEMORY, view.why("hosts"),
+          need("clamav", "two databases at once take 2.6 GiB; with less memory scans wait for the new one, and mail gets 4xx meanwhile"))  # fmt: skip
+    c.rows("overrides", [
+        {"key": (key, (view.why(f"overrides.clamd.{key}"),)), "value": (value, (view.why(f"overrides.clamd.{key}"),))}
+        for key, value in sorted(view.site.overrides.clamd.items())
+    ])  # fmt: skip
+    return c
+
+
+def freshclam(view: View) -> Settings:
+    """freshclam.conf."""
+    c = Settings(FRESHCLAM)
+    signatures, fresh = view.site.filter.signatures, control("ops.update-7d")
+    why = view.why("filter.signatures")
+    c.set("owner", "clamav", need("clamav", "it runs as the user of clamd"))
+    c.set("database", "/var/lib/clamav", need("clamav", "where clamd reads"))
+    c.set("log", True, control("log.correlate"))
+    c.set("log_facility", "LOG_MAIL", control("log.correlate"))
+    c.set("checks", signatures.checks_per_day, fresh, view.why("filter.signatures.checks_per_day"))
+    c.set("test", True, need("clamav", "a broken download must not stop the scanner"))
+    c.set("notify", CLAMD, need("clamav", "clamd loads what has arrived"))
+    c.set("attempts", 3, need("clamav", "a dead mirror is left after three tries"))
+    c.set("connect_timeout", 30, need("clamav", "a dead mirror is not waited for"))
+    c.set("receive_timeout", 300, need("clamav", "nor one that stops in the middle"))
+    c.rows("mirrors", [{"name": (name, (why, fresh))} for name in signatures.mirrors])
+    c.rows("urls", [{"url": (url, (why, fresh))} for url in signatures.urls])
+    return c
+
+
+def _test_signature() -> Iterator[str]:
+    """The EICAR test file at the start of any object (its 68 harmless bytes in hexadecimal)."""
+    text = r"X5O!P%@AP[4\PZX54(P^)7CC)7}$" + "EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"
+    yield f"Eicar-Test-Signature:0:0:{text.encode().hex()}"
+
+
+def _apparmor(urls: list[str]) -> Iterator[str]:
+    for path in sorted({url.removeprefix("file://") for url in urls}):
+        if any(c in path for c in '*?[]{}^,"@'):
+            continue
+        yield f"{path} r,"

@@ -1,0 +1,151 @@
+"""Dovecot: MDA (LMTP) and MAA (IMAP, POP3, ManageSieve) of a store, and logins for an MSA."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gmconf.controls import control
+from gmconf.dialects.dovecot import spell
+from gmconf.limits import chain
+from gmconf.model import Role
+from gmconf.plan import File, Plan, SecretFile, Unit, View
+from gmconf.services import tls
+from gmconf.settings import Settings, need
+
+CONF, FOLDER = "/etc/dovecot/dovecot.conf", "/etc/dovecot"
+MAIL = "/var/vmail"
+SIEVE = f"{FOLDER}/sieve"
+SCRIPTS = ("junk", "learn-spam", "learn-ham")
+
+
+def plan(view: View) -> Plan:
+    """Packages, files, judges and probes of Dovecot on a store or an msa host."""
+    store, old = view.has(Role.STORE), view.host.release == "bookworm"
+    settings = _settings(view)
+    template = f"dovecot/{'2.3' if old else '2.4'}/{'dovecot' if store else 'auth'}.conf.j2"
+    files: list[File | SecretFile] = [
+        File(CONF, "dovecot", need("dovecot", "its whole configuration"), template, settings, spell),
+        SecretFile(f"{FOLDER}/passwords", "dovecot", control("auth.password-policy"), "passwords.vault", "root", "dovecot", "0640"),
+    ]
+    packages = ["dovecot-core"]
+    if store:
+        packages += ["dovecot-imapd", "dovecot-lmtpd", "dovecot-managesieved", "dovecot-sieve"]
+        packages += ["dovecot-pop3d"] if view.site.pop3.enabled else []
+        quota = "userdb_quota_rule=*:bytes=" if old else "userdb_quota_storage_size="
+        because = control("maa.virtual-domains")
+        files.append(File(f"{FOLDER}/users", "dovecot", because, lines=lambda: _users(view, quota), group="dovecot", mode="0640"))
+        files += _sieve(view)
+    return Plan(
+        name="dovecot",
+        packages=tuple(packages),
+        files=tuple(files),
+        users=({"name": "vmail", "group": "vmail", "home": MAIL, "groups": []},) if store else (),
+        directories=((MAIL, "vmail", "vmail", "0700"), (SIEVE, "root", "root", "0755")) if store else (),
+        stage_prefixes=(f"{FOLDER}/",),
+        validate=(
+            {"argv": ["doveconf", "-c", f"{{{CONF}}}", "-n"], "refuse": [r"(?i)\b(warning|error|fatal): "]},
+            *({"argv": ["sievec", "-c", f"{{{CONF}}}", f"{{{SIEVE}/{name}.sieve}}"]} for name in _scripts(view)),
+        ),
+        # Compiled in place: a compiled script knows its path, and mail processes may not write here.
+        commands=({"name": "sievec", "argv": ["sievec", SIEVE], "when": [f"{SIEVE}/*.sieve", CONF]},) if store else (),
+        units=(Unit("dovecot.service", watch=(f"{tls.FOLDER}/*",)),),
+        probes=_probes(view),
+        listens=_listens(view),
+    )
+
+
+def _scripts(view: View) -> tuple[str, ...]:
+    if not view.has(Role.STORE):
+        return ()
+    return SCRIPTS if view.has(Role.FILTER) else SCRIPTS[:1]
+
+
+def _listens(view: View) -> tuple[tuple[str, int, str], ...]:
+    if not view.has(Role.STORE):
+        return ()
+    ports = [143, 993, 4190, *([995] if view.site.pop3.enabled else [])]
+    inside = [24, 12340] if _remote(view) else []
+    return (*(("tcp", port, "any") for port in ports), *(("tcp", port, "site") for port in inside))
+
+
+def _remote(view: View) -> bool:
+    return any(host != view.host for host in (*view.hosts(Role.MTA), *view.hosts(Role.MSA)))
+
+
+def _probes(view: View) -> tuple[dict[str, object], ...]:
+    if not view.has(Role.STORE):
+        return ({"name": "logins", "kind": "unix", "path": "/run/dovecot/auth-smtp"},)
+    return (
+        {"name": "imaps", "kind": "tcp", "address": "127.0.0.1", "port": 993, "tls": True, "expect": r"^\* OK "},
+        {"name": "lmtp", "kind": "unix", "path": "/run/dovecot/lmtp", "expect": "^220 "},
+    )
+
+
+def _users(view: View, quota: str) -> Iterator[str]:
+    for account in view.mail.mailboxes:
+        yield f"{account.login}:::::::{quota}{account.quota}"
+
+
+def _sieve(view: View) -> list[File]:
+    because = {"junk": control("mda.junk-folder")}
+    learns = need("dovecot", "moving a message into or out of Junk teaches the filter")
+    files = [
+        File(f"{SIEVE}/{name}.sieve", "dovecot", because.get(name, learns), f"dovecot/sieve/{name}.sieve.j2", Settings(""))
+        for name in _scripts(view)
+    ]
+    if view.has(Role.FILTER):
+        files.append(File(f"{SIEVE}/rspamc-learn", "dovecot", learns, "dovecot/sieve/rspamc-learn.j2", Settings(""), comment="", mode="0755"))
+    return files
+
+
+def _settings(view: View) -> Settings:
+    c = Settings(CONF)
+    store, old, cpus = view.has(Role.STORE), view.host.release == "bookworm", view.host.cpus
+    works = need("dovecot", "Dovecot would not serve this site otherwise")
+    c.set("ssl.certificate", tls.certificate(view), control("tls.cert"))
+    c.set("ssl.key", tls.key(view), control("tls.cert"))
+    c.set("auth.mechanisms", ["plain", "login"], control("auth.mech"))
+    c.set("auth.cleartext", False, control("auth.mech"), control("tls.mua-required"))
+    c.set("auth.failure_delay", "2 secs", control("auth.bruteforce"))
+    c.set("auth.passwords", f"{FOLDER}/passwords", control("maa.auth"))
+    c.set("auth.username", "%Lu" if old else "%{user | lower}", control("maa.virtual-domains"))
+    c.set("auth.clients", 2000 + 500 * cpus, need("dovecot", "at least the sum of what its services may open"))
+    c.set("log.facility", "mail", control("log.correlate"))
+    if not store:
+        return c
+    families = view.site.address_families
+    listen = [*(["*"] if "ipv4" in families else []), *(["::"] if "ipv6" in families else [])]
+    c.set("listen", listen if old else ", ".join(listen), control("net.ipv6"))
+    pop3 = ["pop3"] if view.site.pop3.enabled else []
+    c.set("protocols", ["imap", "lmtp", "sieve", *pop3], control("gov.minimal"), view.why("pop3.enabled"))
+    c.set("greeting", "ready", control("mta.banner-min"))
+    c.set("ssl.required", "required", control("tls.mua-required"))
+    c.set("ssl.min_protocol", "TLSv1.2", control("tls.versions"))
+    c.set("ssl.ciphers", "ECDHE+AESGCM:ECDHE+CHACHA20", control("tls.ciphers"))
+    c.set("users", f"{FOLDER}/users", control("maa.virtual-domains"))
+    c.set("home", f"{MAIL}/%d/%n" if old else f"{MAIL}/%{{user | domain}}/%{{user | username}}", control("maa.virtual-domains"))
+    c.set("owner", "vmail", works)
+    c.set("mail.driver", "sdbox", need("dovecot", "one file a message, indexes that need no directory scans"))
+    c.set("mail.fsync", "optimized", control("mda.durable"))
+    c.set("mail.connections", 30, control("maa.session-limits"))
+    c.set("lmtp.concurrency", chain(view.site).lmtp_user_concurrency, need("dovecot", "above what Postfix opens to one store"))
+    c.set("lmtp.delimiter", "+", need("dovecot", "sub-addresses reach the mailbox"))
+    c.set("login.processes", cpus, need("dovecot", "login processes are kept and shared: ten times the logins a second"))
+    c.set("quota.full", "552 5.2.2 Mailbox is full", control("maa.quota"))
+    c.set("sieve.junk", f"{SIEVE}/junk.sieve", control("mda.junk-folder"))
+    learn = view.has(Role.FILTER)
+    learns = need("dovecot", "moving a message into or out of Junk teaches the filter")
+    c.set("sieve.learn_spam", f"{SIEVE}/learn-spam.sieve" if learn else "", learns)
+    c.set("sieve.learn_ham", f"{SIEVE}/learn-ham.sieve" if learn else "", learns)
+    c.set("sieve.programs", SIEVE if learn else "", learns)
+    c.set("pop3", "pop3" if pop3 else "", view.why("pop3.enabled"))
+    c.set("remote.lmtp", 24 if _remote(view) else "", need("dovecot", "MTA hosts elsewhere deliver here, with TLS"))
+    c.set("remote.quota", 12340 if _remote(view) else "", control("maa.quota"))
+    c.rows(
+        "overrides",
+        [
+            {"key": (k, (view.why(f"overrides.dovecot.{k}"),)), "value": (v, (view.why(f"overrides.dovecot.{k}"),))}
+            for k, v in sorted(view.site.overrides.dovecot.items())
+        ],
+    )
+    return c

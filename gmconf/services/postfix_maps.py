@@ -1,0 +1,103 @@
+"""Postfix lookup tables: bulk data, sorted, one reason a table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from ipaddress import ip_address
+
+from gmconf.controls import control
+from gmconf.model import Role
+from gmconf.plan import File, View
+from gmconf.settings import Reason, need
+
+FOLDER = "/etc/postfix/maps"
+COMPILED = ("domains", "alias-domains", "mailboxes", "aliases", "senders", "receive-only", "own-domains", "exempt")
+HANDED = f"{FOLDER}/handed-over"
+NOT_OURS = "550 5.7.1 Senders of this domain submit with authentication on port 465 or 587"
+
+
+def files(view: View) -> tuple[File, ...]:
+    """All tables of a host that receives or submits mail."""
+    return (
+        _table("domains", need("postfix", "domains with mailboxes here"), lambda: _domains(view)),
+        _table("alias-domains", need("postfix", "domains whose addresses lead elsewhere"), lambda: _mirrors(view)),
+        _table("mailboxes", control("mta.recipient-validation"), lambda: _mailboxes(view)),
+        _table("aliases", control("mta.recipient-validation"), lambda: _aliases(view)),
+        _table("senders", control("msa.sender-rights"), lambda: _senders(view)),
+        _table("receive-only", control("msa.sender-rights"), lambda: _silent(view)),
+        _table("own-domains", control("auth.no-spoof"), lambda: _own(view)),
+        _table("exempt", control("role.postmaster"), lambda: _exempt(view)),
+        *((File(HANDED, "postfix", control("flt.fail-closed"), lines=lambda: _handed_over(view)),) if trusted(view) else ()),
+        File(f"{FOLDER}/postscreen-access", "postfix", control("mta.flood-control"), lines=lambda: _known(view)),
+    )
+
+
+def _table(name: str, because: Reason, lines: Callable[[], Iterable[str]]) -> File:
+    return File(f"{FOLDER}/{name}", "postfix", because, lines=lines)
+
+
+def _domains(view: View) -> Iterator[str]:
+    for domain in view.mail.hosted:
+        yield f"{domain.name} hosted"
+
+
+def _mirrors(view: View) -> Iterator[str]:
+    for domain in view.mail.mirrored:
+        yield f"{domain.name} alias of {domain.alias_of}"
+
+
+def _mailboxes(view: View) -> Iterator[str]:
+    for account in view.mail.receiving:
+        yield f"{account.login} mailbox"
+
+
+def _aliases(view: View) -> Iterator[str]:
+    organisation = view.site.organisation
+    for name in ("abuse", "mailer-daemon", "postmaster", "root"):
+        target = organisation.abuse if name == "abuse" and organisation.abuse else organisation.postmaster
+        yield f"{name}@{view.host.name} {target}"
+    for address, targets in view.mail.aliases.items():
+        yield f"{address} {', '.join(targets)}"
+
+
+def _senders(view: View) -> Iterator[str]:
+    for address, logins in view.mail.senders.items():
+        yield f"{address} {', '.join(logins)}"
+
+
+def _silent(view: View) -> Iterator[str]:
+    for account in view.mail.accounts:
+        if not account.send:
+            yield f"{account.login} 550 5.7.1 This account only receives mail"
+
+
+def _own(view: View) -> Iterator[str]:
+    for domain in sorted(view.site.domains, key=lambda d: d.name):
+        yield f"{domain.name} {NOT_OURS}"
+
+
+def _exempt(view: View) -> Iterator[str]:
+    for domain in (view.host.name, *(d.name for d in view.mail.sending)):
+        yield f"abuse@{domain} OK"
+        yield f"postmaster@{domain} OK"
+    yield "postmaster OK"
+
+
+def trusted(view: View) -> list[str]:
+    """Addresses of this site's hosts that hand mail over to this MTA host; it was judged where it came in."""
+    if not view.has(Role.MTA):
+        return []
+    return [a for host in view.site.hosts if Role.MTA not in host.roles for a in host.addresses]
+
+
+def _handed_over(view: View) -> Iterator[str]:
+    for address in sorted(trusted(view)):
+        yield f"{address}/{ip_address(address).max_prefixlen} DISABLE"
+
+
+def _known(view: View) -> Iterator[str]:
+    yield "127.0.0.0/8 permit"
+    yield "::1/128 permit"
+    for host in view.site.hosts:
+        for address in host.addresses:
+            yield f"{address}/{ip_address(address).max_prefixlen} permit"

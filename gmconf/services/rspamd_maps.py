@@ -1,0 +1,48 @@
+"""Bulk data of rspamd: who may send as whom, limits, our domains, signing keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gmconf.controls import control
+from gmconf.dialects.ucl import spell
+from gmconf.plan import File, View
+
+FOLDER = "/etc/rspamd/local.d/maps.d"
+KEYS = "/var/lib/rspamd/dkim"
+
+
+def files(view: View) -> list[File]:
+    """The maps, one fact a line, sorted; keys hold no blanks or #, as the model sees to."""
+    def map_(name: str, reason: str, lines: object) -> File:
+        return File(f"{FOLDER}/{name}", "rspamd", control(reason), lines=lines)  # type: ignore[arg-type]
+
+    return [
+        map_("senders.map", "msa.sender-rights", lambda: _senders(view)),
+        map_("limits.map", "out.ratelimit", lambda: _limits(view)),
+        map_("domains.map", "auth.no-spoof", lambda: sorted(d.name for d in view.site.domains)),
+        map_("signing.map", "auth.dkim-sign", lambda: [d.name for d in view.mail.sending]),
+        map_("hosts.map", "auth.ar-header", lambda: sorted(h.name for h in view.site.hosts)),
+        map_("dkim-domains.conf", "auth.dkim-sign", lambda: _keys(view)),
+    ]
+
+
+def _senders(view: View) -> Iterator[str]:
+    for address, logins in view.mail.senders.items():
+        yield f"{address} {','.join(logins)}"
+
+
+def _limits(view: View) -> Iterator[str]:
+    default = view.site.limits.messages_per_hour
+    for account in view.mail.accounts:
+        if account.messages_per_hour != default:
+            yield f"{account.login} {account.messages_per_hour}"
+
+
+def _keys(view: View) -> Iterator[str]:
+    for domain in view.mail.sending:
+        pairs = []
+        for kind in ("rsa", "ed25519"):
+            selector = f"{domain.dkim.selector}-{kind}"
+            pairs.append(f"{{ selector = {spell(selector)}; path = {spell(f'{KEYS}/{domain.name}.{selector}.key')}; }}")
+        yield f"{spell(domain.name)} {{ selectors [ {', '.join(pairs)} ] }}"

@@ -1,0 +1,42 @@
+"""Rules of rspamd that its modules cannot express: rendered Lua with a few numbers of the site in it."""
+
+from __future__ import annotations
+
+from gmconf.controls import control
+from gmconf.dialects.ucl import spell
+from gmconf.limits import chain
+from gmconf.plan import File, View
+from gmconf.services.clamav import SOCKET
+from gmconf.services.rspamd_maps import FOLDER
+from gmconf.settings import Settings, need
+
+
+def files(view: View) -> list[File]:
+    """local.d/rspamd.lua, which both releases load, and the rate of a login for the ratelimit module."""
+    c = Settings("/etc/rspamd/local.d/rspamd.lua")
+    limits, fails = chain(view.site), control("flt.fail-closed")
+    for name, why in (("senders", "msa.sender-rights"), ("limits", "out.ratelimit"), ("domains", "auth.no-spoof"),
+                      ("signing", "auth.dkim-sign"), ("hosts", "auth.ar-header")):  # fmt: skip
+        c.set(name, f"{FOLDER}/{name}.map", control(why))
+    c.set("rate", view.site.limits.messages_per_hour, control("out.ratelimit"), view.why("limits.messages_per_hour"))
+    c.set("clamd", SOCKET, control("flt.virus-reject"))
+    c.set("scan_timeout", limits.av_timeout, fails, view.why("filter.scan_timeout"))
+    c.set("scan_retries", limits.av_retransmits - 1, fails)
+    # Hosts that have no filter in front of their own mail: it is signed where it comes through.
+    c.set("ours", ["127.0.0.1", "::1", *_silent(view)], control("auth.dkim-sign"))
+    rates = Settings("/etc/rspamd/local.d/ratelimit.lua")
+    text = need("rspamd", "rules over several facts of a message")
+    return [
+        File(c.file, "rspamd", text, "rspamd/rspamd.lua.j2", c, lua, comment="-- "),
+        File(rates.file, "rspamd", control("out.ratelimit"), "rspamd/ratelimit.lua.j2", rates, lua, comment="-- "),
+    ]
+
+
+def lua(value: object) -> str:
+    """Lua spells what gmconf needs like UCL does, but for the braces of lists."""
+    text = spell(value)  # type: ignore[arg-type]
+    return f"{{{text[1:-1]}}}" if isinstance(value, list | tuple) else text
+
+
+def _silent(view: View) -> list[str]:
+    return [a for h in view.site.hosts if not {"mta", "msa"} & {str(r) for r in h.roles} for a in h.addresses]

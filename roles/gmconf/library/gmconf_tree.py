@@ -1,0 +1,47 @@
+#!/usr/bin/python3
+"""Host side of a roll-out: compare, or stage, judge, switch, reload, probe and, if need be, go back."""
+
+from __future__ import annotations
+
+import json
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.gmconf_host import Refused, apply, compare
+
+DOCUMENTATION = """
+module: gmconf_tree
+short_description: Brings a rendered tree to this host
+description: See the role's README. Called by the action plugin of the same name.
+options:
+  manifest: {type: str, required: true, description: JSON of the host's manifest with all digests}
+  phase: {type: str, choices: [compare, apply], required: true, description: what to do}
+  archive: {type: path, description: tar with the files this host lacks, named by digest}
+author: [gmconf]
+"""
+EXAMPLES = ""
+RETURN = ""
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec={
+            "manifest": {"type": "str", "required": True, "no_log": False},
+            "phase": {"choices": ["compare", "apply"], "required": True},
+            "archive": {"type": "path"},
+        },
+        supports_check_mode=True,
+    )
+    manifest = json.loads(module.params["manifest"])
+    try:
+        if module.params["phase"] == "compare":
+            result = compare(manifest)
+        else:
+            result = apply(manifest, module.params["archive"], check=module.check_mode)
+    except Refused as error:
+        module.fail_json(msg=str(error), **error.details)
+    module.params["manifest"] = ""  # not echoed back: it is large
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

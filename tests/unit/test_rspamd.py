@@ -1,0 +1,111 @@
+"""What rspamd, ClamAV and Redis are told, for both releases and several hosts."""
+
+import pytest
+
+from gmconf.directory import Directory
+from gmconf.model import Site
+from gmconf.plan import View
+from gmconf.render import render
+from gmconf.services import clamav, redis, rspamd
+from gmconf.settings import Reason
+
+
+def view(release="trixie", hosts=None, host=0, **more):
+    site = Site.model_validate({
+        "organisation": {"name": "Example", "postmaster": "alice@example.org"},
+        "domains": [
+            {"name": "example.org", "mailboxes": [{"name": "alice"}, {"name": "bob", "senders": ["info@example.org"], "messages_per_hour": 5}]},
+            {"name": "example.com", "kind": "alias", "alias_of": "example.org"},
+            {"name": "example.net", "kind": "parked"},
+        ],
+        "hosts": hosts or [{"name": "mail.example.org", "release": release, "addresses": ["192.0.2.1", "2001:db8::1"]}],
+        **more,
+    })
+    return View(site, site.hosts[host], Directory(site), lambda path: Reason("site", "site.yml:1:1", path))
+
+
+def texts(module, v):
+    found = {}
+    for file in module.plan(v).files:
+        if hasattr(file, "secret"):
+            continue
+        found[file.path] = "\n".join(file.lines()) if file.lines else render(file).text
+    return found
+
+
+FLEET = [
+    {"name": "mx.example.org", "release": "trixie", "addresses": ["192.0.2.1", "2001:db8::1"], "roles": ["mta", "msa"]},
+    {"name": "store.example.org", "release": "trixie", "addresses": ["192.0.2.2", "2001:db8::2"], "roles": ["store"]},
+    {"name": "filter.example.org", "release": "bookworm", "addresses": ["192.0.2.3", "2001:db8::3"], "roles": ["filter"]},
+]
+LOCAL = "/etc/rspamd/local.d"
+
+
+@pytest.mark.parametrize("release", ["bookworm", "trixie"])
+@pytest.mark.parametrize(
+    ("file", "line"),
+    [
+        ("options.inc", "soft_reject_on_timeout = true;"),
+        ("options.inc", "task_timeout = 7;"),
+        ("options.inc", 'nameserver = ["127.0.0.1"];'),
+        ("worker-proxy.inc", 'bind_socket = ["/run/rspamd/milter.sock mode=0660 owner=_rspamd group=postfix"];'),
+        ("worker-normal.inc", "enabled = false;"),
+        ("worker-controller.inc", "group=vmail"),
+        ("actions.conf", "reject = 15.0;"),
+        ("actions.conf", "greylist = null;"),
+        ("greylist.conf", "enabled = false;"),
+        ("rbl.conf", "enabled = false;"),
+        ("fuzzy_check.conf", "enabled = false;"),
+        ("dmarc.conf", 'quarantine = "add header";'),
+        ("dkim_signing.conf", "(o)from:(o)sender"),
+        ("maps.d/senders.map", "info@example.org bob@example.org"),
+        ("maps.d/senders.map", "alice@example.com alice@example.org"),
+        ("maps.d/limits.map", "bob@example.org 5"),
+        ("maps.d/domains.map", "example.net"),
+        ("maps.d/dkim-domains.conf", '"example.org" { selectors [ { selector = "gm1-rsa"; path = "/var/lib/rspamd/dkim/example.org.gm1-rsa.key"; }'),
+        ("rspamd.lua", "local scan_retries = 1"),
+    ],
+)
+def test_single_host(release, file, line):
+    assert line in texts(rspamd, view(release))[f"{LOCAL}/{file}"]
+
+
+def test_parked_domains_have_no_keys():
+    found = texts(rspamd, view())
+    assert "example.net" not in found[f"{LOCAL}/maps.d/dkim-domains.conf"]
+    assert "example.net" not in found[f"{LOCAL}/maps.d/signing.map"]
+
+
+def test_filter_for_other_hosts():
+    v = view(hosts=FLEET, host=2)
+    plan = rspamd.plan(v)
+    assert plan.listens == (("tcp", 11332, "site"), ("tcp", 11334, "site"))
+    found = texts(rspamd, v)
+    assert '"*:11332"' in found[f"{LOCAL}/worker-proxy.inc"]
+    assert '"192.0.2.2", "2001:db8::2"' in found[f"{LOCAL}/worker-controller.inc"]
+    assert "vmail" not in plan.users[0]["groups"]
+    assert '"192.0.2.2"' in found[f"{LOCAL}/rspamd.lua"] and '"192.0.2.1"' not in found[f"{LOCAL}/rspamd.lua"]
+
+
+@pytest.mark.parametrize("module", [rspamd, clamav, redis])
+def test_only_filter_hosts_have_it(module):
+    assert module.plan(view(hosts=FLEET, host=0)).files == ()
+
+
+def test_greylisting_and_lists_only_when_asked():
+    found = texts(rspamd, view(filter={"greylist": 4, "dnsbls": [{"zone": "bl.example.net", "score": 3}]}))
+    assert "greylist = 4.0;" in found[f"{LOCAL}/actions.conf"]
+    assert "enabled = true;" in found[f"{LOCAL}/greylist.conf"]
+    assert f"{LOCAL}/rbl.conf" not in found
+    assert 'rbl = "bl.example.net";' in found["/etc/rspamd/override.d/rbl.conf"]
+    assert "SITE_DNSBL_1 { weight = 3.0; }" in found[f"{LOCAL}/groups.conf"].replace('"', "")
+
+
+def test_overrides_come_last_and_cannot_break_out():
+    found = texts(rspamd, view(overrides={"rspamd": {"options.max_urls": "5", "greylist.message": 'x"; evil = "y'}}))
+    assert found["/etc/rspamd/override.d/options.inc"].rstrip().endswith("max_urls = 5;")
+    assert r'message = "x\"; evil = \"y";' in found["/etc/rspamd/override.d/greylist.conf"]
+
+
+def test_redis_has_no_network():
+    assert "\nport 0\n" in texts(redis, view())["/etc/redis/redis.conf"]
