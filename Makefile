@@ -19,6 +19,9 @@ $(VENV)/.ready: pyproject.toml
 	@$(BIN)/python -m pip install -q --group dev -e .
 	@touch $@
 
+demo: setup ## render the example, roll it out to a Debian 13 host, send mail through it
+	@$(BIN)/python molecule/demo.py
+
 lint: setup ## ruff, mypy, yamllint, ansible-lint, codespell
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -30,4 +33,4 @@ unit: setup ## unit tests, goldens, packaging
 
 test: lint unit ## everything
 
-.PHONY: help setup lint unit test
+.PHONY: help setup demo lint unit test

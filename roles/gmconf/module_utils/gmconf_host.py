@@ -436,6 +436,7 @@ def act_on_units(manifest, paths):
         unit = service["unit"]
         enabled, active = unit_state(unit)
         if not enabled:
+            run(["systemctl", "unmask", unit])
             run(["systemctl", "enable", unit])
         verb = None
         if not active:
