@@ -1,0 +1,207 @@
+"""Mail as clients on the network see it, on both releases."""
+
+from __future__ import annotations
+
+import base64
+import io
+import smtplib
+import socket
+import ssl
+import time
+import uuid
+import zipfile
+from email.message import EmailMessage
+
+import pytest
+
+import mail
+
+EICAR = rb"X5O!P%@AP[4\PZX54(P^)7CC)7}$EICAR" + rb"-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"
+GTUBE = "XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE" + "-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"
+
+
+def message(sender: str, to: str, text: str = "Good morning.\n") -> EmailMessage:
+    built = EmailMessage()
+    built["From"], built["To"], built["Subject"] = sender, to, f"test {uuid.uuid4().hex}"
+    built["Date"], built["Message-ID"] = "Mon, 23 Nov 2026 12:00:00 +0000", f"<{uuid.uuid4().hex}@sender.example>"
+    built.set_content(text)
+    return built
+
+
+def outside(mx) -> smtplib.SMTP:
+    return smtplib.SMTP(mx.ip4, 25, local_hostname="client.sender.example", timeout=30)
+
+
+def submission(mx, login: str | None = None) -> smtplib.SMTP_SSL:
+    trust = ssl.create_default_context(cafile=mx.ca)
+    with mail._At(mx.ip4):
+        smtp = smtplib.SMTP_SSL(mx.name, 465, local_hostname="laptop.example", context=trust, timeout=30)
+    if login:
+        smtp.login(login, mx.password)
+    return smtp
+
+
+@pytest.mark.control("mta.banner-min")
+def test_banner(mx) -> None:
+    with socket.create_connection((mx.ip4, 25), 10) as client:
+        assert client.recv(200).decode() == f"220 {mx.name} ESMTP\r\n"
+
+
+@pytest.mark.control("mta.local-only")
+@pytest.mark.control("tls.mta-in")
+def test_no_auth_on_25_with_or_without_tls(mx) -> None:
+    with outside(mx) as smtp:
+        smtp.ehlo()
+        assert "starttls" in smtp.esmtp_features
+        assert "auth" not in smtp.esmtp_features
+        smtp.starttls()
+        smtp.ehlo()
+        assert "auth" not in smtp.esmtp_features
+
+
+@pytest.mark.control("mta.no-probing")
+def test_no_probing(mx) -> None:
+    with outside(mx) as smtp:
+        smtp.ehlo()
+        for command in ("VRFY alice", f"VRFY alice@{mx.domain}", "EXPN info", f"ETRN {mx.domain}"):
+            assert smtp.docmd(command)[0] >= 500, command
+
+
+@pytest.mark.control("mta.local-only")
+def test_no_relay(mx) -> None:
+    d, target = mx.domain, "victim@elsewhere.example"
+    forms = [
+        f"<{target}>", f"<victim%elsewhere.example@{d}>", f"<victim%elsewhere.example@[{mx.ip4}]>", f"<elsewhere.example!victim@{d}>",
+        f"<@{d}:{target}>", f'<"{target}">', f'<"{target}"@{d}>', f"<{target}@{d}>", f"<{target}@[{mx.ip4}]>",
+        f'<"victim%elsewhere.example">', "<victim@[192.0.2.99]>", f"<elsewhere.example!victim>", f"<@{mx.name}:{target}>",
+        f'<"victim%elsewhere.example"@{d}>', f"<elsewhere.example!victim@[{mx.ip4}]>",
+    ]  # fmt: skip
+    for form in forms:
+        with outside(mx) as smtp:
+            smtp.ehlo()
+            smtp.docmd("MAIL FROM:<>")
+            code, text = smtp.docmd(f"RCPT TO:{form}")
+            assert 500 <= code < 600, (form, code, text)
+
+
+@pytest.mark.control("mta.recipient-validation")
+def test_recipients(mx) -> None:
+    good = [f"alice@{mx.domain}", f"ALICE@{mx.domain}", f"alice+lists@{mx.domain}", f"info@{mx.domain}",
+            f"alice@alias.{mx.domain}", f"whoever@all.{mx.domain}", f"joe@a.{mx.domain}"]  # fmt: skip
+    bad = [f"nobody@{mx.domain}", f"nobody@alias.{mx.domain}", f"alice@a.{mx.domain}", f"x@parked.{mx.domain}"]
+    with outside(mx) as smtp:
+        smtp.ehlo()
+        smtp.docmd("MAIL FROM:<>")
+        assert {r: smtp.docmd(f"RCPT TO:<{r}>")[0] for r in good} == dict.fromkeys(good, 250)
+    for recipient in bad:
+        with outside(mx) as smtp:
+            smtp.ehlo()
+            smtp.docmd("MAIL FROM:<>")
+            assert smtp.docmd(f"RCPT TO:<{recipient}>")[0] in (550, 554), recipient
+
+
+@pytest.mark.control("role.postmaster")
+@pytest.mark.control("role.abuse")
+def test_role_addresses_take_mail_from_anyone(mx) -> None:
+    for recipient in ("postmaster", "Postmaster", f"POSTMASTER@{mx.domain}", f"postmaster@{mx.name}", f"abuse@{mx.domain}"):
+        with outside(mx) as smtp:
+            smtp.ehlo()
+            smtp.docmd("MAIL FROM:<someone@does-not-exist.invalid>")
+            assert smtp.docmd(f"RCPT TO:<{recipient}>")[0] == 250, recipient
+
+
+@pytest.mark.control("mta.size-limit")
+def test_size_at_mail(mx) -> None:
+    with outside(mx) as smtp:
+        smtp.ehlo()
+        assert smtp.docmd("MAIL FROM:<> SIZE=2000000")[0] == 552
+
+
+@pytest.mark.control("auth.no-spoof")
+def test_own_sender_from_outside(mx) -> None:
+    with outside(mx) as smtp:
+        smtp.ehlo()
+        smtp.docmd(f"MAIL FROM:<alice@{mx.domain}>")
+        assert smtp.docmd(f"RCPT TO:<bob@{mx.domain}>")[0] == 550
+
+
+def refused(mx, built: EmailMessage, recipient: str) -> tuple[int, bytes]:
+    with outside(mx) as smtp, pytest.raises(smtplib.SMTPDataError) as error:
+        smtp.sendmail("", [recipient], built.as_bytes())
+    return error.value.smtp_code, error.value.smtp_error
+
+
+def zipped(data: bytes) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("eicar.com", data)
+    return packed.getvalue()
+
+
+@pytest.mark.control("mta.spam-reject")
+def test_gtube(mx) -> None:
+    to = f"alice@{mx.domain}"
+    assert refused(mx, message("x@sender.example", to, GTUBE + "\n"), to)[0] == 554
+
+
+@pytest.mark.control("flt.virus-reject")
+@pytest.mark.parametrize("form", ["plain", "base64", "zip"])
+def test_eicar(mx, form: str) -> None:
+    to = f"alice@{mx.domain}"
+    built = message("x@sender.example", to)
+    if form == "plain":
+        built.set_content(EICAR.decode())
+    else:
+        data = EICAR if form == "base64" else zipped(EICAR)
+        built.add_attachment(data, maintype="application", subtype="octet-stream", filename=f"a.{form}")
+        assert base64.b64encode(data)[:20] in built.as_bytes()
+    assert refused(mx, built, to)[0] == 554
+
+
+@pytest.mark.control("msa.auth-required")
+def test_submission_needs_tls_and_auth(mx) -> None:
+    with smtplib.SMTP(mx.ip4, 587, timeout=30) as smtp:
+        smtp.ehlo()
+        assert "auth" not in smtp.esmtp_features
+        assert smtp.docmd(f"MAIL FROM:<alice@{mx.domain}>")[0] == 530
+    with submission(mx) as smtp:
+        smtp.ehlo()
+        smtp.docmd(f"MAIL FROM:<alice@{mx.domain}>")
+        assert smtp.docmd(f"RCPT TO:<bob@{mx.domain}>")[0] >= 500
+
+
+@pytest.mark.control("auth.bruteforce")
+def test_wrong_password_is_slow(mx) -> None:
+    with submission(mx) as smtp:
+        start = time.monotonic()
+        with pytest.raises(smtplib.SMTPAuthenticationError) as error:
+            smtp.login(f"alice@{mx.domain}", "wrong-password-9")
+        assert error.value.smtp_code == 535
+        assert time.monotonic() - start > 1
+
+
+@pytest.mark.control("msa.sender-rights")
+def test_sender_belongs_to_login(mx) -> None:
+    d = mx.domain
+    cases = [("alice", "alice", True), ("alice", "bob", False), ("bob", "info", True), ("alice", "info", False),
+             ("printer", "printer", True), ("printer", "alice", False), ("silent", "silent", False)]  # fmt: skip
+    for login, sender, allowed in cases:
+        with submission(mx, f"{login}@{d}") as smtp:
+            smtp.docmd(f"MAIL FROM:<{sender}@{d}>")
+            code = smtp.docmd(f"RCPT TO:<alice@{d}>")[0]
+            assert (code == 250) is allowed, (login, sender, code)
+
+
+@pytest.mark.control("flt.spam-out")
+@pytest.mark.parametrize("bad", ["gtube", "eicar"])
+def test_submission_refuses(mx, bad: str) -> None:
+    sender, to = f"alice@{mx.domain}", f"bob@{mx.domain}"
+    built = message(sender, to, GTUBE if bad == "gtube" else EICAR.decode())
+    with submission(mx, sender) as smtp, pytest.raises(smtplib.SMTPDataError) as error:
+        smtp.send_message(built)
+    assert 500 <= error.value.smtp_code < 600
+
+
+@pytest.mark.control("maa.auth")
+def test_submitted_mail_arrives(mx) -> None:
+    mail.exchange(mx.name, mx.ip4, mx.ca, f"alice@{mx.domain}", f"bob@{mx.domain}", mx.password)
