@@ -12,9 +12,8 @@ import uuid
 import zipfile
 from email.message import EmailMessage
 
-import pytest
-
 import mail
+import pytest
 
 EICAR = rb"X5O!P%@AP[4\PZX54(P^)7CC)7}$EICAR" + rb"-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"
 GTUBE = "XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE" + "-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"
@@ -73,7 +72,7 @@ def test_no_relay(mx) -> None:
     forms = [
         f"<{target}>", f"<victim%elsewhere.example@{d}>", f"<victim%elsewhere.example@[{mx.ip4}]>", f"<elsewhere.example!victim@{d}>",
         f"<@{d}:{target}>", f'<"{target}">', f'<"{target}"@{d}>', f"<{target}@{d}>", f"<{target}@[{mx.ip4}]>",
-        f'<"victim%elsewhere.example">', "<victim@[192.0.2.99]>", f"<elsewhere.example!victim>", f"<@{mx.name}:{target}>",
+        '<"victim%elsewhere.example">', "<victim@[192.0.2.99]>", "<elsewhere.example!victim>", f"<@{mx.name}:{target}>",
         f'<"victim%elsewhere.example"@{d}>', f"<elsewhere.example!victim@[{mx.ip4}]>",
     ]  # fmt: skip
     for form in forms:
