@@ -26,11 +26,20 @@ lint: setup ## ruff, mypy, yamllint, ansible-lint, codespell
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/yamllint -s .
-	$(BIN)/codespell gmconf templates tests/unit docs README.md CHANGELOG.md
+	$(BIN)/codespell -L iif,anull gmconf templates roles molecule tests/unit tests/host docs README.md CHANGELOG.md
+	ANSIBLE_HOME=.lab/ansible $(BIN)/ansible-lint --offline -q roles molecule/default
 
 unit: setup ## unit tests, goldens, packaging
 	$(BIN)/python -m pytest tests/unit
 
-test: lint unit ## everything
+host: setup ## Molecule: both Debian releases side by side, with real mail and real failures
+	$(BIN)/python molecule/lab.py up
+	PATH="$(CURDIR)/$(BIN):$$PATH" ANSIBLE_HOME=$(CURDIR)/.lab/ansible molecule test --destroy=never
+	$(BIN)/python molecule/verify.py mx13 mx12
 
-.PHONY: help setup demo lint unit test
+down: ## remove the hosts of the lab
+	$(PYTHON) molecule/lab.py down
+
+test: lint unit host ## everything
+
+.PHONY: help setup demo lint unit host down test

@@ -91,35 +91,28 @@ def render(
     """Render a site into a self-contained Ansible project and say what changed since the last time."""
     loaded = _load(site)
 
-    import shutil
-
-    from gmconf import tree
+    from gmconf import output as build_folder
     from gmconf.diff import changes
+    from gmconf.tree import build
 
-    fresh = tree.write(loaded, out)
-    try:
-        found = list(changes(out, fresh))
-        if check:
-            shutil.rmtree(fresh)
-        elif found:
-            tree.swap(fresh, out)
-        else:
-            shutil.rmtree(fresh)
-    except BaseException:
-        shutil.rmtree(fresh, ignore_errors=True)
-        raise
+    build_folder.check(out)
+    tree = build(loaded)
+    if not check and not diff and output is Format.text and not out.exists():
+        build_folder.replace(tree.files, out)
+        print(f"{out}: {len(tree.files)} files written")
+        return
+    found = list(changes(out, tree.files))
+    if found and not check:
+        build_folder.replace(tree.files, out)
     if output is Format.json:
         _json([{"path": c.path, "kind": c.kind, "added": c.counts[0], "removed": c.counts[1]} for c in found])
     else:
-        _print_changes(found, diff=diff or check, first=not check and all(c.kind == "added" for c in found), out=out)
+        _print_changes(found, diff=diff or check)
     if check and found:
         raise typer.Exit(1)
 
 
-def _print_changes(found: list[Change], *, diff: bool, first: bool, out: Path) -> None:
-    if first and found and not diff:
-        print(f"{out}: {len(found)} files written")
-        return
+def _print_changes(found: list[Change], *, diff: bool) -> None:
     for change in found:
         added, removed = change.counts
         print(f"{change.kind:8} {change.path}  +{added} -{removed}")
@@ -150,6 +143,38 @@ def explain(
         print(f"{answer.host} {place}" + (f"  {answer.text.strip()}" if answer.text else ""))
         for reason in answer.because:
             print(f"    {_sentence(reason)}")
+
+
+@app.command(epilog="Examples: gmconf controls; gmconf controls --level bronze; gmconf controls mta.smuggling --build build")
+def controls(
+    name: Annotated[str | None, typer.Argument(metavar="[ID]", help="One control in full.")] = None,
+    level: Annotated[str | None, typer.Option("--level", help="Only what this level asks for: basic, bronze or silver.")] = None,
+    build: Annotated[Path, typer.Option("--build", "-b", help="The rendered tree whose lines are shown.")] = Path("build"),
+    output: OutputFormat = Format.text,
+) -> None:
+    """List the controls; or show one: its level, its sources, and every line that is rendered because of it."""
+    from gmconf.controls import listed
+
+    found = listed(name, level)
+    lines = []
+    if name and (build / "trace.json").exists():
+        from gmconf.explain import rendered_by
+
+        lines = rendered_by(build, found[0].id)
+    if output is Format.json:
+        rows = [{"id": c.id, "level": c.level, "title": c.title, "sources": c.sources} for c in found]
+        _json({**rows[0], "renders": [line.json() for line in lines]} if name else rows)
+        return
+    if not name:
+        wide = max(len(c.id) for c in found)
+        for control in found:
+            print(f"{control.id:{wide}}  {control.level:6}  {control.title}")
+        return
+    only = found[0]
+    print(f"{only.id}  ({only.level})\n    {only.title}\n    {only.sources}")
+    for line in lines:
+        place = f"{line.path}:{line.line}" if line.line else line.path
+        print(f"{line.host} {place}" + (f"  {line.text.strip()}" if line.text else ""))
 
 
 def _sentence(reason: dict[str, str]) -> str:

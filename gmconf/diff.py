@@ -1,23 +1,24 @@
-"""What changed between two build trees."""
+"""What a new tree changes in build/."""
 
 from __future__ import annotations
 
 import difflib
-import filecmp
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-_QUIET = ("roles/", "trace.json", ".gmconf")
+_QUIET = ("secrets/", "roles/", "trace.json", ".gmconf")
 _MAX = 200_000
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One file that differs; ``kind`` is added, removed or changed; ``lines`` a unified diff without file header."""
+    """One file that differs; ``lines`` is a unified diff without file header, empty for secrets and bulk."""
 
     path: str
-    kind: str
+    kind: Literal["added", "removed", "changed"]
     lines: tuple[str, ...]
 
     @property
@@ -29,29 +30,38 @@ class Change:
         )
 
 
-def changes(old: Path, new: Path) -> Iterator[Change]:
-    """Files that differ between two trees, by path. Secrets are named, never shown."""
-    before, after = _files(old), _files(new)
-    for path in sorted(before | after):
-        if path in before and path in after:
-            if filecmp.cmp(old / path, new / path, shallow=False):
-                continue
-            kind = "changed"
-        else:
-            kind = "added" if path in after else "removed"
-        yield Change(path, kind, tuple(_diff(old / path, new / path, path)))
+def changes(old: Path, new: Mapping[str, bytes]) -> Iterator[Change]:
+    """Files that differ between build/ and what it will be, by path. Secrets are named, never shown."""
+    before = _files(old)
+    for path in sorted(before | new.keys()):
+        was = _read(old / path) if path in before else None
+        now = new.get(path)
+        if was is None:
+            yield Change(path, "added", tuple(_diff(b"", now or b"", path)))
+        elif now is None:
+            yield Change(path, "removed", tuple(_diff(was, b"", path)))
+        elif was != now:
+            yield Change(path, "changed", tuple(_diff(was, now, path)))
 
 
 def _files(root: Path) -> set[str]:
-    if not root.is_dir():
-        return set()
-    return {str(p.relative_to(root)) for p in root.rglob("*") if p.is_file()}
+    start = len(str(root)) + 1
+    return {os.path.join(parent, name)[start:] for parent, _, names in os.walk(root) for name in names}
 
 
-def _diff(old: Path, new: Path, path: str) -> Iterator[str]:
-    if path.startswith(("secrets/", *_QUIET)):
+def _read(path: Path) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def _diff(before: bytes, after: bytes, path: str) -> Iterator[str]:
+    if path.startswith(_QUIET) or max(len(before), len(after)) > _MAX:
         return
-    before, after = (p.read_text().splitlines() if p.exists() and p.stat().st_size < _MAX else [] for p in (old, new))
-    for number, line in enumerate(difflib.unified_diff(before, after, lineterm="", n=1)):
+    old, new = (data.decode("utf-8", "replace").splitlines() for data in (before, after))
+    if not old or not new:
+        sign, lines = ("+", new) if new else ("-", old)
+        yield from (sign + line for line in lines)
+        return
+    for number, line in enumerate(difflib.unified_diff(old, new, lineterm="", n=1)):
         if number > 1:
             yield line

@@ -60,10 +60,14 @@ class Directory:
     @cached_property
     def accounts(self) -> tuple[Account, ...]:
         """Everybody who may log in, by login; names are unique once the rules have passed."""
-        return tuple(sorted(self.listed(), key=lambda a: a.login))
+        return tuple(sorted(self.listed, key=lambda a: a.login))
 
-    def listed(self) -> Iterator[Account]:
+    @cached_property
+    def listed(self) -> tuple[Account, ...]:
         """Accounts in the order of the site, duplicates included."""
+        return tuple(self._listed())
+
+    def _listed(self) -> Iterator[Account]:
         quotas = {d.name: d.quota or self.site.limits.quota for d in self.site.domains}
         for number, domain in enumerate(self.site.domains):
             for place, mailbox in enumerate(domain.mailboxes):

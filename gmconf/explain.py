@@ -29,10 +29,7 @@ class Answer:
 
 def explain(build: Path, what: str, host: str | None = None) -> list[Answer]:
     """Answers for PATH, PATH:LINE, FILE:KEY or a site field, on all hosts or one. Raises GmconfError if nothing fits."""
-    try:
-        trace = json.loads((build / "trace.json").read_text())
-    except OSError:
-        raise GmconfError(f"{build} holds no trace.json; render first: gmconf render site.yml -o {build}") from None
+    trace = _trace(build)
     hosts = {name: files for name, files in trace["hosts"].items() if host in (None, name)}
     if not hosts:
         raise GmconfError(f"no host {host}; known: {', '.join(trace['hosts'])}")
@@ -50,6 +47,21 @@ def explain(build: Path, what: str, host: str | None = None) -> list[Answer]:
             "a key (main.cf:smtpd_tls_security_level) or a field of site.yml (limits.message_size)"
         )
     return found
+
+
+def rendered_by(build: Path, control: str) -> list[Answer]:
+    """Every line, and every whole file, of a rendered tree that is there because of a control."""
+    trace = _trace(build)
+    reasons = trace["reasons"]
+    wanted = {n for n, r in enumerate(reasons) if r["kind"] == "control" and r["ref"] == control}
+    return list(_because(build, reasons, trace["hosts"], wanted))
+
+
+def _trace(build: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads((build / "trace.json").read_text()))
+    except OSError:
+        raise GmconfError(f"{build} holds no trace.json; render first: gmconf render site.yml -o {build}") from None
 
 
 def _fits(path: str, name: str, host: str) -> bool:
@@ -87,6 +99,10 @@ def _of_field(build: Path, reasons: list[dict[str, str]], hosts: dict[str, Any],
         n for n, r in enumerate(reasons)
         if r["kind"] == "site" and _same_field(r["text"].removesuffix(" (default)"), field)
     }  # fmt: skip
+    return _because(build, reasons, hosts, wanted)
+
+
+def _because(build: Path, reasons: list[dict[str, str]], hosts: dict[str, Any], wanted: set[int]) -> Iterator[Answer]:
     for host, files in hosts.items():
         for path, entry in files.items():
             if entry["because"] in wanted:

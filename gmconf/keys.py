@@ -116,12 +116,16 @@ def _dkim_public(key: Private) -> str:
 
 
 def _write_pair(folder: Path, stem: str, public: bytes, ending: str, key: Private, password: bytes) -> None:
-    plain = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
     # The private half first: a public half alone would be published without anybody able to sign.
-    vault.write_file(folder / f"{stem}.key.vault", vault.encrypt(plain, password))
+    vault.write_file(folder / f"{stem}.key.vault", vault.encrypt(_private(key), password))
     vault.write_file(folder / f"{stem}{ending}", public, 0o644)
+
+
+def _private(key: Private) -> bytes:
+    """PEM; for Ed25519 what rspamd reads: seed and public part in base64 (rspamadm dkim_keygen -t ed25519)."""
+    if isinstance(key, ed25519.Ed25519PrivateKey):
+        return base64.b64encode(key.private_bytes_raw() + key.public_key().public_bytes_raw()) + b"\n"
+    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
 
 
 def _whole(folder: Path, public: str, private: str) -> bool:

@@ -143,13 +143,14 @@ def _read_keys(site: Site, path: Path, document: Document) -> tuple[dict[str, st
     problems: list[Problem] = []
     for name, field in public_files(site):
         try:
-            public[name] = (folder / name).read_text("utf-8")
+            with open(f"{folder}/{name}", encoding="utf-8") as file:
+                public[name] = file.read()
         except (OSError, UnicodeDecodeError):
             missing.setdefault(_maker(site, name), []).append((name, field))
     for name, field in vault_files(site):
         try:
-            with (folder / name).open("rb") as file:
-                start = file.read(14)
+            with open(f"{folder}/{name}", "rb") as vaulted:
+                start = vaulted.read(14)
         except OSError:
             missing.setdefault(_maker(site, name), []).append((name, field))
             continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 
 from gmconf.model import Host
@@ -39,7 +40,7 @@ def manifest(host: Host, plans: Sequence[Plan], digests: Mapping[str, str]) -> d
                 "on_change": unit.on_change,
                 "restart_paths": list(unit.restart_paths),
                 "watch": list(unit.watch),
-                "oneshot": unit.oneshot,
+                "at_boot": unit.at_boot,
             }
             for plan in plans
             for unit in plan.units
@@ -48,6 +49,19 @@ def manifest(host: Host, plans: Sequence[Plan], digests: Mapping[str, str]) -> d
         "commands": [dict(command) for plan in plans for command in plan.commands],
         "probes": [dict(probe) for plan in plans for probe in plan.probes],
     }
+
+
+def dump(found: Mapping[str, object]) -> str:
+    """JSON with one line for each entry of a list, so that diffs say what changed."""
+    encode = json.JSONEncoder(sort_keys=True, ensure_ascii=False).encode
+    parts = []
+    for key, value in sorted(found.items()):
+        if isinstance(value, list) and value:
+            entries = ",\n  ".join(map(encode, value))
+            parts.append(f'"{key}": [\n  {entries}\n ]')
+        else:
+            parts.append(f'"{key}": {encode(value)}')
+    return "{\n " + ",\n ".join(parts) + "\n}\n"
 
 
 def _users(plans: Sequence[Plan]) -> list[dict[str, object]]:

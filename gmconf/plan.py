@@ -11,6 +11,8 @@ from gmconf.model import Host, Role, Site
 from gmconf.settings import Reason, Settings, Value
 
 Spell = Callable[[Value], str]
+Reach = Literal["any", "admin", "site"]
+"""Everybody, the networks of network.admin, or the other hosts of the site."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,8 @@ class File:
     spell: Spell = str
     lines: Callable[[], Iterable[str]] | None = None
     """For bulk data: yields lines without line feed, sorted; the reason is the file's."""
+    shared: bool = False
+    """Bulk data that follows from the site alone: made once, and the same on every host that has the file."""
     comment: str = "# "
     """How the language starts a comment line; the header is written with it ("" = no header)."""
     owner: str = "root"
@@ -78,8 +82,8 @@ class Unit:
     enabled: bool = True
     watch: tuple[str, ...] = ()
     """Globs of files of other services whose change concerns this unit too (certificates)."""
-    oneshot: bool = False
-    """Does its work and ends; it need not stay active."""
+    at_boot: bool = False
+    """Started by nothing but the next boot: a roll-out only enables it."""
 
 
 @dataclass(frozen=True)
@@ -105,5 +109,5 @@ class Plan:
     commands: tuple[Mapping[str, object], ...] = ()
     probes: tuple[Mapping[str, object], ...] = ()
     tls: tuple[Mapping[str, object], ...] = ()
-    listens: tuple[tuple[str, int, str], ...] = field(default=())
-    """(protocol "tcp"/"udp", port, from): what the firewall opens; from is "any", "admin" or "site"."""
+    listens: tuple[tuple[int, Reach], ...] = ()
+    """(TCP port, who may reach it): what listens on other addresses than loopback, and what the firewall opens."""

@@ -6,12 +6,13 @@ tell which line prints what. Marks are private-use characters, which the model r
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, Undefined
+from jinja2 import Environment, FileSystemBytecodeCache, FileSystemLoader, StrictUndefined, Template, Undefined
 
 from gmconf.errors import GmconfError
 from gmconf.plan import File
@@ -19,6 +20,7 @@ from gmconf.resources import folder
 from gmconf.settings import Setting, Settings, Value
 
 _OPEN, _CLOSE = "\ue000", "\ue001"
+_LONG = 16
 _MARK = re.compile(f"{_OPEN}(\\d+){_CLOSE}")
 
 
@@ -36,17 +38,29 @@ class _Tracer:
     def __init__(self) -> None:
         self.spell: Callable[[Value], str] = str
         self.seen: list[Setting] = []
+        self._long: dict[tuple[Callable[[Value], str], tuple[object, ...]], str] = {}
 
     def __call__(self, value: object) -> str:
         if isinstance(value, Setting):
             self.seen.append(value)
-            spelled = self.spell(value.value)
+            spelled = self._spelled(value.value)
             if "\n" in spelled or "\r" in spelled:
                 raise GmconfError(f"{value.file}: {value.key} would take more than one line: {spelled!r}")
             return f"{_OPEN}{len(self.seen) - 1}{_CLOSE}{spelled}"
         if isinstance(value, Undefined):
             str(value)  # StrictUndefined raises here and names what is missing
         raise GmconfError(f"a template prints {value!r}, which has no reason")
+
+
+    def _spelled(self, value: Value) -> str:
+        # The addresses of all hosts, say, are the same long list in the files of all hosts.
+        if not isinstance(value, list | tuple) or len(value) < _LONG:
+            return self.spell(value)
+        key = (self.spell, tuple(value))
+        found = self._long.get(key)
+        if found is None:
+            found = self._long[key] = self.spell(value)
+        return found
 
 
 _TRACER = _Tracer()
@@ -63,9 +77,23 @@ def environment() -> Environment:
         keep_trailing_newline=True,
         autoescape=False,
         auto_reload=False,
+        bytecode_cache=_compiled(),
         cache_size=-1,
         finalize=_TRACER,
     )
+
+
+def _compiled() -> FileSystemBytecodeCache | None:
+    """Compiled templates of earlier runs, in the user's cache; none where there is no place for one."""
+    home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    place = os.path.join(home, "gmconf")
+    try:
+        os.makedirs(place, 0o700, exist_ok=True)
+        found = os.stat(place)
+    except OSError:
+        return None
+    # What lies there is run: nobody else may have put it there.
+    return FileSystemBytecodeCache(place) if found.st_uid == os.geteuid() and not found.st_mode & 0o022 else None
 
 
 @cache

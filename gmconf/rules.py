@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from ipaddress import ip_address, ip_network
 
 from gmconf.directory import ROLE_ADDRESSES, Directory
+from gmconf.invariants import broken
 from gmconf.limits import MIB, chain
 from gmconf.model import Role, Site
 
@@ -49,7 +50,7 @@ def alias_domains(site: Site, _: Directory) -> Iterator[Finding]:
 def mailbox_domains(site: Site, mail: Directory) -> Iterator[Finding]:
     """Every account lies in a hosted domain."""
     hosted = {d.name for d in site.domains if d.kind == "hosted"}
-    for account in mail.listed():
+    for account in mail.listed:
         if account.domain not in hosted and not account.origin.startswith("domains["):
             path = account.origin if account.mailbox else f"{account.origin}.login"
             yield path, f"{account.login}: {account.domain} is not a hosted domain of this site; add it to domains"
@@ -58,7 +59,7 @@ def mailbox_domains(site: Site, mail: Directory) -> Iterator[Finding]:
 def one_owner(site: Site, mail: Directory) -> Iterator[Finding]:
     """An address belongs to one mailbox, one alias or one service account."""
     owner: dict[str, str] = {}
-    for account in mail.listed():
+    for account in mail.listed:
         if account.login in owner:
             yield account.origin, f"{account.login} is already defined at {owner[account.login]}; keep one"
         owner.setdefault(account.login, account.origin)
@@ -100,7 +101,7 @@ def _targets(site: Site, mail: Directory) -> Iterator[tuple[str, tuple[str, ...]
             yield f"{path}.{role}", getattr(domain, role)
         if domain.catch_all:
             yield f"{path}.catch_all", (domain.catch_all,)
-    for account in mail.listed():
+    for account in mail.listed:
         if account.forward:
             yield account.origin if ":" in account.origin else f"{account.origin}.forward", account.forward
 
@@ -149,7 +150,7 @@ def _alias_path(site: Site, mail: Directory, address: str) -> str:
 
 def role_addresses_stay(_: Site, mail: Directory) -> Iterator[Finding]:
     """postmaster@ and abuse@ cannot be dropped by making them send-only."""
-    for account in mail.listed():
+    for account in mail.listed:
         if account.local in ROLE_ADDRESSES and (not account.receive or not account.mailbox):
             yield account.origin, f"{account.login} must accept mail (RFC 5321 section 4.5.1, RFC 2142); let it receive"
 
@@ -157,7 +158,7 @@ def role_addresses_stay(_: Site, mail: Directory) -> Iterator[Finding]:
 def senders_are_ours(site: Site, mail: Directory) -> Iterator[Finding]:
     """A login sends as an address of this site's sending domains only."""
     ours = {d.name for d in site.domains if d.kind != "parked"}
-    for account in mail.listed():
+    for account in mail.listed:
         for sender in account.senders:
             if sender.rpartition("@")[2] not in ours:
                 if sender == account.login:
@@ -271,8 +272,13 @@ def admins_can_enter(site: Site, _: Directory) -> Iterator[Finding]:
         seen.add(net)
 
 
+def numbers_fit_together(site: Site, _: Directory) -> Iterator[Finding]:
+    """Sizes, times and counts of different daemons, with what the overrides make of them."""
+    yield from broken(site)
+
+
 RULES: tuple[Rule, ...] = (
     domains_once, alias_domains, mailbox_domains, one_owner, aliases_have_targets, targets_exist, no_alias_loops,
     role_addresses_stay, senders_are_ours, hosts_once, addresses_of_families, roles_are_held, names_are_not_domains,
-    thresholds_ascend, sizes_fit, memory_fits, closed_network_is_whole, admins_can_enter,
+    thresholds_ascend, sizes_fit, memory_fits, closed_network_is_whole, admins_can_enter, numbers_fit_together,
 )  # fmt: skip

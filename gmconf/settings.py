@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Literal
 
 from gmconf.errors import GmconfError
@@ -30,6 +31,7 @@ class Reason:
         return f"{self.ref}: {self.text}" if self.text else self.ref
 
 
+@cache
 def need(service: str, sentence: str) -> Reason:
     """A reason that lies in the service itself: it would not work, or not work well, otherwise."""
     return Reason("need", service, sentence)
@@ -111,6 +113,16 @@ class Settings:
                 section.names[column] = Setting(self.file, path, value, tuple(because))
             sections.append(section)
         self._section(parents).names[name] = sections
+
+    def override(self, key: str, value: Value, because: Reason) -> bool:
+        """Replace the value of a top-level setting on the site's explicit word; False when there is no such setting.
+
+        The reasons of the value it replaces are dropped with it: they no longer hold.
+        """
+        if not isinstance(self.root.names.get(key), Setting):
+            return False
+        self.root.names[key] = Setting(self.file, key, value, (because,))
+        return True
 
     def _section(self, parents: list[str]) -> Section:
         section = self.root

@@ -1,30 +1,26 @@
-"""Writes build/: a self-contained Ansible project. The only module that writes it."""
+"""What build/ holds: a self-contained Ansible project, made in memory. output.py writes it."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
-import shutil
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
+from functools import partial
 
 from gmconf import __version__
 from gmconf.errors import GmconfError
 from gmconf.load import Loaded
-from gmconf.manifest import manifest
+from gmconf.manifest import dump, manifest
 from gmconf.model import Host
+from gmconf.output import MARKER
 from gmconf.plan import File, Plan, SecretFile, View
 from gmconf.project import inventory, playbook, project_readme
 from gmconf.render import header, render
 from gmconf.resources import folder
 from gmconf.services.registry import plans
 from gmconf.settings import Reason
-
-MARKER = ".gmconf"
-_IGNORED = shutil.ignore_patterns("__pycache__", "*.pyc")
 
 
 @dataclass
@@ -46,56 +42,62 @@ class Trace:
         return f'{head[:-2]},\n"hosts": {hosts}\n}}\n'
 
 
-class Writer:
-    """Writes the files of a tree; equal bulk files of several hosts become one file on disk (hard links)."""
+class Tree:
+    """The files of build/ in memory: path -> content. Equal content of several hosts is one object."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self._made: set[str] = set()
-        self._seen: dict[str, str] = {}
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+        self._same: dict[str, bytes] = {}
+        self._shared: dict[str, tuple[bytes, str]] = {}
 
     def put(self, relative: str, data: bytes) -> str:
-        """Write one file, return its SHA-256 (hex)."""
+        """Add one file, return its SHA-256 (hex)."""
         digest = hashlib.sha256(data).hexdigest()
-        target = os.path.join(self.root, relative)
-        parent = os.path.dirname(target)
-        if parent not in self._made:
-            os.makedirs(parent, exist_ok=True)
-            self._made.add(parent)
-        twin = self._seen.get(digest)
-        if twin is not None and len(data) > 4096:
-            os.link(twin, target)
-            return digest
-        with open(target, "wb") as out:
-            out.write(data)
-        self._seen[digest] = target
+        self.files[relative] = self._same.setdefault(digest, data)
+        return digest
+
+    def put_shared(self, name: str, relative: str, make: Callable[[], bytes]) -> str:
+        """Add one file that is the same wherever its ``name`` is: made and hashed once."""
+        if name not in self._shared:
+            data = make()
+            self._shared[name] = data, hashlib.sha256(data).hexdigest()
+        self.files[relative], digest = self._shared[name]
         return digest
 
 
-def build(loaded: Loaded, root: Path) -> None:
-    """Render the whole site below ``root`` (an empty directory)."""
-    writer, trace = Writer(root), Trace()
+def build(loaded: Loaded) -> Tree:
+    """Render the whole site."""
+    tree, trace = Tree(), Trace()
+    secrets: set[str] = set()
     for host in sorted(loaded.site.hosts, key=lambda h: h.name):
         view = View(loaded.site, host, loaded.mail, loaded.why, loaded.public)
-        _host(view, plans(view), writer, trace)
-    for name in sorted({name for host in _secret_names(loaded) for name in host}):
-        writer.put(f"secrets/{name}", (loaded.secrets / name).read_bytes())
-    writer.put("trace.json", trace.dump().encode())
-    writer.put("inventory.yml", inventory(loaded.site).encode())
-    writer.put("site.yml", playbook(loaded.site).encode())
-    writer.put("README.md", project_readme(loaded.site).encode())
-    writer.put("ansible.cfg", (folder("templates") / "ansible/ansible.cfg").read_bytes())
-    shutil.copytree(folder("roles") / "gmconf", root / "roles/gmconf", ignore=_IGNORED)
-    writer.put(MARKER, f"written by gmconf {__version__}\n".encode())
+        found = plans(view)
+        _host(view, found, tree, trace)
+        secrets.update(f.secret for plan in found for f in plan.files if isinstance(f, SecretFile))
+    for name in sorted(secrets):
+        with open(f"{loaded.secrets}/{name}", "rb") as vaulted:
+            tree.files[f"secrets/{name}"] = vaulted.read()
+    tree.files["trace.json"] = trace.dump().encode()
+    tree.files["inventory.yml"] = inventory(loaded.site).encode()
+    tree.files["site.yml"] = playbook(loaded.site).encode()
+    tree.files["README.md"] = project_readme(loaded.site).encode()
+    tree.files["ansible.cfg"] = (folder("templates") / "ansible/ansible.cfg").read_bytes()
+    _role(tree)
+    tree.files[MARKER] = f"written by gmconf {__version__}\n".encode()
+    return tree
 
 
-def _secret_names(loaded: Loaded) -> Iterator[list[str]]:
-    for host in loaded.site.hosts:
-        view = View(loaded.site, host, loaded.mail, loaded.why, loaded.public)
-        yield [f.secret for plan in plans(view) for f in plan.files if isinstance(f, SecretFile)]
+def _role(tree: Tree) -> None:
+    roles = str(folder("roles"))
+    for parent, folders, names in os.walk(f"{roles}/gmconf"):
+        folders[:] = [name for name in folders if name != "__pycache__"]
+        for name in names:
+            path = os.path.join(parent, name)
+            with open(path, "rb") as file:
+                tree.files[f"roles/{path[len(roles) + 1 :]}"] = file.read()
 
 
-def _host(view: View, host_plans: tuple[Plan, ...], writer: Writer, trace: Trace) -> None:
+def _host(view: View, host_plans: tuple[Plan, ...], tree: Tree, trace: Trace) -> None:
     host: Host = view.host
     digests: dict[str, str] = {}
     traced: dict[str, object] = {}
@@ -110,48 +112,22 @@ def _host(view: View, host_plans: tuple[Plan, ...], writer: Writer, trace: Trace
                 traced[file.path] = {"because": because, "secret": file.secret}
                 continue
             lines: dict[int, list[object]] = {}
-            if file.lines is not None:
-                data = _bulk(file)
+            relative = f"hosts/{host.name}/tree{file.path}"
+            if file.shared:
+                digests[file.path] = tree.put_shared(file.path, relative, partial(_bulk, file))
+            elif file.lines is not None:
+                digests[file.path] = tree.put(relative, _bulk(file))
             else:
                 rendered = render(file)
-                data = rendered.text.encode()
+                digests[file.path] = tree.put(relative, rendered.text.encode())
                 for number, settings in rendered.lines.items():
                     lines[number] = [[s.key, [trace.number(r) for r in s.because]] for s in settings]
-            digests[file.path] = writer.put(f"hosts/{host.name}/tree{file.path}", data)
             traced[file.path] = {"because": because, "lines": lines} if lines else {"because": because}
     trace.hosts[host.name] = traced
-    text = json.dumps(manifest(host, host_plans, digests), indent=1, sort_keys=True, ensure_ascii=False)
-    writer.put(f"hosts/{host.name}/manifest.json", text.encode() + b"\n")
+    tree.files[f"hosts/{host.name}/manifest.json"] = dump(manifest(host, host_plans, digests)).encode()
 
 
 def _bulk(file: File) -> bytes:
     assert file.lines is not None  # asked for by the caller
     text = "\n".join(file.lines())
     return (header(file) + text + ("\n" if text else "")).encode()
-
-
-def write(loaded: Loaded, target: Path) -> Path:
-    """Render into a new directory beside ``target`` and return it; swap() puts it in place."""
-    if target.exists() and not (target / MARKER).is_file() and any(target.iterdir()):
-        raise GmconfError(f"{target} is not empty and was not written by gmconf; choose another directory")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    try:
-        build(loaded, fresh)
-        fresh.chmod(0o755)
-    except BaseException:
-        shutil.rmtree(fresh, ignore_errors=True)
-        raise
-    return fresh
-
-
-def swap(fresh: Path, target: Path) -> None:
-    """Put a freshly written tree in place of the old one; an interruption leaves one of them whole."""
-    if not target.exists():
-        fresh.rename(target)
-        return
-    old = Path(tempfile.mkdtemp(prefix=f".{target.name}.old.", dir=target.parent))
-    old.rmdir()
-    target.rename(old)
-    fresh.rename(target)
-    shutil.rmtree(old)

@@ -43,16 +43,20 @@ def render(site: Path, build: Path, logins: tuple[str, ...]) -> None:
     """Keys, passwords and build/ of a site."""
     env = {**os.environ, "ANSIBLE_VAULT_PASSWORD_FILE": str(vault_password())}
     subprocess.run([*GMCONF, "keys", str(site)], env=env, check=True)
-    if not (site.parent / "keys/passwords.vault").exists():
-        for login in logins:
+    have = site.parent / "keys/.logins"
+    known = have.read_text().split() if have.exists() else []
+    for login in logins:
+        if login not in known:
             argv = [*GMCONF, "passwd", str(site), login, "--stdin"]
             subprocess.run(argv, env=env, check=True, input=password() + "\n", text=True)
+    have.write_text("\n".join(logins))
     subprocess.run([*GMCONF, "render", str(site), "-o", str(build)], env=env, check=True)
 
 
 def roll_out(machine: lab.Machine, build: Path, *more: str) -> subprocess.CompletedProcess[str]:
     """ansible-playbook on a rendered tree."""
-    env = {**os.environ, "ANSIBLE_VAULT_PASSWORD_FILE": str(vault_password()), "ANSIBLE_HOST_KEY_CHECKING": "False"}
+    plain = {key: value for key, value in os.environ.items() if not key.startswith(("ANSIBLE_", "MOLECULE_"))}
+    env = {**plain, "ANSIBLE_VAULT_PASSWORD_FILE": str(vault_password()), "ANSIBLE_HOST_KEY_CHECKING": "False"}
     argv = [str(Path(sys.executable).with_name("ansible-playbook")), "site.yml", "-e", f"ansible_host={machine.addresses[0]}",
             "-e", f"ansible_ssh_private_key_file={lab.KEY}",
             "-e", "ansible_ssh_common_args='-o UserKnownHostsFile=/dev/null -o LogLevel=ERROR'", *more]  # fmt: skip

@@ -27,11 +27,36 @@ ROOT = Path(__file__).resolve().parents[1]
 STATE = ROOT / ".lab"
 KEY = STATE / "id_ed25519"
 NETWORK = "gmconf"
+SSH = ("-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR", "-o", "ConnectTimeout=5",
+       "-o", "PasswordAuthentication=no")  # fmt: skip
 # Documentation addresses (RFC 5737, RFC 3849), so that example sites work in the lab as they are.
 SUBNETS = ("198.51.100.0/24", "2001:db8:1::/64")
-PACKAGES = ("podman", "runc", "netavark", "aardvark-dns", "nftables", "iptables", "mmdebstrap", "openssh-client")
+PACKAGES = ("podman", "runc", "netavark", "aardvark-dns", "nftables", "iptables", "mmdebstrap", "openssh-client", "openssl", "iproute2")
 IN_IMAGE = ("systemd,systemd-sysv,dbus,python3,python3-apt,iproute2,ca-certificates,procps,openssh-server,"
             "libpam-systemd,iputils-ping,unbound-host")  # fmt: skip
+
+
+ZONE = "/var/lib/knot/root.zone"
+SOA = ". 5 SOA ns.lab.example. hostmaster.lab.example. 1 60 60 3600 5\n. 5 NS ns.lab.example.\nns.lab.example. 5 A 198.51.100.53"
+KNOT = f"""\
+server:
+    listen: [ 0.0.0.0@53, ::@53 ]
+log:
+  - target: syslog
+    any: warning
+policy:
+  - id: lab
+    single-type-signing: on
+zone:
+  - domain: .
+    file: {ZONE}
+    dnssec-signing: on
+    dnssec-policy: lab
+    serial-policy: unixtime
+    zonefile-sync: -1
+    zonefile-load: difference-no-serial
+    journal-content: all
+"""
 
 
 @dataclass(frozen=True)
@@ -57,8 +82,11 @@ MACHINES = {
     for m in (
         Machine("mx13", "mail.example.org", "trixie", 13),
         Machine("mx12", "mail.example.net", "bookworm", 12),
+        Machine("ns", "ns.lab.example", "trixie", 53),
     )
 }
+NS = MACHINES["ns"]
+"""All of DNS as the lab knows it: one signed zone, the root. What is not in it does not exist."""
 
 
 def say(text: str) -> None:
@@ -74,13 +102,16 @@ def stop(text: str, code: int = 1) -> None:
 
 def need_engine() -> None:
     """Podman and friends; installed where that is allowed."""
-    commands = {"podman": "podman", "runc": "runc", "nft": "nftables", "iptables": "iptables", "mmdebstrap": "mmdebstrap", "ssh-keygen": "openssh-client"}
+    commands = {"podman": "podman", "runc": "runc", "nft": "nftables", "iptables": "iptables", "mmdebstrap": "mmdebstrap", "ssh-keygen": "openssh-client",
+                "openssl": "openssl", "ip": "iproute2"}  # fmt: skip
     missing = [package for command, package in commands.items() if not shutil.which(command)]
     missing += [p for p in ("netavark", "aardvark-dns") if not Path(f"/usr/lib/podman/{p}").exists()]
+    if os.geteuid() != 0:
+        stop("hosts in containers with addresses of their own need root", 3)
     if not missing:
         return
-    if os.geteuid() != 0 or not shutil.which("apt-get"):
-        stop(f"needs {', '.join(missing)}, and they cannot be installed here (not root on Debian)", 3)
+    if not shutil.which("apt-get"):
+        stop(f"needs {', '.join(missing)}, and they cannot be installed here (not Debian)", 3)
     say(f"installing {' '.join(missing)}")
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     with (STATE / "apt.log").open("w") as log:
@@ -144,6 +175,8 @@ class Podman:
         if self("image", "exists", name, check=False).returncode == 0:
             return name
         say(f"base image of Debian {release} (once)")
+        if self("pull", "-q", f"debian:{release}", check=False).returncode == 0:
+            return self._from_registry(f"debian:{release}", name)
         tar = STATE / f"{release}.tar"
         log = STATE / f"{release}.log"
         with log.open("w") as out:
@@ -152,6 +185,16 @@ class Podman:
                 stop(f"mmdebstrap {release} failed, see {log}", 3)
         self("import", str(tar), name)
         tar.unlink()
+        return name
+
+
+    def _from_registry(self, image: str, name: str) -> str:
+        """The image of Debian with what makes a host of it."""
+        maker = f"gmconf-base-{os.getpid()}"
+        install = f"apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends {IN_IMAGE.replace(',', ' ')}"
+        self("run", "--name", maker, image, "sh", "-c", f"{install} && rm -f /etc/machine-id && touch /etc/machine-id")
+        self("commit", "-q", maker, name)
+        self("rm", maker)
         return name
 
 
@@ -177,15 +220,17 @@ def key() -> None:
 
 def ssh(machine: Machine, *command: str, **more: object) -> subprocess.CompletedProcess[str]:
     """Run a command on a host."""
-    options = ["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR",
-               "-o", "ConnectTimeout=5", "-o", "PasswordAuthentication=no", "-i", str(KEY)]  # fmt: skip
-    return subprocess.run(["ssh", *options, f"root@{machine.addresses[0]}", *command], text=True, **more)
+    return subprocess.run(["ssh", *SSH, "-i", str(KEY), f"root@{machine.addresses[0]}", *command], text=True, **more)
 
 
 def up(names: list[str]) -> None:
     """Start hosts and wait until they can be worked on."""
     podman = Podman()
     key()
+    if any(_stale(podman, machine) for machine in MACHINES.values()):
+        say("clearing up after a restart of this machine")
+        down([])
+        podman = Podman()
     if podman("network", "exists", NETWORK, check=False).returncode:
         podman("network", "create", "--ipv6", *[f"--subnet={s}" for s in SUBNETS], "--disable-dns", NETWORK)
     fresh = []
@@ -200,10 +245,44 @@ def up(names: list[str]) -> None:
         _create(podman, machine)
     for machine in fresh:
         _wait(machine)
+    ready = STATE / "ns.ready"
+    if NS.name in (names or MACHINES) and not ready.exists():
+        _name_server()
+        ready.touch()
+
+
+def _name_server() -> None:
+    """Knot with an empty root zone, signed with a key of its own."""
+    done = ssh(NS, f"set -e; command -v knotd >/dev/null || {{ apt-get -qq update; DEBIAN_FRONTEND=noninteractive apt-get -qq install -y knot; }}; cat > /etc/knot/knot.conf; "
+               f"test -e {ZONE} || echo '{SOA}' > {ZONE}; chown knot: {ZONE}; systemctl restart knot", input=KNOT, capture_output=True)  # fmt: skip
+    if done.returncode:
+        stop(f"the lab's name server: {done.stdout}{done.stderr}")
+
+
+def zone(part: str, records: str) -> None:
+    """Publish records (zone file lines, names with a final dot) as one part of all there is in DNS."""
+    script = (f"cd /var/lib/knot && cat > {part}.part && (echo '{SOA}' && cat *.part) > new.zone && chown knot: new.zone && mv new.zone {ZONE} && "
+              "knotc -b zone-reload .")  # fmt: skip
+    done = ssh(NS, f'flock /var/lib/knot/lab.lock sh -c "{script}"', input=records, capture_output=True)
+    if done.returncode:
+        stop(f"zone: {done.stdout}{done.stderr}")
+
+
+def trust_anchor() -> str:
+    """DS line of the lab's root."""
+    lines = ssh(NS, "keymgr . ds", capture_output=True).stdout.splitlines()
+    words = next(line.split() for line in lines if line.split()[-2] == "2")
+    return f". IN DS {' '.join(words[2:])}"
 
 
 def _whole(machine: Machine) -> bool:
     return (STATE / f"{machine.name}.made").exists()
+
+
+def _stale(podman: Podman, machine: Machine) -> bool:
+    """Said to run, by a podman whose state outlived a restart of this machine: such a container cannot be started."""
+    words = podman("inspect", "-f", "{{.State.Running}} {{.State.Pid}}", machine.container, check=False).stdout.split()
+    return words[:1] == ["true"] and not Path(f"/proc/{words[1]}").exists()
 
 
 def _running(podman: Podman, machine: Machine) -> bool:
@@ -215,6 +294,7 @@ def _running(podman: Podman, machine: Machine) -> bool:
 def _create(podman: Podman, machine: Machine) -> None:
     made = STATE / f"{machine.name}.made"
     made.unlink(missing_ok=True)
+    (STATE / f"{machine.name}.ready").unlink(missing_ok=True)
     image = podman.image(machine.release)
     say(f"host {machine.fqdn} (Debian {machine.release}) at {machine.addresses[0]}")
     cache = f"gmconf-apt-{machine.release}"
@@ -280,6 +360,9 @@ def down(names: list[str]) -> None:
         podman("rm", "-f", "-t", "2", MACHINES[name].container, check=False)
     if not names:
         podman("network", "rm", "-f", NETWORK, check=False)
+        # Addresses of containers that were not stopped properly stay taken in it.
+        if not podman("ps", "-aq", check=False).stdout.strip():
+            Path("/run/containers/networks/ipam.db").unlink(missing_ok=True)
         holder = STATE / "holder.pid"
         if holder.exists() and _is_holder(int(holder.read_text())):
             os.kill(int(holder.read_text()), signal.SIGKILL)

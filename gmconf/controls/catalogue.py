@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from difflib import get_close_matches
+from functools import cache
+from typing import get_args
 
 from gmconf.errors import GmconfError
+from gmconf.model.site import Level
 from gmconf.settings import Reason
 
 
@@ -14,12 +17,12 @@ class Control:
     """A requirement: its level, one sentence, and where it comes from."""
 
     id: str
-    level: Literal["basic", "bronze", "silver"]
+    level: Level
     title: str
     sources: str
 
 
-_ROWS: tuple[tuple[str, Literal["basic", "bronze", "silver"], str, str], ...] = (
+_ROWS: tuple[tuple[str, Level, str, str], ...] = (
     (
         "mta.local-only",
         "basic",
@@ -302,12 +305,28 @@ _ROWS: tuple[tuple[str, Literal["basic", "bronze", "silver"], str, str], ...] = 
     ("gov.minimal", "basic", "What is not used is not there", "First, do no harm"),
     ("gov.options-on", "basic", "A setting the service needs is set, not hoped for", "GoodMessaging Systems"),
 )
+LEVELS = get_args(Level)
 CATALOGUE = {row[0]: Control(*row) for row in _ROWS}
 
 
+@cache
 def control(id_: str) -> Reason:
     """The reason "because of this control"."""
     found = CATALOGUE.get(id_)
     if found is None:
         raise GmconfError(f"no control {id_} in the catalogue")
     return Reason("control", found.id, f"{found.title} ({found.sources})")
+
+
+def listed(name: str | None = None, level: str | None = None) -> list[Control]:
+    """Controls by id: one, or those that a level asks for, or all. Raises GmconfError for an unknown name."""
+    if name is not None:
+        if name not in CATALOGUE:
+            near = get_close_matches(name, CATALOGUE, 3)
+            hint = f"; did you mean {', '.join(near)}?" if near else "; list them: gmconf controls"
+            raise GmconfError(f"no control {name}{hint}")
+        return [CATALOGUE[name]]
+    if level not in (None, *LEVELS):
+        raise GmconfError(f"no level {level}; there are {', '.join(LEVELS)}")
+    reach = LEVELS[: LEVELS.index(level) + 1] if level else LEVELS
+    return [control for _, control in sorted(CATALOGUE.items()) if control.level in reach]

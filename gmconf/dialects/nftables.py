@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from ipaddress import ip_network
 
 from gmconf.errors import GmconfError
@@ -21,6 +22,7 @@ def spell(value: Value) -> str:
     return ", ".join(spell(item) for item in value)
 
 
+@cache
 def _address(value: str) -> bool:
     try:
         ip_network(value)

@@ -127,9 +127,12 @@ def network(value: str) -> str:
         raise ValueError(f"not a network in CIDR notation{hint}") from None
 
 
+_NOT_TEXT = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ue000-\uf8ff]")
+
+
 def line(value: str) -> str:
     """Free text that stays on one line: no control characters, no line separators."""
-    if any(ord(c) < 32 or 127 <= ord(c) < 160 or c in "\u2028\u2029\ufeff" or 0xE000 <= ord(c) <= 0xF8FF for c in value):
+    if _NOT_TEXT.search(value):
         raise ValueError("text on one line is needed, without control or private-use characters")
     return value.strip()
 

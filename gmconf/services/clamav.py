@@ -101,8 +101,8 @@ def clamd(view: View) -> Settings:
     c.set("log_time", False, need("clamav", "the journal has the time already"))
     sizes = "not smaller than the largest message that rspamd takes: nothing passes because it is big"
     for key in ("stream", "file_size"):
-        c.set(key, size.stream_max, closes, need("clamav", sizes))
-    c.set("scan_size", size.stream_max * 4, closes, need("clamav", "an archive may unpack to four times the message"))
+        c.set(key, size.stream_max, closes, need("clamav", sizes), view.why("limits.message_size"))
+    c.set("scan_size", size.stream_max * 4, closes, need("clamav", "an archive may unpack to four times the message"), view.why("limits.message_size"))
     c.set("exceeds", True, closes, need("clamav", "what is too big or too deep to scan is reported, not passed"))
     c.set("scan_time", size.av_timeout * 1000, closes, need("clamav", "longer than rspamd waits is work for nobody"))
     c.set("recursion", 16, closes)

@@ -8,7 +8,7 @@ from gmconf.controls import control
 from gmconf.dialects.dovecot import spell
 from gmconf.limits import chain
 from gmconf.model import Role
-from gmconf.plan import File, Plan, SecretFile, Unit, View
+from gmconf.plan import File, Plan, Reach, SecretFile, Unit, View
 from gmconf.services import tls
 from gmconf.settings import Settings, need
 
@@ -33,7 +33,7 @@ def plan(view: View) -> Plan:
         packages += ["dovecot-pop3d"] if view.site.pop3.enabled else []
         quota = "userdb_quota_rule=*:bytes=" if old else "userdb_quota_storage_size="
         because = control("maa.virtual-domains")
-        files.append(File(f"{FOLDER}/users", "dovecot", because, lines=lambda: _users(view, quota), group="dovecot", mode="0640"))
+        files.append(File(f"{FOLDER}/users", "dovecot", because, lines=lambda: _users(view, quota), shared=True, group="dovecot", mode="0640"))
         files += _sieve(view)
     return Plan(
         name="dovecot",
@@ -60,16 +60,16 @@ def _scripts(view: View) -> tuple[str, ...]:
     return SCRIPTS if view.has(Role.FILTER) else SCRIPTS[:1]
 
 
-def _listens(view: View) -> tuple[tuple[str, int, str], ...]:
+def _listens(view: View) -> tuple[tuple[int, Reach], ...]:
     if not view.has(Role.STORE):
         return ()
     ports = [143, 993, 4190, *([995] if view.site.pop3.enabled else [])]
     inside = [24, 12340] if _remote(view) else []
-    return (*(("tcp", port, "any") for port in ports), *(("tcp", port, "site") for port in inside))
+    return (*((port, "any") for port in ports), *((port, "site") for port in inside))
 
 
 def _remote(view: View) -> bool:
-    return any(host != view.host for host in (*view.hosts(Role.MTA), *view.hosts(Role.MSA)))
+    return any(host.name != view.host.name for host in (*view.hosts(Role.MTA), *view.hosts(Role.MSA)))
 
 
 def _probes(view: View) -> tuple[dict[str, object], ...]:
@@ -107,7 +107,7 @@ def _settings(view: View) -> Settings:
     c.set("auth.mechanisms", ["plain", "login"], control("auth.mech"))
     c.set("auth.cleartext", False, control("auth.mech"), control("tls.mua-required"))
     c.set("auth.failure_delay", "2 secs", control("auth.bruteforce"))
-    c.set("auth.passwords", f"{FOLDER}/passwords", control("maa.auth"))
+    c.set("auth.passwords", f"{FOLDER}/passwords", control("maa.auth"), control("msa.service-accounts"))
     c.set("auth.username", "%Lu" if old else "%{user | lower}", control("maa.virtual-domains"))
     c.set("auth.clients", 2000 + 500 * cpus, need("dovecot", "at least the sum of what its services may open"))
     c.set("log.facility", "mail", control("log.correlate"))
@@ -132,6 +132,8 @@ def _settings(view: View) -> Settings:
     c.set("lmtp.delimiter", "+", need("dovecot", "sub-addresses reach the mailbox"))
     c.set("login.processes", cpus, need("dovecot", "login processes are kept and shared: ten times the logins a second"))
     c.set("quota.full", "552 5.2.2 Mailbox is full", control("maa.quota"))
+    c.set("quota.grace", chain(view.site).message_size, control("maa.quota"),
+          need("dovecot", "the message that fills the mailbox still fits: what was accepted at RCPT is never returned later"))  # fmt: skip
     c.set("sieve.junk", f"{SIEVE}/junk.sieve", control("mda.junk-folder"))
     learn = view.has(Role.FILTER)
     learns = need("dovecot", "moving a message into or out of Junk teaches the filter")

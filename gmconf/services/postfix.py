@@ -56,8 +56,8 @@ def plan(view: View) -> Plan:
         units=(Unit("postfix.service", watch=(f"{tls.FOLDER}/*",)), *postfix_flush.units(view)),
         probes=_probes(view),
         listens=(
-            *((("tcp", 25, "any"),) if mta else ()),
-            *((("tcp", 465, "any"), ("tcp", 587, "any")) if msa else ()),
+            *(((25, "any"),) if mta else ()),
+            *(((465, "any"), (587, "any")) if msa else ()),
         ),
     )
 
@@ -76,7 +76,12 @@ def _probes(view: View) -> tuple[Mapping[str, object], ...]:
 
 
 def milters(view: View) -> str:
-    """Where mail is judged: the filter on this host over a UNIX socket, else the first filter host over TCP."""
+    """Where mail is judged: the filter on this host over a UNIX socket, else the first filter host over TCP.
+
+    A host that only hands its own mail over has none: the MTA host asks for it.
+    """
+    if not view.has(Role.MTA, Role.MSA):
+        return ""
     if view.has(Role.FILTER):
         return "unix:/run/rspamd/milter.sock"
     return f"inet:{_bracket(view.hosts(Role.FILTER)[0])}:11332"
@@ -95,14 +100,14 @@ def _main(view: View) -> Settings:
     _submission(c, view)
     _filters(c, view)
     _delivery(c, view)
-    rows = sorted(view.site.overrides.postfix.items())
-    c.rows("overrides", [_override(view, key, value) for key, value in rows])
+    rows: list[dict[str, tuple[Value, Sequence[Reason]]]] = []
+    for key, value in sorted(view.site.overrides.postfix.items()):
+        why = view.why(f"overrides.postfix.{key}")
+        # Postfix warns of a parameter that stands twice: one that is printed anyway is replaced where it stands.
+        if not c.override(key, value, why):
+            rows.append({"key": (key, (why,)), "value": (value, (why,))})
+    c.rows("overrides", rows)
     return c
-
-
-def _override(view: View, key: str, value: str) -> dict[str, tuple[Value, Sequence[Reason]]]:
-    why = (view.why(f"overrides.postfix.{key}"),)
-    return {"key": (key, why), "value": (value, why)}
 
 
 def _identity(c: Settings, view: View) -> None:
@@ -168,6 +173,7 @@ def _inbound(c: Settings, view: View) -> None:
     c.set("smtpd_relay_restrictions", ["permit_mynetworks", "reject_unauth_destination"], control("mta.local-only"))
     checks = [
         "reject_unlisted_recipient",
+        f"check_recipient_access lmdb:{postfix_maps.FOLDER}/host-exempt",
         f"check_recipient_access lmdb:{postfix_maps.FOLDER}/exempt",
         "permit_mynetworks",
         "reject_invalid_helo_hostname",
@@ -175,10 +181,10 @@ def _inbound(c: Settings, view: View) -> None:
         "reject_non_fqdn_sender",
         "reject_unknown_sender_domain",
         f"check_sender_access lmdb:{postfix_maps.FOLDER}/own-domains",
-        f"check_policy_service {_quota(view)}",
+        *([f"check_policy_service {_quota(view)}"] if view.has(Role.MTA) else []),
     ]
     c.set("smtpd_recipient_restrictions", checks, unknown, control("role.postmaster"), control("mta.refuse-lists"), helo,
-          spoof, control("maa.quota"))  # fmt: skip
+          spoof, control("maa.quota"), control("mta.null-sender"))  # fmt: skip
     c.set("smtpd_policy_service_default_action", "DUNNO",
           need("postfix", "while Dovecot is down mail is still taken and queued; quota is then told by LMTP"))  # fmt: skip
     c.set("smtpd_policy_service_max_idle", "60s", need("postfix", "no stale connections after Dovecot reloads"))
@@ -199,7 +205,8 @@ def _inbound(c: Settings, view: View) -> None:
     c.set("smtpd_hard_error_limit", 10, flood)
     c.set("postscreen_access_list", ["permit_mynetworks", f"cidr:{postfix_maps.FOLDER}/postscreen-access"], flood)
     c.set("postscreen_greet_action", "enforce", flood)
-    c.set("postscreen_greet_banner", "", control("mta.banner-min"))
+    c.set("postscreen_greet_banner", "$smtpd_banner", control("mta.banner-min"),
+          need("postfix", "without this first line there is no wait, and who talks too early is not noticed"))  # fmt: skip
     c.set("postscreen_greet_wait", "${stress?{1}:{2}}s", flood)
     c.set("postscreen_cache_map", "lmdb:$data_directory/postscreen_cache", flood)
 
@@ -252,20 +259,23 @@ def _filters(c: Settings, view: View) -> None:
 def _delivery(c: Settings, view: View) -> None:
     limits = chain(view.site)
     tables, works = postfix_maps.FOLDER, need("postfix", "all addresses are virtual: no UNIX account gets mail")
-    c.set("virtual_mailbox_domains", f"lmdb:{tables}/domains", works)
+    delivers = view.has(Role.MTA, Role.MSA)
+    c.set("virtual_mailbox_domains", f"lmdb:{tables}/domains" if delivers else "", works)
     c.set("virtual_mailbox_maps", f"lmdb:{tables}/mailboxes", control("mta.recipient-validation"))
-    c.set("virtual_alias_domains", ["$myhostname", f"lmdb:{tables}/alias-domains"], works, control("role.postmaster"))
-    c.set("virtual_alias_maps", f"lmdb:{tables}/aliases", works)
+    c.set("virtual_alias_domains", ["$myhostname", *([f"lmdb:{tables}/alias-domains"] if delivers else [])], works, control("role.postmaster"))
+    c.set("virtual_alias_maps", [f"lmdb:{tables}/host-aliases", f"lmdb:{tables}/aliases"], works)
     c.set("alias_maps", "", works)
     c.set("alias_database", "", works)
     c.set("local_transport", "error:no local delivery on this host", works)
     c.set("local_recipient_maps", "", works)
-    if view.has(Role.STORE):
+    if not delivers:
+        transport = "error:this host hands everything to an MTA host"
+    elif view.has(Role.STORE):
         transport = "lmtp:unix:/run/dovecot/lmtp"
     else:
         transport = f"lmtp:inet:[{view.hosts(Role.STORE)[0].name}]:24"
     c.set("virtual_transport", transport, need("postfix", "Dovecot stores the mail"))
-    remote = not view.has(Role.STORE)
+    remote = delivers and not view.has(Role.STORE)
     c.set("lmtp_tls_security_level", "verify" if remote else "", control("tls.mua-required"))
     own_ca = remote and "ca/ca.crt" in view.public
     c.set("lmtp_tls_CAfile", f"{tls.FOLDER}/ca.crt" if own_ca else "", control("tls.mua-required"))
@@ -274,6 +284,9 @@ def _delivery(c: Settings, view: View) -> None:
     c.set("lmtp_destination_recipient_limit", 1, need("postfix", "one recipient must not learn of another, one full mailbox not delay the rest"))
     c.set("relayhost", "" if view.has(Role.MTA) else f"[{view.hosts(Role.MTA)[0].name}]", need("postfix", "only MTA hosts send mail out"))
     life = view.why("limits.queue_life")
+    soon = need("postfix", "what a store or a greylisting host puts off for a moment goes a minute later, not five; then ever less often")
+    c.set("queue_run_delay", "60s", soon)
+    c.set("minimal_backoff_time", "60s", soon)
     c.set("maximal_queue_lifetime", f"{view.site.limits.queue_life}s", control("mta.retry"), life)
     c.set("bounce_queue_lifetime", f"{view.site.limits.queue_life}s", control("mta.retry"), life)
     c.set("bounce_size_limit", 20000, control("mta.no-backscatter"))

@@ -1,7 +1,7 @@
 """Mail that waited for the store is delivered within seconds of its return, not when the queue's timers say so.
 
-Postfix has one back-off for all destinations; short ones would also hammer the Internet. So the store's return is
-the trigger: its socket being made (same host), or its port answering again (other host).
+Postfix has one back-off for all destinations; short ones would also hammer the Internet. So on the store's own host the
+store's return is the trigger: its socket being made. Other hosts try again after ``minimal_backoff_time``.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from gmconf.plan import File, View
 from gmconf.settings import Reason, need
 
 FOLDER = "/etc/postfix/maps"
-COMPILED = ("domains", "alias-domains", "mailboxes", "aliases", "senders", "receive-only", "own-domains", "exempt")
+COMPILED = ("domains", "alias-domains", "mailboxes", "host-aliases", "aliases", "senders", "receive-only", "own-domains", "host-exempt", "exempt")
 HANDED = f"{FOLDER}/handed-over"
 NOT_OURS = "550 5.7.1 Senders of this domain submit with authentication on port 465 or 587"
 
@@ -22,18 +22,20 @@ def files(view: View) -> tuple[File, ...]:
         _table("domains", need("postfix", "domains with mailboxes here"), lambda: _domains(view)),
         _table("alias-domains", need("postfix", "domains whose addresses lead elsewhere"), lambda: _mirrors(view)),
         _table("mailboxes", control("mta.recipient-validation"), lambda: _mailboxes(view)),
+        _table("host-aliases", control("role.postmaster"), lambda: _host_aliases(view), shared=False),
         _table("aliases", control("mta.recipient-validation"), lambda: _aliases(view)),
         _table("senders", control("msa.sender-rights"), lambda: _senders(view)),
         _table("receive-only", control("msa.sender-rights"), lambda: _silent(view)),
         _table("own-domains", control("auth.no-spoof"), lambda: _own(view)),
+        _table("host-exempt", control("role.postmaster"), lambda: _host_exempt(view), shared=False),
         _table("exempt", control("role.postmaster"), lambda: _exempt(view)),
-        *((File(HANDED, "postfix", control("flt.fail-closed"), lines=lambda: _handed_over(view)),) if trusted(view) else ()),
-        File(f"{FOLDER}/postscreen-access", "postfix", control("mta.flood-control"), lines=lambda: _known(view)),
+        *((File(HANDED, "postfix", control("flt.fail-closed"), lines=lambda: _handed_over(view), shared=True),) if trusted(view) else ()),
+        File(f"{FOLDER}/postscreen-access", "postfix", control("mta.flood-control"), lines=lambda: _known(view), shared=True),
     )
 
 
-def _table(name: str, because: Reason, lines: Callable[[], Iterable[str]]) -> File:
-    return File(f"{FOLDER}/{name}", "postfix", because, lines=lines)
+def _table(name: str, because: Reason, lines: Callable[[], Iterable[str]], *, shared: bool = True) -> File:
+    return File(f"{FOLDER}/{name}", "postfix", because, lines=lines, shared=shared)
 
 
 def _domains(view: View) -> Iterator[str]:
@@ -51,11 +53,14 @@ def _mailboxes(view: View) -> Iterator[str]:
         yield f"{account.login} mailbox"
 
 
-def _aliases(view: View) -> Iterator[str]:
+def _host_aliases(view: View) -> Iterator[str]:
     organisation = view.site.organisation
     for name in ("abuse", "mailer-daemon", "postmaster", "root"):
         target = organisation.abuse if name == "abuse" and organisation.abuse else organisation.postmaster
         yield f"{name}@{view.host.name} {target}"
+
+
+def _aliases(view: View) -> Iterator[str]:
     for address, targets in view.mail.aliases.items():
         yield f"{address} {', '.join(targets)}"
 
@@ -76,22 +81,29 @@ def _own(view: View) -> Iterator[str]:
         yield f"{domain.name} {NOT_OURS}"
 
 
-def _exempt(view: View) -> Iterator[str]:
-    for domain in (view.host.name, *(d.name for d in view.mail.sending)):
-        yield f"abuse@{domain} OK"
-        yield f"postmaster@{domain} OK"
+def _host_exempt(view: View) -> Iterator[str]:
+    yield f"abuse@{view.host.name} OK"
+    yield f"postmaster@{view.host.name} OK"
     yield "postmaster OK"
 
 
+def _exempt(view: View) -> Iterator[str]:
+    for domain in view.mail.sending:
+        yield f"abuse@{domain.name} OK"
+        yield f"postmaster@{domain.name} OK"
+
+
 def trusted(view: View) -> list[str]:
-    """Addresses of this site's hosts that hand mail over to this MTA host; it was judged where it came in."""
+    """Addresses of this site's hosts that hand mail over to this MTA host."""
     if not view.has(Role.MTA):
         return []
     return [a for host in view.site.hosts if Role.MTA not in host.roles for a in host.addresses]
 
 
 def _handed_over(view: View) -> Iterator[str]:
-    for address in sorted(trusted(view)):
+    """What users submitted was judged and signed by their MSA host; other hosts hand over what nobody has looked at yet."""
+    judged = {a for host in view.hosts(Role.MSA) for a in host.addresses}
+    for address in sorted(judged.intersection(trusted(view))):
         yield f"{address}/{ip_address(address).max_prefixlen} DISABLE"
 
 

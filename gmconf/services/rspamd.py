@@ -31,16 +31,11 @@ def plan(view: View) -> Plan:
     """rspamd on a filter host; nothing elsewhere."""
     if not view.has(Role.FILTER):
         return Plan(name="rspamd")
-    keys = [
-        SecretFile(f"{DKIM}/{domain.name}.{domain.dkim.selector}-{kind}.key", "rspamd", control("auth.dkim-sign"),
-                   f"dkim/{domain.name}/{domain.dkim.selector}-{kind}.key.vault", "_rspamd", "_rspamd")
-        for domain in view.mail.sending
-        for kind in ("rsa", "ed25519")
-    ]  # fmt: skip
+    keys = _keys(view)
     groups = ["clamav", "postfix", "redis", *(["vmail"] if view.has(Role.STORE) else [])]
     remote = [h for h in view.site.hosts if Role.FILTER not in h.roles and {Role.MTA, Role.MSA} & set(h.roles)]
     stores = [h for h in view.hosts(Role.STORE) if h.name != view.host.name]
-    listens = (*((("tcp", 11332, "site"),) if remote else ()), *((("tcp", 11334, "site"),) if stores else ()))
+    listens = (*(((11332, "site"),) if remote else ()), *(((11334, "site"),) if stores else ()))
     return Plan(
         name="rspamd",
         packages=("rspamd",),
@@ -67,6 +62,15 @@ def plan(view: View) -> Plan:
             {"name": "controller", "kind": "unix", "path": CONTROLLER, "within": 60},
         ),
         listens=listens,
+    )
+
+
+def _keys(view: View) -> tuple[SecretFile, ...]:
+    because = control("auth.dkim-sign")
+    names = ((domain.name, f"{domain.dkim.selector}-{kind}") for domain in view.mail.sending for kind in ("rsa", "ed25519"))
+    return tuple(
+        SecretFile(f"{DKIM}/{name}.{selector}.key", "rspamd", because, f"dkim/{name}/{selector}.key.vault", "_rspamd", "_rspamd")
+        for name, selector in names
     )
 
 
@@ -166,7 +170,7 @@ def _redis(c: Settings) -> None:
 def _headers(c: Settings) -> None:
     mark, kept = control("mda.spam-mark"), control("msa.spam-reject-nomodify")
     c.set("use", ["x-spamd-bar", "x-spam-level", "x-spam-status", "authentication-results", "spam-header", "remove-headers"],
-          mark, control("auth.ar-header"))  # fmt: skip
+          mark, control("auth.ar-header"), control("auth.spf-verify"), control("auth.dkim-verify"))  # fmt: skip
     c.set("skip_local", True, kept)
     c.set("skip_authenticated", True, kept)
     c.set("flag", "X-Spam-Flag", mark)

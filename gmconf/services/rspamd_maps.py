@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from gmconf.controls import control
 from gmconf.dialects.ucl import spell
@@ -14,8 +14,8 @@ KEYS = "/var/lib/rspamd/dkim"
 
 def files(view: View) -> list[File]:
     """The maps, one fact a line, sorted; keys hold no blanks or #, as the model sees to."""
-    def map_(name: str, reason: str, lines: object) -> File:
-        return File(f"{FOLDER}/{name}", "rspamd", control(reason), lines=lines)  # type: ignore[arg-type]
+    def map_(name: str, reason: str, lines: Callable[[], Iterable[str]]) -> File:
+        return File(f"{FOLDER}/{name}", "rspamd", control(reason), lines=lines, shared=True)
 
     return [
         map_("senders.map", "msa.sender-rights", lambda: _senders(view)),

@@ -24,6 +24,7 @@ def files(view: View) -> list[File]:
     c.set("scan_retries", limits.av_retransmits - 1, fails)
     # Hosts that have no filter in front of their own mail: it is signed where it comes through.
     c.set("ours", ["127.0.0.1", "::1", *_silent(view)], control("auth.dkim-sign"))
+    c.set("postmaster", view.site.organisation.postmaster, control("mta.no-backscatter"), view.why("organisation.postmaster"))
     rates = Settings("/etc/rspamd/local.d/ratelimit.lua")
     text = need("rspamd", "rules over several facts of a message")
     return [

@@ -1,57 +1,38 @@
 """Real hosts for the tests: two one-host sites, Debian 13 and Debian 12, rolled out once a session.
 
-The machine that runs the tests is "outside": its address is in no network the hosts trust.
+The machine that runs the tests is "outside": its address is in no network the hosts trust. DNS is what the lab's name
+server says: one signed zone, the root.
 """
 
 from __future__ import annotations
 
+import base64
+import functools
+import smtplib
 import subprocess
-import sys
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import clients
+import demo
+import lab
 import pytest
+import sites
+import testinfra
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "molecule"))
-
-import demo  # noqa: E402
-import lab  # noqa: E402
-
-SITE = """\
-organisation: {{name: Test, postmaster: alice@{d}, abuse_url: "https://www.{d}/abuse"}}
-domains:
-  - name: {d}
-    mailboxes:
-      - {{name: alice}}
-      - {{name: bob, senders: [info@{d}]}}
-      - {{name: joe}}
-      - {{name: tiny, quota: 1 MiB}}
-      - {{name: silent, send: false}}
-      - {{name: limited, messages_per_hour: 5}}
-    aliases: {{info: [alice@{d}, bob@{d}]}}
-  - {{name: a.{d}, mailboxes: [{{name: joe}}]}}
-  - {{name: all.{d}, mailboxes: [{{name: main}}], catch_all: main@all.{d}}}
-  - {{name: alias.{d}, kind: alias, alias_of: {d}}}
-  - {{name: parked.{d}, kind: parked}}
-service_accounts:
-  - {{login: printer@{d}, owner: Facilities, senders: [printer@{d}], messages_per_hour: 5}}
-hosts:
-  - {{name: mail.{d}, release: {release}, addresses: [{ip4}, "{ip6}"]}}
-pop3: {{enabled: true}}
-limits: {{message_size: 1 MiB}}
-filter: {{signatures: {{mirrors: []}}}}
-"""
-LOCALS = ("alice", "bob", "joe", "tiny", "silent", "limited", "printer")
+from gmconf.controls import control
 
 
-@dataclass(frozen=True)
+@dataclass
 class Mx:
     """A host under test and the site it serves."""
 
     machine: lab.Machine
     domain: str
     folder: Path
+    sink: clients.Sink
 
     @property
     def name(self) -> str:
@@ -73,30 +54,90 @@ class Mx:
     def password(self) -> str:
         return demo.password()
 
+    @property
+    def out(self) -> str:
+        """A domain on the Internet whose MX is the sink."""
+        return sites.outside(self.machine)[0]
+
     def ssh(self, command: str, *, check: bool = True) -> str:
         done = lab.ssh(self.machine, command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         assert not check or done.returncode == 0, done.stdout
         return done.stdout
 
-    def write_site(self, more: str = "") -> None:
-        """site.yml with further lines, rendered."""
-        text = SITE.format(d=self.domain, release=self.machine.release, ip4=self.ip4, ip6=self.ip6)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / "site.yml").write_text(text + more)
-        logins = (*(f"{name}@{self.domain}" for name in LOCALS), f"joe@a.{self.domain}", f"main@all.{self.domain}")
-        demo.render(self.folder / "site.yml", self.folder / "build", logins)
+    @functools.cached_property
+    def host(self) -> testinfra.host.Host:
+        """The host as testinfra sees it."""
+        return testinfra.get_host(f"ssh://root@{self.ip4}", ssh_identity_file=str(lab.KEY), ssh_extra_args=" ".join(lab.SSH))
+
+    def write_site(self, more: str = "", change: tuple[str, str] = ("", "")) -> None:
+        sites.write(self.machine, more, change)
 
     def roll_out(self, *more: str) -> subprocess.CompletedProcess[str]:
-        return demo.roll_out(self.machine, self.folder / "build", *more)
+        return sites.roll_out(self.machine, *more)
+
+    def until(self, command: str, within: float = 60) -> None:
+        """Wait until a command on the host succeeds."""
+        deadline = time.monotonic() + within
+        while lab.ssh(self.machine, command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode:
+            assert time.monotonic() < deadline, command
+            time.sleep(0.5)
+
+    def accepts(self, within: float = 60) -> None:
+        """Wait until mail is accepted again."""
+        deadline = time.monotonic() + within
+        to = f"alice@{self.domain}"
+        while True:
+            try:
+                with clients.outside(self) as smtp:
+                    smtp.sendmail("", [to], clients.message("x@sender.example", to).as_bytes())
+                return
+            except (OSError, smtplib.SMTPException):
+                assert time.monotonic() < deadline
+                time.sleep(0.5)
 
 
-@pytest.fixture(scope="session", params=["mx13", "mx12"])
-def mx(request) -> Mx:
+def pytest_addoption(parser) -> None:
+    parser.addoption("--host", action="append", help="only on this host of the lab (mx13, mx12)")
+
+
+def pytest_generate_tests(metafunc) -> None:
+    if "mx" in metafunc.fixturenames:
+        metafunc.parametrize("mx", metafunc.config.getoption("host") or ["mx13", "mx12"], indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
+def mx(request) -> Iterator[Mx]:
     """A rolled-out host."""
     machine = lab.MACHINES[request.param]
-    lab.up([machine.name])
-    host = Mx(machine, machine.fqdn.removeprefix("mail."), lab.STATE / "test" / machine.name)
-    host.write_site()
-    done = host.roll_out()
-    assert done.returncode == 0, done.stdout + done.stderr
-    return host
+    lab.up([machine.name, lab.NS.name])
+    with clients.Sink(sites.outside(machine)[1]) as sink:
+        host = Mx(machine, sites.domain(machine), sites.folder(machine), sink)
+        host.write_site()
+        sites.publish(machine)
+        done = host.roll_out()
+        assert done.returncode == 0, done.stdout + done.stderr
+        yield host
+
+
+@pytest.fixture(scope="session")
+def signer() -> tuple[bytes, str]:
+    """A DKIM key of sender.example: private part (PEM) and record."""
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption())
+    public = key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return private, f"v=DKIM1; k=rsa; p={base64.b64encode(public).decode()}"
+
+
+ORDER = ("test_mail", "test_tls", "test_dialogue", "test_outgoing", "test_results", "test_mailbox", "test_host", "test_rollout",
+         "test_failures", "test_journal")  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Host by host; what breaks things comes late, and what reads the journal of it all comes last."""
+    for item in items:
+        for mark in item.iter_markers("control"):
+            control(*mark.args)  # raises when there is no such control
+    items.sort(key=lambda item: (item.callspec.params["mx"], ORDER.index(item.path.stem)))

@@ -6,44 +6,27 @@ import base64
 import io
 import smtplib
 import socket
-import ssl
 import time
-import uuid
 import zipfile
 from email.message import EmailMessage
 
 import mail
 import pytest
-
-EICAR = rb"X5O!P%@AP[4\PZX54(P^)7CC)7}$EICAR" + rb"-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"
-GTUBE = "XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE" + "-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"
-
-
-def message(sender: str, to: str, text: str = "Good morning.\n") -> EmailMessage:
-    built = EmailMessage()
-    built["From"], built["To"], built["Subject"] = sender, to, f"test {uuid.uuid4().hex}"
-    built["Date"], built["Message-ID"] = "Mon, 23 Nov 2026 12:00:00 +0000", f"<{uuid.uuid4().hex}@sender.example>"
-    built.set_content(text)
-    return built
-
-
-def outside(mx) -> smtplib.SMTP:
-    return smtplib.SMTP(mx.ip4, 25, local_hostname="client.sender.example", timeout=30)
-
-
-def submission(mx, login: str | None = None) -> smtplib.SMTP_SSL:
-    trust = ssl.create_default_context(cafile=mx.ca)
-    with mail._At(mx.ip4):
-        smtp = smtplib.SMTP_SSL(mx.name, 465, local_hostname="laptop.example", context=trust, timeout=30)
-    if login:
-        smtp.login(login, mx.password)
-    return smtp
+from clients import EICAR, GTUBE, Raw, find, message, outside, submission, trust
 
 
 @pytest.mark.control("mta.banner-min")
 def test_banner(mx) -> None:
     with socket.create_connection((mx.ip4, 25), 10) as client:
-        assert client.recv(200).decode() == f"220 {mx.name} ESMTP\r\n"
+        lines = set(client.makefile("r").readline().splitlines())
+        assert lines <= {f"220 {mx.name} ESMTP", f"220-{mx.name} ESMTP"}
+
+
+@pytest.mark.control("net.ipv6")
+@pytest.mark.parametrize("port", [25, 465, 587, 143, 993, 995, 4190])
+def test_ipv6_equals_ipv4(mx, port: int) -> None:
+    for address in (mx.ip4, mx.ip6):
+        socket.create_connection((address, port), 10).close()
 
 
 @pytest.mark.control("mta.local-only")
@@ -137,6 +120,7 @@ def zipped(data: bytes) -> bytes:
     return packed.getvalue()
 
 
+@pytest.mark.control("flt.spam-in")
 @pytest.mark.control("mta.spam-reject")
 def test_gtube(mx) -> None:
     to = f"alice@{mx.domain}"
@@ -157,6 +141,8 @@ def test_eicar(mx, form: str) -> None:
     assert refused(mx, built, to)[0] == 554
 
 
+@pytest.mark.control("msa.port-587")
+@pytest.mark.control("auth.mech")
 @pytest.mark.control("msa.auth-required")
 def test_submission_needs_tls_and_auth(mx) -> None:
     with smtplib.SMTP(mx.ip4, 587, timeout=30) as smtp:
@@ -204,3 +190,66 @@ def test_submission_refuses(mx, bad: str) -> None:
 @pytest.mark.control("maa.auth")
 def test_submitted_mail_arrives(mx) -> None:
     mail.exchange(mx.name, mx.ip4, mx.ca, f"alice@{mx.domain}", f"bob@{mx.domain}", mx.password)
+
+
+@pytest.mark.control("mta.helo")
+def test_helo_is_needed_and_well_formed_but_need_not_match_dns(mx) -> None:
+    with Raw(mx.ip4) as client:
+        client.reply()
+        assert client.say("MAIL FROM:<>").startswith("503")
+    for name, code in (("not_a_name!", "5"), ("nodots", "5"), ("made.up.name.example", "2"), ("[198.51.100.1]", "2")):
+        with Raw(mx.ip4) as client:
+            client.reply()
+            client.say(f"EHLO {name}")
+            client.say("MAIL FROM:<x@sender.example>")
+            seen = client.say(f"RCPT TO:<alice@{mx.domain}>")
+            assert seen.startswith(code), (name, seen)
+
+
+@pytest.mark.control("mta.refuse-lists")
+def test_sender_whose_domain_does_not_exist_is_refused(mx) -> None:
+    with outside(mx) as smtp:
+        smtp.ehlo()
+        smtp.docmd("MAIL FROM:<x@does-not-exist.sender.example>")
+        assert smtp.docmd(f"RCPT TO:<alice@{mx.domain}>")[0] == 550
+
+
+@pytest.mark.control("mta.8bit-eai")
+def test_extensions_are_offered(mx) -> None:
+    with outside(mx) as smtp:
+        smtp.ehlo()
+        assert {"8bitmime", "smtputf8", "pipelining", "size", "enhancedstatuscodes"} <= set(smtp.esmtp_features)
+        assert not {"dsn", "etrn", "vrfy"} & set(smtp.esmtp_features)
+
+
+@pytest.mark.control("mta.trace")
+@pytest.mark.control("tls.received")
+@pytest.mark.control("log.correlate")
+def test_a_message_can_be_followed(mx) -> None:
+    """Its Received line says who gave it, how it was encrypted and under which id the log has it, filter and store included."""
+    to = f"alice@{mx.domain}"
+    built = message("x@sender.example", to)
+    with outside(mx) as smtp:
+        smtp._host = mx.name  # the certificate is for the name, not for the address
+        smtp.starttls(context=trust(mx))
+        smtp.sendmail("x@sender.example", [to], built.as_bytes())
+    (stored,) = find(mx, to, built)
+    text = " ".join(stored.decode().split())
+    assert "from client.sender.example (client.sender.example [198.51.100.1])" in text
+    assert "using TLSv1.3" in text
+    number = text.split("(Postfix) with ESMTPS id ")[1].split()[0]
+    log = mx.ssh(f"journalctl -o short --no-pager --since -2min | grep -F -e {number} -e '{built['Message-ID']}'")
+    for words in ("postfix/smtpd", "postfix/cleanup", "postfix/lmtp", "rspamd", "dovecot", "status=sent"):
+        assert words in log, (words, log)
+
+
+@pytest.mark.control("flt.encrypted-policy")
+def test_encrypted_archive_is_refused(mx) -> None:
+    """What nobody can look into is not taken; the flag for encryption is all that a scanner sees."""
+    data = bytearray(zipped(b"harmless"))
+    data[6] |= 1
+    data[data.index(b"PK\x01\x02") + 8] |= 1
+    to = f"alice@{mx.domain}"
+    built = message("x@sender.example", to)
+    built.add_attachment(bytes(data), maintype="application", subtype="zip", filename="a.zip")
+    assert refused(mx, built, to)[0] == 554

@@ -79,7 +79,7 @@ def test_parked_domains_have_no_keys():
 def test_filter_for_other_hosts():
     v = view(hosts=FLEET, host=2)
     plan = rspamd.plan(v)
-    assert plan.listens == (("tcp", 11332, "site"), ("tcp", 11334, "site"))
+    assert plan.listens == ((11332, "site"), (11334, "site"))
     found = texts(rspamd, v)
     assert '"*:11332"' in found[f"{LOCAL}/worker-proxy.inc"]
     assert '"192.0.2.2", "2001:db8::2"' in found[f"{LOCAL}/worker-controller.inc"]

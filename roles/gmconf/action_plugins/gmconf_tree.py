@@ -14,6 +14,8 @@ from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 
 MODULE = "gmconf_tree"
+KINDS = ("missing_packages", "files", "removed", "directories", "compiled", "users", "units", "interrupted")
+"""What a host can differ in, for -v."""
 APT = {"state": "present", "install_recommends": False, "update_cache": True, "cache_valid_time": 3600,
        "policy_rc_d": 101, "lock_timeout": 120}  # fmt: skip
 
@@ -35,7 +37,11 @@ class ActionModule(ActionBase):
             return {**result, **found}
         missing = found["missing_packages"]
         if missing:
-            apt = self._execute_module("ansible.builtin.apt", {**APT, "name": missing}, task_vars=task_vars)
+            wanted = {**APT, "name": missing}
+            apt = self._execute_module("ansible.builtin.apt", wanted, task_vars=task_vars)
+            if apt.get("failed"):
+                # Lists that look fresh may be empty (a new image) or name packages that have been replaced since.
+                apt = self._execute_module("ansible.builtin.apt", {**wanted, "cache_valid_time": 0}, task_vars=task_vars)
             if apt.get("failed"):
                 return {**result, **apt}
         archive = self._archive(found["need"], sources)
@@ -45,9 +51,8 @@ class ActionModule(ActionBase):
         finally:
             os.unlink(archive)
         done = self._execute_module(MODULE, {**call, "phase": "apply", "archive": remote}, task_vars=task_vars)
-        if missing:
-            done["changed"] = True
-            done.setdefault("packages", missing)
+        done["changed"] = done.get("changed") or bool(missing)
+        done["differed"] = {kind: seen for kind, seen in found.items() if kind in KINDS and seen}
         self._remove_tmp_path(self._connection._shell.tmpdir)
         return {**result, **done}
 

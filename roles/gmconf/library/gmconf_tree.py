@@ -4,9 +4,12 @@
 from __future__ import annotations
 
 import json
+import traceback
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.gmconf_host import Refused, apply, compare
+from ansible.module_utils.gmconf_host.compare import compare
+from ansible.module_utils.gmconf_host.host import Refused
+from ansible.module_utils.gmconf_host.rollout import apply
 
 DOCUMENTATION = """
 module: gmconf_tree
@@ -39,6 +42,8 @@ def main():
             result = apply(manifest, module.params["archive"], check=module.check_mode)
     except Refused as error:
         module.fail_json(msg=str(error), **error.details)
+    except Exception as error:  # every end is a result, so that the operator sees where it happened
+        module.fail_json(msg=f"gmconf_tree: {type(error).__name__}: {error}", exception=traceback.format_exc())
     module.params["manifest"] = ""  # not echoed back: it is large
     module.exit_json(**result)
 

@@ -1,0 +1,92 @@
+"""What must hold between settings of different daemons, raw overrides included: each is a mistake seen in the wild."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+from gmconf.limits import chain
+from gmconf.model import Site
+
+_SECONDS = {"": 1.0, "s": 1.0, "ms": 0.001, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+_BYTES = {"": 1.0, "b": 1.0, "k": 1024.0, "kb": 1024.0, "m": 1024.0**2, "mb": 1024.0**2, "g": 1024.0**3, "gb": 1024.0**3}
+_NUMBER = re.compile(r"([0-9.]+) *([A-Za-z]*)\Z")
+Kind = Literal["bytes", "seconds", "count"]
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One side of an invariant: where an override would set it, and what gmconf renders."""
+
+    service: str
+    key: str
+    rendered: float
+    label: str = ""
+    """For what no override can set."""
+
+    def value(self, site: Site, kind: Kind) -> float | None:
+        """The value in force, in bytes, seconds or pieces; None when the override is no plain number."""
+        raw = getattr(site.overrides, self.service).get(self.key)
+        if raw is None:
+            return self.rendered
+        match = _NUMBER.match(raw.strip())
+        units = _SECONDS if kind == "seconds" else _BYTES if kind == "bytes" else {"": 1.0}
+        if not match or match[2].lower() not in units or match[1].count(".") > 1:
+            return None
+        return float(match[1]) * units[match[2].lower()]
+
+    def __str__(self) -> str:
+        return self.label or f"{self.service} {self.key}"
+
+
+@dataclass(frozen=True, slots=True)
+class Invariant:
+    """``lower`` is at most (``strict``: below) ``upper``; ``why`` completes "or"."""
+
+    lower: Term
+    upper: Term
+    kind: Kind
+    why: str
+    strict: bool = False
+
+
+def invariants(site: Site) -> tuple[Invariant, ...]:
+    """All of them, with the numbers of this site."""
+    c = chain(site)
+    postfix, dovecot, rspamd, clamd = (partial(Term, name) for name in ("postfix", "dovecot", "rspamd", "clamd"))
+    message = postfix("message_size_limit", c.message_size)
+    task = rspamd("options.task_timeout", c.task_timeout)
+    stream = clamd("StreamMaxLength", c.stream_max)
+    large, hung = "mail between the two is accepted unscanned or refused for ever", "a hung filter is not answered by the side that knows better"
+    return (
+        Invariant(message, rspamd("options.max_message", c.max_message), "bytes", large),
+        Invariant(rspamd("options.max_message", c.max_message), stream, "bytes", large),
+        Invariant(message, clamd("MaxFileSize", c.stream_max), "bytes", large),
+        Invariant(message, clamd("MaxScanSize", c.stream_max * 4), "bytes", large),
+        Invariant(Term("rspamd", "-", c.av_timeout * c.av_retransmits, "all tries of the virus scanner"), task, "seconds", hung, strict=True),
+        Invariant(task, postfix("milter_content_timeout", c.milter_content), "seconds", hung, strict=True),
+        Invariant(postfix("milter_content_timeout", c.milter_content), Term("postfix", "-", 30, "half a minute"), "seconds",
+                  "clients give up before they hear that they should come back"),
+        Invariant(postfix("lmtp_destination_concurrency_limit", c.lmtp_concurrency),
+                  dovecot("lmtp_user_concurrency_limit", c.lmtp_user_concurrency), "count", "a burst to one mailbox is put off for minutes"),
+        Invariant(postfix("default_process_limit", c.smtpd_processes), clamd("MaxQueue", 2 * c.milter_clients), "count",
+                  "mail is put off because the virus scanner takes no more of it"),
+    )  # fmt: skip
+
+
+def broken(site: Site) -> Iterator[tuple[str, str]]:
+    """(field of the site, what is wrong) for every invariant that an override breaks."""
+    for rule in invariants(site):
+        low, high = rule.lower.value(site, rule.kind), rule.upper.value(site, rule.kind)
+        if low is None or high is None or low < high or (low == high and not rule.strict):
+            continue
+        term = next((t for t in (rule.lower, rule.upper) if t.key in getattr(site.overrides, t.service)), None)
+        field = f"overrides.{term.service}.{term.key}" if term else "limits"
+        what = "below" if rule.strict else "at most"
+        yield field, f"{rule.lower} ({low:g}) must be {what} {rule.upper} ({high:g}), or {rule.why}"
+    if site.overrides.postfix.get("smtpd_forbid_bare_newline_exclusions", "").strip():
+        yield ("overrides.postfix.smtpd_forbid_bare_newline_exclusions",
+               "must stay empty: whoever is named there can smuggle mail in the name of others (CVE-2023-51764)")  # fmt: skip

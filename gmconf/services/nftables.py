@@ -1,0 +1,105 @@
+"""The firewall: what listens is open to whom it is meant for, and only what the service needs goes out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cache
+from ipaddress import ip_address, ip_network
+
+from gmconf.controls import control
+from gmconf.dialects.nftables import spell
+from gmconf.model import Role
+from gmconf.plan import File, Plan, Reach, Unit, View
+from gmconf.settings import Reason, Settings, need
+
+CONF = "/etc/nftables.conf"
+PER_CLIENT = 100
+SSH: tuple[int, Reach] = (22, "admin")
+
+
+def plan(view: View, others: Sequence[Plan]) -> Plan:
+    """The rules that follow from what the other services of the host listen on."""
+    return Plan(
+        name="nftables",
+        packages=("nftables",),
+        files=(File(CONF, "nftables", control("net.ingress-filter"), "nftables/nftables.conf.j2", _settings(view, others), spell,
+                    mode="0755"),),
+        validate=({"argv": ["nft", "-c", "-f", f"{{{CONF}}}"]},),
+        units=(Unit("nftables.service"),),
+        probes=({"name": "firewall", "kind": "exec", "argv": ["nft", "list", "chain", "inet", "gmconf", "input"],
+                 "expect": "policy drop"},),
+        listens=(SSH,),
+    )  # fmt: skip
+
+
+def _settings(view: View, others: Sequence[Plan]) -> Settings:
+    c = Settings(CONF)
+    ingress, egress = control("net.ingress-filter"), control("net.egress-filter")
+    _addresses(c, "admin", view.site.network.admin, view.why("network.admin"))
+    # Itself included: then the list is the same on all hosts, and a host may talk to itself anyway.
+    peers = [a for host in view.site.hosts for a in host.addresses] if len(view.site.hosts) > 1 else []
+    _addresses(c, "site", peers, view.why("hosts"))
+    for name, reach in (("admin_tcp", "admin"), ("site_tcp", "site"), ("public_tcp", "any")):
+        c.set(name, _ports(others, reach), ingress)
+    everything = sorted({port for name in ("admin", "site", "any") for port in _ports(others, name)})
+    c.set("answering_tcp", everything, need("nftables", "a first roll-out must not cut the sessions that are open"))
+    _flood(c, view)
+    c.set("smtp_user", "postfix", egress)
+    c.set("site_ports", _site_ports(view), egress, view.why("hosts"))
+    _addresses(c, "forwarders", view.site.resolver.forwarders, view.why("resolver.forwarders"))
+    c.set("recursive", 0 if view.site.resolver.forwarders else 53, egress, view.why("resolver.forwarders"))
+    c.set("dns_user", "unbound", egress, control("dns.validating-resolver"))
+    c.set("time_user", "systemd-timesync", egress, control("ops.time"))
+    c.set("web", [80, 443], egress, control("ops.update-7d"))
+    checks = view.has(Role.FILTER) and view.site.filter.network_checks
+    users = ["root", "_apt", *(["clamav"] if view.has(Role.FILTER) else []), *(["_rspamd"] if checks else [])]
+    c.set("web_users", users, egress, need("nftables", "updates of packages and signatures; nobody else has business there"))
+    _addresses(c, "proxies", view.site.network.http_proxies, view.why("network.http_proxies"))
+    why = view.why("filter.network_checks")
+    c.set("fuzzy", 11335 if checks else 0, why)
+    if checks:
+        c.set("filter_user", "_rspamd", why)
+    return c
+
+
+def _flood(c: Settings, view: View) -> None:
+    why = control("mta.flood-control")
+    # Not for mailboxes: a whole campus may sit behind one address.
+    c.set("limited_tcp", 25 if view.has(Role.MTA) else 0, why)
+    if view.has(Role.MTA):
+        c.set("per_client", PER_CLIENT, why,
+              need("nftables", "above every limit of Postfix, which answers politely; only a flood comes this far"))
+
+
+def _addresses(c: Settings, name: str, values: Sequence[str], *because: Reason) -> None:
+    for family in (4, 6):
+        c.set(f"{name}{family}", _sorted(tuple(values))[family], *because)
+
+
+@cache
+def _sorted(values: tuple[str, ...]) -> dict[int, tuple[str, ...]]:
+    networks = sorted({ip_network(v, strict=False) for v in values}, key=lambda n: (n.version, n))
+    return {family: tuple(_short(str(n)) for n in networks if n.version == family) for family in (4, 6)}
+
+
+def _short(network: str) -> str:
+    address, _, length = network.partition("/")
+    return address if int(length) == ip_address(address).max_prefixlen else network
+
+
+def _ports(plans: Iterable[Plan], reach: Reach | str) -> list[int]:
+    found = {port for plan in plans for port, who in plan.listens if who == reach}
+    return sorted(found | ({SSH[0]} if reach == SSH[1] else set()))
+
+
+def _site_ports(view: View) -> list[int]:
+    """Ports of other hosts of the site that this one uses: milter and learning, LMTP and logins."""
+    others = [host for host in view.site.hosts if host.name != view.host.name]
+    found: set[int] = set()
+    if any(Role.FILTER in host.roles for host in others):
+        found |= {11332} if view.has(Role.MTA, Role.MSA) else set()
+        found |= {11334} if view.has(Role.STORE) else set()
+    if any(Role.STORE in host.roles for host in others):
+        found |= {24} if view.has(Role.MTA, Role.MSA) else set()
+        found |= {12340} if view.has(Role.MTA) else set()
+    return sorted(found)

@@ -1,0 +1,118 @@
+#!/usr/bin/env python3
+"""The sites of the tests, one on each host of the lab: written, rendered, published in the lab's DNS, rolled out.
+
+    python3 molecule/sites.py HOST ...    prints the roll-out's recap
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import demo
+import lab
+
+SITE = """\
+organisation: {{name: Test, postmaster: alice@{d}, abuse_url: "https://www.{d}/abuse"}}
+domains:
+  - name: {d}
+    mailboxes:
+      - {{name: alice}}
+      - {{name: bob, senders: [info@{d}]}}
+      - {{name: carol}}
+      - {{name: joe}}
+      - {{name: tiny, quota: 1 MiB}}
+      - {{name: silent, send: false}}
+      - {{name: limited, messages_per_hour: 5}}
+    aliases: {{info: [alice@{d}, bob@{d}], away: [moved@{out}], gone: [refused@{out}]}}
+  - {{name: a.{d}, mailboxes: [{{name: joe}}]}}
+  - {{name: all.{d}, mailboxes: [{{name: main}}], catch_all: main@all.{d}}}
+  - {{name: alias.{d}, kind: alias, alias_of: {d}}}
+  - {{name: parked.{d}, kind: parked}}
+service_accounts:
+  - {{login: printer@{d}, owner: Facilities, senders: [printer@{d}], messages_per_hour: 5}}
+hosts:
+  - {{name: mail.{d}, release: {release}, addresses: [{ip4}, "{ip6}"]}}
+pop3: {{enabled: true}}
+limits: {{message_size: 1 MiB}}
+filter: {{signatures: {{mirrors: []}}}}
+resolver:
+  forwarders: [{ns}]
+  trust_anchors: ["{anchor}"]
+"""
+LOCALS = ("alice", "bob", "carol", "joe", "tiny", "silent", "limited", "printer")
+HOSTED = ("", "a.", "all.", "alias.")
+# What the rest of the world has in DNS. The client of the tests is 198.51.100.1.
+WORLD = """\
+1.100.51.198.in-addr.arpa. 5 PTR client.sender.example.
+client.sender.example. 5 A 198.51.100.1
+sender.example. 5 MX 10 client.sender.example.
+sender.example. 5 TXT "v=spf1 ip4:198.51.100.1 -all"
+_dmarc.sender.example. 5 TXT "v=DMARC1; p=none"
+strict.example. 5 MX 10 client.sender.example.
+strict.example. 5 TXT "v=spf1 -all"
+_dmarc.strict.example. 5 TXT "v=DMARC1; p=reject"
+nodmarc.example. 5 MX 10 client.sender.example.
+localhost. 5 A 127.0.0.1
+"""
+
+
+def domain(machine: lab.Machine) -> str:
+    return machine.fqdn.removeprefix("mail.")
+
+
+def folder(machine: lab.Machine) -> Path:
+    return lab.STATE / "test" / machine.name
+
+
+def outside(machine: lab.Machine) -> tuple[str, str]:
+    """A domain on the Internet for this host, and the address of its MX."""
+    return f"{machine.name}.elsewhere.example", f"198.51.100.{machine.number + 100}"
+
+
+def write(machine: lab.Machine, more: str = "", change: tuple[str, str] = ("", "")) -> None:
+    """site.yml with further or other lines, rendered."""
+    name, (ip4, ip6) = domain(machine), machine.addresses
+    text = SITE.format(d=name, release=machine.release, ip4=ip4, ip6=ip6, out=outside(machine)[0], ns=lab.NS.addresses[0],
+                       anchor=lab.trust_anchor())  # fmt: skip
+    where = folder(machine)
+    where.mkdir(parents=True, exist_ok=True)
+    (where / "site.yml").write_text(text.replace(*change) + more)
+    demo.render(where / "site.yml", where / "build", (*(f"{n}@{name}" for n in LOCALS), f"joe@a.{name}", f"main@all.{name}"))
+
+
+def publish(machine: lab.Machine) -> None:
+    """What belongs into DNS for this site, and for the outside host that takes its mail."""
+    ip4, ip6 = machine.addresses
+    out, sink = outside(machine)
+    lines = [f"{machine.fqdn}. 5 A {ip4}", f"{machine.fqdn}. 5 AAAA {ip6}", f"{out}. 5 MX 10 mx.{out}.", f"mx.{out}. 5 A {sink}"]
+    for prefix in HOSTED:
+        name = prefix + domain(machine)
+        lines += [f"{name}. 5 MX 10 {machine.fqdn}.", f'{name}. 5 TXT "v=spf1 mx -all"', f'_dmarc.{name}. 5 TXT "v=DMARC1; p=reject"']
+        for file in sorted((folder(machine) / "keys/dkim" / name).glob("*.pub")):
+            kind = file.stem.rpartition("-")[2]
+            text = f"v=DKIM1; k={kind}; p={file.read_text().strip()}"
+            parts = " ".join(f'"{text[i : i + 250]}"' for i in range(0, len(text), 250))
+            lines.append(f"{file.stem}._domainkey.{name}. 5 TXT {parts}")
+    lab.zone(machine.name, "\n".join(lines) + "\n")
+    lab.zone("world", WORLD)
+
+
+def roll_out(machine: lab.Machine, *more: str) -> subprocess.CompletedProcess[str]:
+    return demo.roll_out(machine, folder(machine) / "build", *more)
+
+
+def main(names: list[str]) -> None:
+    """All of it for some hosts."""
+    for machine in map(lab.MACHINES.__getitem__, names):
+        write(machine)
+        publish(machine)
+        done = roll_out(machine)
+        print(done.stdout, done.stderr)
+        if done.returncode:
+            sys.exit(1)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,113 @@
+"""What differs between a host and its manifest. Writes nothing."""
+
+from __future__ import annotations
+
+import grp
+import hashlib
+import os
+import pwd
+import stat
+
+from ansible.module_utils.gmconf_host.host import STATE, at, run
+from ansible.module_utils.gmconf_host.units import wrong_units
+
+
+def digest_of(path):
+    """SHA-256 of a regular file, None when there is none."""
+    try:
+        if not stat.S_ISREG(os.lstat(path).st_mode):
+            return None
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None
+
+
+def ids(entry):
+    """(uid, gid), or None while user or group do not exist yet."""
+    try:
+        return pwd.getpwnam(entry["owner"]).pw_uid, grp.getgrnam(entry["group"]).gr_gid
+    except KeyError:
+        return None
+
+
+def meta_differs(entry, path):
+    """Whether owner, group or mode differ from what is wanted."""
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return True
+    wanted = ids(entry)
+    return (found.st_uid, found.st_gid) != wanted or stat.S_IMODE(found.st_mode) != int(entry["mode"], 8)
+
+
+def missing_packages(manifest):
+    """Packages that are not installed."""
+    code, out = run(["dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\n", *manifest["packages"]])
+    have = {line.split()[0] for line in out.splitlines() if line.endswith(" installed")}
+    return sorted(set(manifest["packages"]) - have)
+
+
+def changed_files(manifest):
+    """Entries whose content or metadata differ."""
+    return [
+        f for f in manifest["files"]
+        if digest_of(at(f["path"])) != f["sha256"] or meta_differs(f, at(f["path"]))
+    ]  # fmt: skip
+
+
+def unwanted(manifest):
+    """Files that may not be there: in owned directories, and those named absent."""
+    keep = {f["path"] for f in manifest["files"]} | {c["makes"] for c in manifest["compile"]}
+    found = [path for path in manifest["absent"] if os.path.lexists(at(path))]
+    for folder in manifest["owned"]:
+        for parent, _, names in os.walk(at(folder)):
+            paths = ("/" + os.path.relpath(os.path.join(parent, name), at("/")) for name in names)
+            found += [path for path in paths if path not in keep]
+    return sorted(found)
+
+
+def stale_compiled(manifest, changed):
+    """Derived files to be made again."""
+    paths = {f["path"] for f in changed}
+    return [c for c in manifest["compile"] if c["source"] in paths or not os.path.exists(at(c["makes"]))]
+
+
+def missing_users(manifest):
+    """Users, or memberships of groups, that are not there."""
+    found = []
+    for user in manifest["users"]:
+        try:
+            pwd.getpwnam(user["name"])
+        except KeyError:
+            found.append(user)
+            continue
+        if any(not is_member(user["name"], group) for group in user["groups"]):
+            found.append(user)
+    return found
+
+
+def is_member(name, group):
+    """Whether a user is in a group by name."""
+    try:
+        return name in grp.getgrnam(group).gr_mem
+    except KeyError:
+        return False
+
+
+def compare(manifest):
+    """What differs, by kind. ``need`` are the digests of contents that the host lacks."""
+    packages = missing_packages(manifest)
+    changed = changed_files(manifest)
+    live = {digest_of(at(f["path"])) for f in manifest["files"]}
+    found = {
+        "missing_packages": packages,
+        "files": [f["path"] for f in changed],
+        "removed": unwanted(manifest),
+        "directories": [d["path"] for d in manifest["directories"] if meta_differs(d, at(d["path"]))],
+        "compiled": [c["makes"] for c in stale_compiled(manifest, changed)],
+        "users": [u["name"] for u in missing_users(manifest)],
+        "units": [] if packages else wrong_units(manifest),
+        "interrupted": os.path.exists(at(f"{STATE}/journal")),
+    }
+    return {**found, "changed": any(found.values()), "need": sorted({f["sha256"] for f in manifest["files"]} - live)}

@@ -1,0 +1,115 @@
+"""The new tree in a directory of its own, judged by the host's own tools before anything is switched."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import tarfile
+
+from ansible.module_utils.gmconf_host.compare import digest_of, ids
+from ansible.module_utils.gmconf_host.host import STATE, Refused, at, run
+
+
+class Stage:
+    """The new tree in a directory of its own, as it will lie on the host, and a copy for the judges."""
+
+    def __init__(self, manifest, archive):
+        self.manifest = manifest
+        self.root = at(f"{STATE}/stage")
+        self.judged = at(f"{STATE}/judge")
+        for folder in (self.root, self.judged):
+            shutil.rmtree(folder, ignore_errors=True)
+            os.makedirs(folder, 0o700)
+        self._contents(archive)
+
+    def _contents(self, archive):
+        by_digest = {}
+        for entry in self.manifest["files"]:
+            by_digest.setdefault(entry["sha256"], []).append(entry)
+        with tarfile.open(archive) as tar:
+            for member in tar:
+                data = tar.extractfile(member).read()
+                if hashlib.sha256(data).hexdigest() != member.name:
+                    raise Refused(f"the archive is damaged: {member.name}")
+                for entry in by_digest.pop(member.name, ()):
+                    self._put(entry, data)
+        for digest, entries in by_digest.items():
+            live = next(f["path"] for f in self.manifest["files"] if digest_of(at(f["path"])) == digest)
+            with open(at(live), "rb") as file:
+                data = file.read()
+            for entry in entries:
+                self._put(entry, data)
+
+    def _put(self, entry, data):
+        for root, content in ((self.root, data), (self.judged, self._rewritten(data))):
+            path = root + entry["path"]
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+                file.write(content)
+            owner = ids(entry)
+            if owner and os.geteuid() == 0:
+                os.chown(path, *owner)
+            os.chmod(path, int(entry["mode"], 8))
+
+    def _rewritten(self, data):
+        """Paths that this roll-out delivers, as they lie in the copy for the judges."""
+        if b"\0" in data:
+            return data
+        if not hasattr(self, "_pattern"):
+            prefixes = list(self.manifest["stage_prefixes"])
+            paths = [f["path"] for f in self.manifest["files"] if not f["path"].startswith(tuple(prefixes) or ("\0",))]
+            words = "|".join(re.escape(w) for w in sorted((*prefixes, *paths), key=len, reverse=True))
+            self._pattern = re.compile(rf"(?<![\w/.-])(?:{words})".encode()) if words else None
+        if self._pattern is None:
+            return data
+        return self._pattern.sub(lambda m: self.judged.encode() + m.group(), data)
+
+    def argv(self, words):
+        """{/path} becomes the path in the copy for the judges."""
+        return [re.sub(r"\{(/[^}]*)\}", lambda m: self.judged + m.group(1), word) for word in words]
+
+    def clean(self, text):
+        """Judges speak of the copy; the operator knows the real paths."""
+        return text.replace(self.judged, "")
+
+    def compile(self):
+        """Make derived files in the copy and take them over."""
+        for step in self.manifest["compile"]:
+            code, out = run(self.argv(step["argv"]))
+            if code:
+                raise Refused(f"{step['source']} was refused by {step['argv'][0]}:\n{self.clean(out)}")
+            made = self.judged + step["makes"]
+            os.makedirs(os.path.dirname(self.root + step["makes"]), exist_ok=True)
+            shutil.copy2(made, self.root + step["makes"])
+            os.chmod(self.root + step["makes"], 0o644)
+
+    def judge(self):
+        """Ask the host's own tools; all complaints together."""
+        complaints = []
+        for step in self.manifest["validate"]:
+            code, out = run(self.argv(step["argv"]))
+            if code == 127:
+                raise Refused(f"{step['name']}: {out}")
+            bad = [line for line in out.splitlines() if any(re.search(p, line) for p in step.get("refuse", ()))]
+            if code or bad:
+                complaints.append(f"{step['name']} refused the new configuration ({step['argv'][0]}):\n"
+                                  + self.clean("\n".join(bad) if bad and not code else out))  # fmt: skip
+        for pair in self.manifest["tls"]:
+            complaints += [f"tls: {text}" for text in self._pair(pair)]
+        if complaints:
+            raise Refused("\n\n".join(complaints))
+
+    def _pair(self, pair):
+        certificate, key = self.root + pair["certificate"], self.root + pair["key"]
+        _, of_certificate = run(["openssl", "x509", "-in", certificate, "-noout", "-pubkey"])
+        _, of_key = run(["openssl", "pkey", "-in", key, "-pubout"])
+        if "BEGIN PUBLIC KEY" not in of_certificate or of_certificate != of_key:
+            yield f"{pair['key']} is not the key of {pair['certificate']}"
+            return
+        if run(["openssl", "x509", "-in", certificate, "-noout", "-checkend", "0"])[0]:
+            yield f"{pair['certificate']} has expired"
+        for name in pair["names"]:
+            if "does match" not in run(["openssl", "x509", "-in", certificate, "-noout", "-checkhost", name])[1]:
+                yield f"{pair['certificate']} is not for {name}"

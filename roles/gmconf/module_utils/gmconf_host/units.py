@@ -1,0 +1,115 @@
+"""systemd units: what they are, what a change of files means for them."""
+
+from __future__ import annotations
+
+import fnmatch
+
+from ansible.module_utils.gmconf_host.host import run
+
+ENABLED = {"enabled", "static", "alias", "generated", "enabled-runtime"}
+MASKED = {"masked", "masked-runtime"}
+
+
+def state(unit):
+    """Properties of a unit: UnitFileState, ActiveState and whether a condition keeps it from running here."""
+    wanted = "UnitFileState,ActiveState,ConditionResult,ConditionTimestampMonotonic"
+    pairs = [line.partition("=") for line in run(["systemctl", "show", "-p", wanted, unit])[1].splitlines()]
+    found = {key: value for key, _, value in pairs}
+    # Until its first start was tried a unit's condition also says "no".
+    tried = found.get("ConditionTimestampMonotonic", "0") != "0"
+    return {
+        "enabled": found.get("UnitFileState", "") in ENABLED,
+        "masked": found.get("UnitFileState", "") in MASKED,
+        "known": bool(found.get("UnitFileState")),
+        "active": found.get("ActiveState") in ("active", "activating", "reloading"),
+        "not_here": tried and found.get("ConditionResult") == "no",
+    }
+
+
+def wrong_units(manifest):
+    """Units that do not run or are not enabled, and units that are not masked."""
+    found = []
+    for service in manifest["services"]:
+        now = state(service["unit"])
+        runs = now["active"] or service["at_boot"] or now["not_here"]
+        if service["enabled"] and not (now["enabled"] and runs):
+            found.append(service["unit"])
+    for unit in manifest["mask"]:
+        now = state(unit)
+        if now["known"] and not now["masked"]:
+            found.append(unit)
+    return found
+
+
+def snapshot(manifest):
+    """How all units of a manifest are, so that they can be put back."""
+    return {unit: state(unit) for unit in (*(s["unit"] for s in manifest["services"]), *manifest["mask"])}
+
+
+def put_back(units):
+    """Masks and enablement as in an earlier snapshot; files come first, so that the units exist again."""
+    for unit, before in units.items():
+        now = state(unit)
+        if now["masked"] and not before["masked"]:
+            run(["systemctl", "unmask", unit])
+        if before["masked"] and not now["masked"]:
+            run(["systemctl", "mask", "--now", unit])
+        elif before["enabled"] and not now["enabled"]:
+            run(["systemctl", "enable", unit])
+        elif now["enabled"] and before["known"] and not before["enabled"]:
+            run(["systemctl", "disable", unit])
+        if before["active"] and not state(unit)["active"]:
+            run(["systemctl", "start", unit])
+        elif not before["active"] and not before["masked"] and state(unit)["active"]:
+            run(["systemctl", "stop", unit])
+
+
+def matches(paths, patterns):
+    """Whether any path fits any pattern."""
+    return any(fnmatch.fnmatch(path, pattern) for path in paths for pattern in patterns)
+
+
+def act(manifest, paths):
+    """Reload or restart what the changed paths concern, start what does not run. Returns complaints."""
+    complaints = []
+    by_path = {f["path"]: f["service"] for f in manifest["files"]}
+    by_path |= {c["makes"]: by_path.get(c["source"], "") for c in manifest["compile"]}
+    touched = {by_path.get(path, "") for path in paths}
+    if matches(paths, ("/etc/systemd/system/*",)):
+        run(["systemctl", "daemon-reload"])
+    for unit in manifest["mask"]:
+        run(["systemctl", "mask", "--now", unit])
+    for command in manifest["commands"]:
+        if matches(paths, command["when"]):
+            code, out = run(command["argv"])
+            if code:
+                complaints.append(f"{command['name']}: {out}")
+    for service in manifest["services"]:
+        if service["enabled"]:
+            complaints += _bring_up(service, service["name"] in touched, paths)
+    return complaints
+
+
+def _bring_up(service, touched, paths):
+    unit = service["unit"]
+    now = state(unit)
+    if not now["enabled"]:
+        run(["systemctl", "unmask", unit])
+        run(["systemctl", "enable", unit])
+    if service["at_boot"]:
+        return []
+    changed = touched or matches(paths, service["watch"])
+    if not now["active"]:
+        verb = "start" if changed or not now["not_here"] else None
+    elif matches(paths, service["restart_paths"]):
+        verb = "restart"
+    else:
+        verb = service["on_change"] if changed else None
+    if verb is None:
+        return []
+    code, out = run(["systemctl", verb, unit])
+    return [f"systemctl {verb} {unit}: {out}\n{_last_words(unit)}"] if code else []
+
+
+def _last_words(unit):
+    return run(["journalctl", "-u", unit, "-n", "8", "--no-pager", "-o", "cat"])[1]

@@ -1,0 +1,31 @@
+"""After all that: no warning and no error in the journal that nobody can explain."""
+
+from __future__ import annotations
+
+import json
+import re
+
+# What the tests of failure and attack provoke, and what is a property of containers: program, words, why.
+EXPLAINED = (
+    ("(", "ProtectHostname=yes is configured, but UTS namespace setup is prohibited", "containers have no such namespaces"),
+    ("dbus-daemon", "Failed to set fd limit", "a container may not raise its limits"),
+    ("sshd", "Unable to open env file: /etc/default/locale", "the image has no locales"),
+    ("postfix/", "TLS library problem: .*(no shared cipher|unsupported protocol|alert handshake failure|no suitable)", "test_tls asks for them"),
+    ("postfix/", "SASL (LOGIN|PLAIN) authentication failed", "wrong passwords, or a store that is down"),
+    ("dovecot", "user not found from (any )?userdb|Authenticated user not found from userdb", "a service account tries IMAP"),
+    ("dovecot", "[Rr]ebuilding index|'junk/junk' was aborted due to temporary failure", "after the crash; the message is tried again"),
+    ("dovecot", "SIGHUP received - reloading configuration", "roll-outs reload"),
+)  # fmt: skip
+
+
+def test_journal(mx) -> None:
+    lines = mx.ssh("journalctl --merge --no-pager -o json --output-fields=SYSLOG_IDENTIFIER,MESSAGE -p warning").splitlines()
+    seen: dict[str, int] = {}
+    for line in lines:
+        entry = json.loads(line)
+        text = entry.get("MESSAGE") or ""
+        name = entry.get("SYSLOG_IDENTIFIER", "")
+        if not any(name.startswith(who) and re.search(words, text) for who, words, _ in EXPLAINED if words):
+            key = f"{name}: {re.sub(r'[0-9a-fA-F]{6,}|[0-9]+', '#', text)}"
+            seen[key] = seen.get(key, 0) + 1
+    assert not seen, "\n".join(f"{count} x {text}" for text, count in sorted(seen.items()))

@@ -1,0 +1,56 @@
+"""Versions, ciphers and renegotiation as a client sees them, on every port that speaks TLS."""
+
+from __future__ import annotations
+
+import pytest
+from clients import openssl
+
+WAYS = {
+    "25": ("-starttls", "smtp", "-connect", "{ip}:25"),
+    "587": ("-starttls", "smtp", "-connect", "{ip}:587"),
+    "465": ("-connect", "{ip}:465"),
+    "993": ("-connect", "{ip}:993"),
+    "995": ("-connect", "{ip}:995"),
+    "143": ("-starttls", "imap", "-connect", "{ip}:143"),
+    "4190": ("-starttls", "sieve", "-connect", "{ip}:4190"),
+}
+# The client of the tests must be willing to do what the host must refuse.
+LAX = ("-cipher", "ALL:COMPLEMENTOFALL:@SECLEVEL=0")
+
+
+def way(mx, port: str) -> tuple[str, ...]:
+    return tuple(word.format(ip=mx.ip4) for word in WAYS[port])
+
+
+@pytest.mark.control("tls.implicit")
+@pytest.mark.control("tls.cert")
+@pytest.mark.control("tls.versions")
+@pytest.mark.parametrize("port", WAYS)
+def test_versions(mx, port: str) -> None:
+    for version, name in (("-tls1_2", "TLSv1.2"), ("-tls1_3", "TLSv1.3")):
+        seen = openssl(mx, *way(mx, port), version)
+        assert f"New, {name}, Cipher is" in seen or f"Protocol  : {name}" in seen, seen
+        assert "Verify return code: 0 (ok)" in seen, seen
+    for version in ("-tls1", "-tls1_1"):
+        seen = openssl(mx, *way(mx, port), version, *LAX)
+        assert "Cipher is (NONE)" in seen, seen
+
+
+@pytest.mark.control("tls.ciphers")
+@pytest.mark.parametrize("port", WAYS)
+def test_aead_only(mx, port: str) -> None:
+    for cipher in ("AES128-SHA", "ECDHE-RSA-AES256-SHA384:ECDHE-ECDSA-AES256-SHA384", "ECDHE-ECDSA-AES128-SHA:ECDHE-RSA-AES128-SHA",
+                   "AES256-GCM-SHA384", "NULL", "aNULL"):  # fmt: skip
+        seen = openssl(mx, *way(mx, port), "-tls1_2", "-cipher", f"{cipher}:@SECLEVEL=0")
+        assert "Cipher is (NONE)" in seen, (cipher, seen)
+    seen = openssl(mx, *way(mx, port), "-tls1_2")
+    assert any(word in seen for word in ("GCM", "CHACHA20")), seen
+
+
+@pytest.mark.control("tls.no-reneg-compress")
+@pytest.mark.parametrize("port", ["25", "465", "993"])
+def test_no_renegotiation(mx, port: str) -> None:
+    seen = openssl(mx, *way(mx, port), "-tls1_2", stdin="R\n", after=1)
+    assert "RENEGOTIATING" in seen
+    assert "no renegotiation" in seen, seen
+    assert "Compression: NONE" in seen

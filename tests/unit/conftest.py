@@ -1,0 +1,40 @@
+"""Sites for the tests, and the role's Python as Ansible would find it on a host."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import ansible.module_utils
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+ansible.module_utils.__path__.append(str(ROOT / "roles/gmconf/module_utils"))
+
+PASSWORD = b"of the vault"
+
+
+@pytest.fixture
+def vault_password(tmp_path, monkeypatch) -> Path:
+    """A vault password for commands."""
+    file = tmp_path / "vault-password"
+    file.write_bytes(PASSWORD + b"\n")
+    monkeypatch.setenv("ANSIBLE_VAULT_PASSWORD_FILE", str(file))
+    return file
+
+
+def gmconf(*argv: str, cwd: Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "gmconf", *argv], cwd=cwd, text=True, capture_output=True, check=False, input=stdin)
+
+
+@pytest.fixture
+def site(tmp_path, vault_password) -> Path:
+    """The example with keys."""
+    work = tmp_path / "work"
+    work.mkdir()
+    shutil.copyfile(ROOT / "examples/single/site.yml", work / "site.yml")
+    assert gmconf("keys", "site.yml", cwd=work).returncode == 0
+    assert gmconf("passwd", "site.yml", "alice@example.org", "--stdin", cwd=work, stdin="correct-horse-7-battery\n").returncode == 0
+    return work

@@ -1,0 +1,44 @@
+"""Data flows one way: who may import whom."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+# Each may import what stands above it, and its own package.
+LAYERS = (
+    ("errors",), ("document", "settings", "resources"), ("model",), ("controls", "dialects", "keynames"), ("directory", "limits", "userfiles", "vault"), ("invariants",),
+    ("rules",), ("plan",), ("load",), ("services",), ("manifest", "project", "render", "diff", "explain", "keys", "output", "passwords"), ("tree",), ("cli",),
+    ("__main__",),
+)  # fmt: skip
+LEVEL = {name: number for number, layer in enumerate(LAYERS) for name in layer}
+FILES = sorted(p for p in (ROOT / "gmconf").rglob("*.py") if p.name != "__init__.py" or p.parent.name not in ("gmconf",))
+
+
+def imports(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("gmconf"):
+            parts = node.module.split(".")
+            found |= {parts[1]} if len(parts) > 1 else {alias.name for alias in node.names}
+    return found - {"__version__"}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_imports_point_downwards(path: Path) -> None:
+    mine = path.relative_to(ROOT / "gmconf").parts[0].removesuffix(".py")
+    for other in imports(path) - {mine}:
+        assert LEVEL[other] < LEVEL[mine], f"{mine} imports {other}"
+
+
+def test_role_needs_the_standard_library_and_ansible_only() -> None:
+    import sys
+
+    for path in (ROOT / "roles").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [node.module] if isinstance(node, ast.ImportFrom) else [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            for name in names:
+                assert name.split(".")[0] in sys.stdlib_module_names | {"ansible", "__future__"}, (path, name)

@@ -1,0 +1,87 @@
+"""The commands as scripts and people use them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from conftest import gmconf
+
+
+def test_everyday_loop(site) -> None:
+    assert gmconf("validate", "site.yml", cwd=site).stdout == ""
+    done = gmconf("render", "site.yml", "-o", "build", "--check", cwd=site)
+    assert done.returncode == 1
+    assert not (site / "build").exists()
+    assert gmconf("render", "site.yml", "-o", "build", cwd=site).stdout.endswith("files written\n")
+    assert gmconf("render", "site.yml", "-o", "build", cwd=site).stdout == ""
+    assert gmconf("render", "site.yml", "-o", "build", "--check", cwd=site).returncode == 0
+    text = (site / "site.yml").read_text()
+    (site / "site.yml").write_text(text + "limits: {message_size: 10 MiB}\n")
+    done = gmconf("render", "site.yml", "-o", "build", "--diff", cwd=site)
+    assert "changed  hosts/mail.example.org/tree/etc/postfix/main.cf  +1 -1" in done.stdout
+    assert "    +message_size_limit = 10485760" in done.stdout
+
+
+def test_explain_all_ways(site) -> None:
+    (site / "site.yml").write_text((site / "site.yml").read_text() + "limits: {message_size: 10 MiB}\n")
+    gmconf("render", "site.yml", "-o", "build", cwd=site)
+    by_key = gmconf("explain", "main.cf:message_size_limit", cwd=site)
+    assert "message_size_limit = 10485760" in by_key.stdout
+    assert "control mta.size-limit" in by_key.stdout
+    line = by_key.stdout.split("main.cf:")[1].split()[0]
+    assert gmconf("explain", f"/etc/postfix/main.cf:{line}", cwd=site).stdout == by_key.stdout
+    by_field = gmconf("explain", "limits.message_size", "--format", "json", cwd=site)
+    paths = {answer["path"] for answer in json.loads(by_field.stdout)}
+    assert {"/etc/postfix/main.cf", "/etc/clamav/clamd.conf"} <= paths
+    assert gmconf("explain", "/etc/postfix/master.cf", cwd=site).returncode == 0
+    nothing = gmconf("explain", "main.cf:no_such_thing", cwd=site)
+    assert nothing.returncode == 2
+    assert nothing.stderr.startswith("gmconf: ")
+
+
+def test_json_where_scripts_want_it(site) -> None:
+    assert json.loads(gmconf("validate", "site.yml", "--format", "json", cwd=site).stdout) == []
+    (site / "broken.yml").write_text("domains: [\n")
+    done = gmconf("validate", "broken.yml", "--format", "json", cwd=site)
+    assert done.returncode == 2
+    assert json.loads(done.stdout)[0]["line"] == 2
+    changed = json.loads(gmconf("render", "site.yml", "-o", "build", "--format", "json", cwd=site).stdout)
+    assert {"path", "kind", "added", "removed"} <= set(changed[0])
+
+
+def test_schema_describes_the_example(site) -> None:
+    described = json.loads(gmconf("schema", cwd=site).stdout)
+    assert described["properties"]["domains"]["minItems"] == 1
+    import jsonschema
+    import yaml
+
+    jsonschema.validate(yaml.safe_load((site / "site.yml").read_text()), described)
+
+
+def test_passwd_refuses(site) -> None:
+    for login, password, word in (("alice@example.org", "tiny-pw-9", "shorter"), ("nobody@example.org", "correct-horse-7-battery", "not a mailbox")):
+        done = gmconf("passwd", "site.yml", login, "--stdin", cwd=site, stdin=password + "\n")
+        assert done.returncode == 2
+        assert word in done.stderr
+        assert password not in done.stderr
+
+
+def test_version_and_help(site) -> None:
+    assert gmconf("--version", cwd=site).stdout.strip()
+    for command in ("validate", "render", "explain", "keys", "passwd", "schema"):
+        done = gmconf(command, "--help", cwd=site)
+        assert done.returncode == 0
+        assert "Example" in done.stdout
+
+
+def test_build_is_a_project_of_its_own(site) -> None:
+    gmconf("render", "site.yml", "-o", "build", cwd=site)
+    done = subprocess.run([str(Path(sys.executable).with_name("ansible-playbook")), "site.yml", "--syntax-check"], cwd=site / "build", text=True,
+                          capture_output=True, check=False)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    listed = subprocess.run([str(Path(sys.executable).with_name("ansible-inventory")), "--list"], cwd=site / "build", text=True, capture_output=True,
+                            check=True)  # fmt: skip
+    assert "mail.example.org" in listed.stdout

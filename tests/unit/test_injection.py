@@ -1,0 +1,179 @@
+"""Whatever is written into site.yml, no field can add a line, a directive, a block or a map entry.
+
+Every text in a site with all options is replaced, one at a time, by hostile ones. Each is either refused by the model, or
+the rendered files have the same skeleton as before: what is left when quoted texts and the values of lines are taken away.
+"""
+
+from __future__ import annotations
+
+import collections
+import copy
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gmconf.dialects import clamav, dovecot, ini, nftables, postfix, redis, ucl, unbound
+from gmconf.directory import Directory
+from gmconf.errors import GmconfError
+from gmconf.model import Site
+from gmconf.plan import File, View
+from gmconf.render import render
+from gmconf.services.registry import plans
+from gmconf.settings import Reason
+
+DATA = yaml.safe_load((Path(__file__).parents[1] / "golden/sites/everything/site.yml").read_text()) | {"users": []}
+HOSTILE = (
+    "x\nsmtpd_tls_security_level = none", "x\r\n\tcontinued", 'x"; evil = "y', "x'; } evil {", "x}\n}", "x # comment", "x; drop", "$(reboot)", "`reboot`",
+    "${config_directory}", "$mynetworks", "%{user}", "%u", "<x", "</etc/shadow", "x\\", 'x\\"', "!include /etc/shadow", ".include /etc/shadow", "{{ c.x }}",
+    "{% raw %}", "x, permit", "x\0y", "x\u2028y", "x\x85y", "x\x0by", "{", "}", "[", "]]", '"', "'", "/*", "*/", "//", "=", ": ", " ", "\t", "-", "@", "a@b",
+    "a b@example.org", '"a b"@example.org', "a@example.org b@example.org", "a,b@example.org", "x*", "*", ".", "..", "../../etc", "/etc/passwd",
+    "permit_mynetworks", "0.0.0.0/0", "::/0", "example.org.", "-e", "--help", "ex\u00e4mple.org", "\u202eexample.org",
+)  # fmt: skip
+
+
+def leaves(data: Any, path: tuple = ()) -> Iterator[tuple]:
+    """Paths of all texts, keys of mappings of the user included."""
+    if isinstance(data, str):
+        yield path
+    elif isinstance(data, list):
+        for number, item in enumerate(data):
+            yield from leaves(item, (*path, number))
+    elif isinstance(data, dict):
+        for key, item in data.items():
+            yield from leaves(item, (*path, key))
+
+
+def replaced(path: tuple, text: str) -> dict:
+    data = copy.deepcopy(DATA)
+    parent = data
+    for part in path[:-1]:
+        parent = parent[part]
+    parent[path[-1]] = text
+    return data
+
+
+def texts(site: Site) -> dict[str, str]:
+    view = View(site, site.hosts[0], Directory(site), lambda path: Reason("site", "site.yml:1:1", path),
+                collections.defaultdict(lambda: "PEM"))  # fmt: skip
+    found = {}
+    for plan in plans(view):
+        for file in plan.files:
+            if isinstance(file, File):
+                found[file.path] = "\n".join(file.lines()) if file.lines else render(file).text
+    return found
+
+
+def skeleton(path: str, text: str) -> list[str]:
+    """Lines without what may differ: quoted texts, and values behind the first word or sign."""
+    found = []
+    for line in text.split("\n"):
+        bare = re.sub(r'"(?:[^"\\]|\\.)*"', '""', line)
+        if path.startswith(("/etc/rspamd", "/etc/nftables", "/etc/dovecot", "/etc/apt")):
+            # Blocks and statements: everything that is a sign counts.
+            found.append(re.sub(r"[^\[\]{};=,\"]+", "w", bare) if "/maps.d/" not in path else re.sub(r"\S+", "w", bare))
+        else:
+            found.append(re.sub(r"^(\s*[A-Za-z0-9_.-]+).*$", r"\1", bare) if "/maps/" not in path else "line" if line else "")
+    return found
+
+
+BEFORE = {path: skeleton(path, text) for path, text in texts(Site.model_validate(DATA)).items()}
+
+
+def check(path: tuple, hostile: str) -> bool:
+    """Whether the site was accepted; then nothing but values may differ."""
+    try:
+        site = Site.model_validate(replaced(path, hostile))
+    except ValueError:
+        return False
+    try:
+        after = texts(site)
+    except GmconfError:
+        return False
+    for file, text in after.items():
+        was, now = BEFORE.get(file), skeleton(file, text)
+        if was is None or len(now) != len(was) and "/maps" in file or file.endswith(("users", "passwords")):
+            continue  # another address may be another line of a map; what a map line looks like is tested below
+        if path[0] == "overrides" or path[-1] in ("release", "kind", "source", "mechanism"):
+            assert len(now) - len(was) in (-1, 0, 1), (path, hostile, file)
+            continue
+        assert now == was, (path, hostile, file)
+    for file, text in after.items():
+        if file.startswith("/etc/postfix/maps/") or file.endswith(".map"):
+            for line in text.split("\n"):
+                assert line.isprintable(), (path, hostile, file, line)
+    return True
+
+
+@pytest.mark.parametrize("path", sorted(leaves(DATA), key=str), ids=lambda p: ".".join(map(str, p)))
+def test_hostile_text(path: tuple) -> None:
+    for hostile in HOSTILE:
+        if path[0] == "network" and hostile in ("0.0.0.0/0", "::/0"):
+            continue  # a value like any other here, in the list of the other family
+        if path[0] == "organisation" and path[-1] == "name":
+            assert "\n" not in hostile or not check(path, hostile)
+        check(path, hostile)
+
+
+def test_the_test_can_fail() -> None:
+    """A template that printed a text as it is would be noticed."""
+    evil = {"/etc/rspamd/local.d/x.conf": 'a = "x"; evil = "y";'}
+    assert skeleton(*next(iter(evil.items()))) != skeleton("/etc/rspamd/local.d/x.conf", 'a = "x";')
+    assert skeleton("/etc/postfix/main.cf", "a = x\nevil = y") != skeleton("/etc/postfix/main.cf", "a = x")
+    assert check(("organisation", "name"), "Harmless")
+
+
+ANY = st.text(max_size=60)
+
+
+def spelled(spell, text: str) -> str | None:
+    try:
+        return spell(text)
+    except GmconfError:
+        return None
+
+
+@settings(max_examples=400, suppress_health_check=list(HealthCheck))
+@given(ANY)
+def test_no_dialect_ends_a_line_early(text: str) -> None:
+    for module in (postfix, dovecot, ucl, clamav, redis, unbound, ini, nftables):
+        out = spelled(module.spell, text)
+        if out is not None:
+            assert not re.search(r"[\n\r\x0b\x0c\x00\x85\u2028\u2029]", out), (module, text)
+
+
+@settings(max_examples=400, suppress_health_check=list(HealthCheck))
+@given(ANY)
+def test_ucl_reads_back_what_was_written(text: str) -> None:
+    out = spelled(ucl.spell, text)
+    if out is not None:
+        assert re.fullmatch(r'"(?:[^"\\]|\\.)*"', out)
+        assert re.sub(r"\\(.)", r"\1", out[1:-1]) == text
+
+
+@settings(max_examples=400, suppress_health_check=list(HealthCheck))
+@given(ANY)
+def test_dovecot_reads_back_what_was_written(text: str) -> None:
+    out = spelled(dovecot.spell, text)
+    if out is None:
+        return
+    if out.startswith('"'):
+        assert re.fullmatch(r'"(?:[^"\\]|\\.)*"', out)
+        assert re.sub(r"\\(.)", r"\1", out[1:-1]) == text
+    else:
+        assert out == text
+        assert not set(out) & set("{}#\"'\\<$;") - {"<"}
+
+
+@settings(max_examples=400, suppress_health_check=list(HealthCheck))
+@given(st.lists(ANY, max_size=4))
+def test_lists_stay_lists(items: list[str]) -> None:
+    for module in (postfix, ucl, nftables):
+        out = spelled(module.spell, items)
+        if out is not None:
+            assert "\n" not in out

@@ -1,0 +1,38 @@
+"""Numbers of different daemons fit together, by themselves and with overrides."""
+
+from __future__ import annotations
+
+import pytest
+from test_rspamd import view
+
+from gmconf.invariants import broken, invariants
+
+BAD = [
+    ("postfix", "message_size_limit", "104857600"), ("rspamd", "options.max_message", "1M"), ("clamd", "StreamMaxLength", "10M"),
+    ("clamd", "MaxFileSize", "1M"), ("rspamd", "options.task_timeout", "60s"), ("rspamd", "options.task_timeout", "2s"),
+    ("postfix", "milter_content_timeout", "300s"), ("postfix", "milter_content_timeout", "1s"),
+    ("postfix", "lmtp_destination_concurrency_limit", "20"), ("dovecot", "lmtp_user_concurrency_limit", "5"),
+    ("postfix", "default_process_limit", "1000"), ("postfix", "smtpd_forbid_bare_newline_exclusions", "$mynetworks"),
+]  # fmt: skip
+GOOD = [("postfix", "message_size_limit", "1000000"), ("dovecot", "lmtp_user_concurrency_limit", "20"), ("clamd", "StreamMaxLength", "100M"),
+        ("postfix", "milter_content_timeout", "12s"),
+        ("rspamd", "options.task_timeout", "${later}")]  # fmt: skip
+
+
+@pytest.mark.parametrize(("size", "timeout"), [(64 * 1024, 1), (30 * 1024**2, 3), (1024**3, 4)])
+def test_every_site_keeps_them(size: int, timeout: int) -> None:
+    site = view(limits={"message_size": size}, filter={"scan_timeout": timeout}).site
+    assert list(broken(site)) == []
+    assert len(invariants(site)) > 8
+
+
+@pytest.mark.parametrize(("service", "key", "value"), BAD)
+def test_overrides_that_break_one(service: str, key: str, value: str) -> None:
+    found = list(broken(view(overrides={service: {key: value}}).site))
+    assert found
+    assert all(field == f"overrides.{service}.{key}" for field, _ in found)
+
+
+@pytest.mark.parametrize(("service", "key", "value"), GOOD)
+def test_overrides_that_break_none(service: str, key: str, value: str) -> None:
+    assert list(broken(view(overrides={service: {key: value}}).site)) == []

@@ -1,0 +1,184 @@
+"""The switch on a host, stopped dead at every step: what boots afterwards is the whole old or the whole new generation."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import signal
+import stat
+import tarfile
+from pathlib import Path
+
+import pytest
+from ansible.module_utils.gmconf_host import compare, host, rollout, stage
+from ansible.module_utils.gmconf_host.journal import Journal
+
+OLD = {"/etc/a.conf": b"old a\n", "/etc/sub/b.conf": b"old b\n", "/etc/gone.conf": b"goes\n"}
+NEW = {"/etc/a.conf": b"new a\n", "/etc/sub/b.conf": b"old b\n", "/etc/new/c.conf": b"new c\n", "/etc/link.conf": b"was a link\n"}
+CALLS = ("replace", "unlink", "fsync", "makedirs", "open", "symlink", "chmod")
+
+
+def digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def manifest() -> dict:
+    import grp
+    import pwd
+
+    me, mine = pwd.getpwuid(os.geteuid()).pw_name, grp.getgrgid(os.getegid()).gr_name
+    return {
+        "packages": [], "users": [], "directories": [], "owned": ["/etc/sub"], "stage_prefixes": [], "absent": ["/etc/gone.conf"],
+        "compile": [], "validate": [], "tls": [], "services": [], "mask": [], "commands": [], "probes": [],
+        "files": [{"path": path, "owner": me, "group": mine, "mode": "0640", "service": "x", "sha256": digest(data)} for path, data in NEW.items()],
+    }  # fmt: skip
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch) -> Path:
+    monkeypatch.setattr(host, "ROOT", str(tmp_path))
+    for path, data in OLD.items():
+        target = tmp_path / path[1:]
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(data)
+    (tmp_path / "etc/link.conf").symlink_to("a.conf")
+    (tmp_path / "etc/sub/stray").write_bytes(b"not ours\n")
+    (tmp_path / "var/lib/gmconf").mkdir(parents=True)
+    return tmp_path
+
+
+def archive(root: Path) -> str:
+    path = root / "archive.tar"
+    with tarfile.open(path, "w") as tar:
+        for data in NEW.values():
+            info = tarfile.TarInfo(digest(data))
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    return str(path)
+
+
+def picture(root: Path) -> dict[str, object]:
+    """All of /etc: content, kind and mode."""
+    found: dict[str, object] = {}
+    for path in sorted((root / "etc").rglob("*")):
+        name = str(path.relative_to(root))
+        if path.is_symlink():
+            found[name] = ("link", os.readlink(path))
+        elif path.is_file():
+            found[name] = (path.read_bytes(), stat.S_IMODE(path.stat().st_mode))
+    return found
+
+
+def switch(root: Path) -> Journal:
+    wanted = manifest()
+    made = stage.Stage(wanted, archive(root))
+    journal = Journal(host.STATE, str(root))
+    changed = compare.changed_files(wanted)
+    rollout.switch(wanted, made, journal, changed, [], compare.unwanted(wanted))
+    return journal
+
+
+def test_switch_and_back(root) -> None:
+    before = picture(root)
+    journal = switch(root)
+    after = picture(root)
+    assert {f"/{name}": seen[0] for name, seen in after.items()} == NEW
+    assert compare.changed_files(manifest()) == []
+    assert compare.unwanted(manifest()) == []
+    journal.roll_back()
+    journal.close()
+    assert picture(root) == before
+
+
+def steps(root: Path, stop_at: int) -> tuple[int, bool]:
+    """Runs the switch in a child that kills itself at a certain system call; (calls made, killed)."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        count = 0
+
+        def counted(name: str):
+            real = getattr(os, name)
+
+            def call(*args, **more):
+                nonlocal count
+                count += 1
+                if count == stop_at:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                return real(*args, **more)
+
+            return call
+
+        for name in CALLS:
+            setattr(os, name, counted(name))
+        switch(root)
+        os.write(writer, str(count).encode())
+        os._exit(0)
+    os.close(writer)
+    _, status = os.waitpid(child, 0)
+    with os.fdopen(reader) as answer:
+        return int(answer.read() or 0), os.WIFSIGNALED(status)
+
+
+def test_killed_at_every_step(root, tmp_path_factory, monkeypatch) -> None:
+    before = picture(root)
+    total, killed = steps(root, 0)
+    assert not killed
+    assert total > 40
+    for number in range(1, total + 1):
+        again = tmp_path_factory.mktemp("root")
+        monkeypatch.setattr(host, "ROOT", str(again))
+        for path, data in OLD.items():
+            (again / path[1:]).parent.mkdir(parents=True, exist_ok=True)
+            (again / path[1:]).write_bytes(data)
+        (again / "etc/link.conf").symlink_to("a.conf")
+        (again / "etc/sub/stray").write_bytes(b"not ours\n")
+        (again / "var/lib/gmconf").mkdir(parents=True)
+        _, killed = steps(again, number)
+        assert killed, number
+        journal = Journal(host.STATE, str(again))  # as the host does at boot
+        journal.roll_back()
+        journal.close()
+        assert picture(again) == before, f"after a stop at step {number}"
+        assert journal.read() is None
+
+
+def test_damaged_archive_is_refused(root) -> None:
+    path = root / "archive.tar"
+    with tarfile.open(path, "w") as tar:
+        info = tarfile.TarInfo(digest(b"new a\n"))
+        info.size = 3
+        tar.addfile(info, io.BytesIO(b"bad"))
+    before = picture(root)
+    with pytest.raises(host.Refused, match="damaged"):
+        stage.Stage(manifest(), str(path))
+    assert picture(root) == before
+
+
+def test_second_rollout_at_once_is_refused(root) -> None:
+    import fcntl
+
+    with open(root / "var/lib/gmconf/lock", "w") as lock:
+        lock.write("pid 1 since yesterday")
+        lock.flush()
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(host.Refused, match="another roll-out is under way on this host: pid 1 since yesterday"):
+            rollout.apply(manifest(), archive(root))
+
+
+def test_check_changes_nothing(root, monkeypatch) -> None:
+    before = picture(root)
+    result = rollout.apply(manifest(), archive(root), check=True)
+    assert picture(root) == before
+    assert sorted(result["files"]) == ["/etc/a.conf", "/etc/link.conf", "/etc/new/c.conf", "/etc/sub/b.conf"]
+    assert "-old a\n+new a\n" in "".join(d["prepared"] for d in result["diff"])
+
+
+def test_secret_is_never_shown(root) -> None:
+    wanted = manifest()
+    wanted["files"][0]["secret"] = "secrets/x"
+    result = rollout.apply(wanted, archive(root), check=True)
+    text = "".join(d["prepared"] for d in result["diff"])
+    assert "/etc/a.conf: (secret, not shown)" in text
+    assert "new a" not in text
