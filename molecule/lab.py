@@ -13,6 +13,7 @@ Exit code 3: no container engine here, and no right to install one.
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import os
 import shutil
@@ -232,6 +233,7 @@ def up(names: list[str]) -> None:
         down([])
         podman = Podman()
     if podman("network", "exists", NETWORK, check=False).returncode:
+        _free_addresses()
         podman("network", "create", "--ipv6", *[f"--subnet={s}" for s in SUBNETS], "--disable-dns", NETWORK)
     fresh = []
     for name in names or MACHINES:
@@ -249,6 +251,18 @@ def up(names: list[str]) -> None:
     if NS.name in (names or MACHINES) and not ready.exists():
         _name_server()
         ready.touch()
+
+
+def _free_addresses() -> None:
+    """Remove the bridge of a lab that ended without being taken down: podman forgets it, the kernel does not."""
+    for link in json.loads(subprocess.run(["ip", "-j", "address"], text=True, capture_output=True, check=True).stdout):
+        nets = {str(ipaddress.ip_interface(f"{a['local']}/{a['prefixlen']}").network) for a in link["addr_info"]}
+        if not nets & set(SUBNETS):
+            continue
+        name = link["ifname"]
+        if not name.startswith(("podman", "cni-podman")):
+            stop(f"{', '.join(sorted(nets & set(SUBNETS)))} is in use on this machine by {name}; the lab needs it for its hosts")
+        subprocess.run(["ip", "link", "delete", name], check=True)
 
 
 def _name_server() -> None:

@@ -12,6 +12,7 @@ EXPLAINED = (
     ("sshd", "Unable to open env file: /etc/default/locale", "the image has no locales"),
     ("postfix/", "TLS library problem: .*(no shared cipher|unsupported protocol|alert handshake failure|no suitable)", "test_tls asks for them"),
     ("postfix/", "SASL (LOGIN|PLAIN) authentication failed", "wrong passwords, or a store that is down"),
+    ("postfix/", "connect to Milter service unix:/run/rspamd/milter.sock: (No such file|Connection refused)", "the filter is stopped; mail waits"),
     ("dovecot", "user not found from (any )?userdb|Authenticated user not found from userdb", "a service account tries IMAP"),
     ("dovecot", "[Rr]ebuilding index|'junk/junk' was aborted due to temporary failure", "after the crash; the message is tried again"),
     ("dovecot", "SIGHUP received - reloading configuration", "roll-outs reload"),
