@@ -126,8 +126,8 @@ def wrapper() -> list[str]:
     if Path("/sys/fs/cgroup/cgroup.controllers").exists():
         return []
     file = STATE / "holder.pid"
-    pid = int(file.read_text()) if file.exists() else 0
-    if not pid or not _is_holder(pid):
+    pid = _holder()
+    if not pid:
         script = "umount -R /sys/fs/cgroup && mount -t cgroup2 cgroup2 /sys/fs/cgroup && exec sleep infinity"
         argv = ["unshare", "--mount", "--propagation", "private", "sh", "-c", script]
         process = subprocess.Popen(argv, start_new_session=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
@@ -140,6 +140,13 @@ def wrapper() -> list[str]:
             time.sleep(0.05)
         file.write_text(str(pid))
     return ["nsenter", f"--mount=/proc/{pid}/ns/mnt"]
+
+
+def _holder() -> int:
+    """The process that keeps the private view, or 0."""
+    file = STATE / "holder.pid"
+    pid = int(file.read_text()) if file.exists() else 0
+    return pid if pid and _is_holder(pid) else 0
 
 
 def _is_holder(pid: int) -> bool:
@@ -226,10 +233,13 @@ def ssh(machine: Machine, *command: str, **more: object) -> subprocess.Completed
 
 def up(names: list[str]) -> None:
     """Start hosts and wait until they can be worked on."""
+    holder = _holder()
     podman = Podman()
     key()
-    if any(_stale(podman, machine) for machine in MACHINES.values()):
-        say("clearing up after a restart of this machine")
+    alive = any(_alive(podman, machine) for machine in MACHINES.values())
+    if any(_stale(podman, machine) for machine in MACHINES.values()) or (not alive and not holder):
+        if podman("network", "exists", NETWORK, check=False).returncode == 0:
+            say("clearing up after a restart of this machine")
         down([])
         podman = Podman()
     if podman("network", "exists", NETWORK, check=False).returncode:
@@ -299,10 +309,13 @@ def _stale(podman: Podman, machine: Machine) -> bool:
     return words[:1] == ["true"] and not Path(f"/proc/{words[1]}").exists()
 
 
+def _alive(podman: Podman, machine: Machine) -> bool:
+    words = podman("inspect", "-f", "{{.State.Running}} {{.State.Pid}}", machine.container, check=False).stdout.split()
+    return words[:1] == ["true"] and Path(f"/proc/{words[1]}").exists()
+
+
 def _running(podman: Podman, machine: Machine) -> bool:
-    done = podman("inspect", "-f", "{{.State.Running}} {{.State.Pid}}", machine.container, check=False)
-    words = done.stdout.split()
-    return words[:1] == ["true"] and Path(f"/proc/{words[1]}").exists() and ssh(machine, "true").returncode == 0
+    return _alive(podman, machine) and ssh(machine, "true").returncode == 0
 
 
 def _create(podman: Podman, machine: Machine) -> None:
@@ -377,10 +390,9 @@ def down(names: list[str]) -> None:
         # Addresses of containers that were not stopped properly stay taken in it.
         if not podman("ps", "-aq", check=False).stdout.strip():
             Path("/run/containers/networks/ipam.db").unlink(missing_ok=True)
-        holder = STATE / "holder.pid"
-        if holder.exists() and _is_holder(int(holder.read_text())):
-            os.kill(int(holder.read_text()), signal.SIGKILL)
-        holder.unlink(missing_ok=True)
+        if holder := _holder():
+            os.kill(holder, signal.SIGKILL)
+        (STATE / "holder.pid").unlink(missing_ok=True)
 
 
 def main(argv: list[str]) -> None:
