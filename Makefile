@@ -26,7 +26,7 @@ lint: setup ## ruff, mypy, yamllint, ansible-lint, codespell
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/yamllint -s .
-	$(BIN)/codespell -L iif,anull gmconf templates roles molecule tests/unit tests/host docs README.md CHANGELOG.md
+	$(BIN)/codespell -L iif,anull,atmost,atleast,conformin gmconf templates roles molecule tests/unit tests/host docs README.md CHANGELOG.md
 	ANSIBLE_HOME=.lab/ansible $(BIN)/ansible-lint --offline -q roles molecule/default
 
 unit: setup ## unit tests, goldens, packaging

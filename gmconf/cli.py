@@ -13,8 +13,14 @@ from gmconf import __version__
 from gmconf.errors import GmconfError, SiteError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import date
+
+    from gmconf.check import Result, Verdict
+    from gmconf.controls import Control
     from gmconf.diff import Change
     from gmconf.load import Loaded
+    from gmconf.model.site import Level
 
 app = typer.Typer(
     help="Mail-as-code: one site.yml becomes the configuration of Postfix, Dovecot, rspamd and ClamAV on Debian hosts.",
@@ -23,6 +29,15 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+
+
+class Report(StrEnum):
+    """How verdicts are printed."""
+
+    text = "text"
+    json = "json"
+    junit = "junit"
+    sarif = "sarif"
 
 
 class Format(StrEnum):
@@ -55,10 +70,10 @@ def _root(
     del version
 
 
-def _load(path: Path, *, keys: bool = True) -> Loaded:
+def _load(path: Path, *, keys: bool = True, lenient: bool = False) -> Loaded:
     from gmconf.load import load
 
-    return load(path, keys=keys)
+    return load(path, keys=keys, lenient=lenient)
 
 
 @app.command(epilog="Example: gmconf validate site.yml")
@@ -162,7 +177,11 @@ def controls(
 
         lines = rendered_by(build, found[0].id)
     if output is Format.json:
-        rows = [{"id": c.id, "level": c.level, "title": c.title, "sources": c.sources} for c in found]
+        rows = [
+            {"id": c.id, "level": c.level, "area": c.area(), "title": c.title, "why": c.why, "sources": list(c.quoted()),
+             "live": list(c.live), "documents": list(c.documents), "evidence": c.evidence.what if c.evidence else None}
+            for c in found
+        ]  # fmt: skip
         _json({**rows[0], "renders": [line.json() for line in lines]} if name else rows)
         return
     if not name:
@@ -171,10 +190,98 @@ def controls(
             print(f"{control.id:{wide}}  {control.level:6}  {control.title}")
         return
     only = found[0]
-    print(f"{only.id}  ({only.level})\n    {only.title}\n    {only.sources}")
+    for text in _in_full(only):
+        print(text)
     for line in lines:
         place = f"{line.path}:{line.line}" if line.line else line.path
         print(f"{line.host} {place}" + (f"  {line.text.strip()}" if line.text else ""))
+
+
+def _in_full(control: type[Control]) -> Iterator[str]:
+    yield f"{control.id}  ({control.level}, {control.area()})"
+    yield f"    {control.title}"
+    for line in control.why.split("\n"):
+        yield f"    {line}"
+    for source in control.quoted():
+        yield f"    source: {source}"
+    if control.settings or control.files:
+        yield f"    static: {sum(map(len, control.settings.values()))} settings, {len(control.files)} files"
+    for fact in control.facts:
+        yield f"    asks the site for: {fact.path}"
+    for name in control.documents:
+        yield f"    document: build/documents/{name}.md"
+    if control.evidence:
+        yield f"    evidence: {control.evidence.what} (every {control.evidence.days} days; evidence.{control.id} in site.yml)"
+    if control.live:
+        yield f"    live: {', '.join(control.live)}"
+
+
+@app.command(epilog="Examples: gmconf check site.yml; gmconf check site.yml --level silver; gmconf check site.yml --format sarif")
+def check(
+    site: SitePath,
+    level: Annotated[str | None, typer.Option("--level", help="Ask for this level instead of the declared one.")] = None,
+    output: Annotated[Report, typer.Option("--format", help="How to print the result.")] = Report.text,
+    annotate: Annotated[bool, typer.Option("--annotate", help="Print the site file with marks at the lines responsible.")] = False,
+    day: Annotated[str | None, typer.Option("--date", help="The day to judge waivers and evidence on (YYYY-MM-DD); default: today.")] = None,
+) -> None:
+    """Judge a site without asking its hosts: every control, for the site, each host and each domain.
+
+    Exit code 1 when the declared level, or the one asked for, does not hold.
+    """
+    from gmconf.check import check as judge
+    from gmconf.check import verdict
+
+    today = _day(day)
+    wanted = _level(level)
+    loaded = _load(site, lenient=True)
+    results = judge(loaded, today)
+    found = verdict(results, wanted or loaded.site.level)
+    if annotate:
+        from gmconf.verdicts import annotated, marks
+
+        print(annotated(site.read_text("utf-8"), marks(results, found.declared, site.name)), end="")
+    else:
+        _print_results(results, found, output, site)
+    if not found.holds:
+        raise typer.Exit(1)
+
+
+def _print_results(results: list[Result], found: Verdict, output: Report, site: Path) -> None:
+    if output is Report.json:
+        _json({"verdict": found.json(), "results": [r.json() for r in results]})
+    elif output is Report.junit:
+        from gmconf.formats import junit
+
+        print(junit(results, f"gmconf {site}"))
+    elif output is Report.sarif:
+        from gmconf.formats import sarif
+
+        print(sarif(results, site.name))
+    else:
+        from gmconf.verdicts import lines
+
+        for line in lines(results, found, found.declared):
+            print(line)
+
+
+def _day(text: str | None) -> date:
+    from datetime import UTC, date, datetime
+
+    if text is None:
+        return datetime.now(UTC).date()
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise GmconfError(f"--date {text}: a day is written YYYY-MM-DD") from None
+
+
+def _level(text: str | None) -> Level | None:
+    from gmconf.controls import LEVELS
+
+    found = next((level for level in LEVELS if level == text), None)
+    if text is not None and found is None:
+        raise GmconfError(f"no level {text}; there are {', '.join(LEVELS)}")
+    return found
 
 
 def _sentence(reason: dict[str, str]) -> str:

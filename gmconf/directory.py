@@ -25,6 +25,7 @@ class Account:
     messages_per_hour: int
     mailbox: bool
     origin: str
+    suspended: bool = False
 
     @property
     def local(self) -> str:
@@ -76,9 +77,9 @@ class Directory:
             yield self._account(name, mailbox, origin, quotas)
         for number, account in enumerate(self.site.service_accounts):
             yield Account(
-                login=account.login, quota=0, send=True, receive=False, senders=account.senders, forward=(), keep=False,
+                login=account.login, quota=0, send=not account.suspended, receive=False, senders=account.senders, forward=(), keep=False,
                 messages_per_hour=account.messages_per_hour, mailbox=False,
-                origin=f"service_accounts[{number}]",
+                origin=f"service_accounts[{number}]", suspended=bool(account.suspended),
             )  # fmt: skip
 
     def _account(self, domain: str, mailbox: Mailbox, origin: str, quotas: dict[str, int]) -> Account:
@@ -86,7 +87,7 @@ class Directory:
         return Account(
             login=login,
             quota=mailbox.quota or quotas.get(domain, self.site.limits.quota),
-            send=mailbox.send,
+            send=mailbox.send and not mailbox.suspended,
             receive=mailbox.receive,
             senders=(login, *mailbox.senders),
             forward=mailbox.forward,
@@ -94,6 +95,7 @@ class Directory:
             messages_per_hour=mailbox.messages_per_hour or self.site.limits.messages_per_hour,
             mailbox=True,
             origin=origin,
+            suspended=bool(mailbox.suspended),
         )
 
     @cached_property
@@ -147,7 +149,10 @@ class Directory:
         """Where mail to postmaster@ or abuse@ of a domain goes."""
         organisation = self.site.organisation
         if role == "abuse":
-            return domain.abuse or domain.postmaster or (organisation.abuse or organisation.postmaster,)
+            operator = organisation.abuse or organisation.postmaster
+            named = domain.abuse or domain.postmaster
+            copy = (operator,) if organisation.abuse_copy and operator not in named else ()
+            return (*named, *copy) or (operator,)
         return domain.postmaster or (organisation.postmaster,)
 
     @cached_property

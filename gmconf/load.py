@@ -47,8 +47,10 @@ class Loaded:
         return Reason("site", self.document.name, f"{path} (default)")
 
 
-def load(path: Path, *, keys: bool = True) -> Loaded:
+def load(path: Path, *, keys: bool = True, lenient: bool = False) -> Loaded:
     """Read and check a site. ``keys=False`` does not ask for key files (``gmconf keys`` makes them).
+
+    ``lenient`` lets a site through that lacks what its level asks for: ``gmconf check`` tells it better.
 
     Raises SiteError with every problem found.
     """
@@ -57,7 +59,7 @@ def load(path: Path, *, keys: bool = True) -> Loaded:
     site = _model(document)
     users, problems, names = read_users(site, path.parent, document)
     mail = Directory(site, users)
-    problems += [_broken(document, p, message) for p, message in broken_rules(site, mail)]
+    problems += [_broken(document, p, message) for p, message in broken_rules(site, mail, level=not lenient)]
     public: dict[str, str] = {}
     if keys and not problems:
         public, missing = _read_keys(site, path, document)

@@ -10,14 +10,15 @@ from gmconf.directory import ROLE_ADDRESSES, Directory
 from gmconf.invariants import broken
 from gmconf.limits import MIB, chain
 from gmconf.model import Role, Site
+from gmconf.requirements import lacking, misnamed
 
 Finding = tuple[str, str]
 Rule = Callable[[Site, Directory], Iterator[Finding]]
 
 
-def problems(site: Site, mail: Directory) -> list[Finding]:
-    """Everything that breaks a rule."""
-    return [finding for rule in RULES for finding in rule(site, mail)]
+def problems(site: Site, mail: Directory, *, level: bool = True) -> list[Finding]:
+    """Everything that breaks a rule; ``level=False`` leaves out what the declared level lacks."""
+    return [finding for rule in RULES if level or rule is not level_is_whole for finding in rule(site, mail)]
 
 
 def domains_once(site: Site, _: Directory) -> Iterator[Finding]:
@@ -277,8 +278,34 @@ def numbers_fit_together(site: Site, _: Directory) -> Iterator[Finding]:
     yield from broken(site)
 
 
+def senders_to_switch_to(site: Site, _: Directory) -> Iterator[Finding]:
+    """A host can only send from an IPv4 address that it has."""
+    for number, host in enumerate(site.hosts):
+        if host.sends_from and (host.sends_from.address not in host.addresses or ":" in host.sends_from.address):
+            own = ", ".join(a for a in host.addresses if ":" not in a)
+            yield f"hosts[{number}].sends_from.address", f"{host.sends_from.address} is not an IPv4 address of {host.name}; it has {own}"
+
+
+def blocks_name_one(site: Site, _: Directory) -> Iterator[Finding]:
+    """A block names a sender or a client."""
+    for number, block in enumerate(site.filter.blocks):
+        if (block.sender is None) == (block.client is None):
+            yield f"filter.blocks[{number}]", "name either a sender or a client to block"
+
+
+def level_is_whole(site: Site, mail: Directory) -> Iterator[Finding]:
+    """What the declared level asks of the site is there, or waived."""
+    return lacking(site, mail)
+
+
+def proofs_have_controls(site: Site, _: Directory) -> Iterator[Finding]:
+    """Waivers and evidence name controls."""
+    return misnamed(site)
+
+
 RULES: tuple[Rule, ...] = (
     domains_once, alias_domains, mailbox_domains, one_owner, aliases_have_targets, targets_exist, no_alias_loops,
     role_addresses_stay, senders_are_ours, hosts_once, addresses_of_families, roles_are_held, names_are_not_domains,
     thresholds_ascend, sizes_fit, memory_fits, closed_network_is_whole, admins_can_enter, numbers_fit_together,
+    senders_to_switch_to, blocks_name_one, level_is_whole, proofs_have_controls,
 )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gmconf.model.base import Part
-from gmconf.model.names import AccountName, Address, DomainName, Line, Size
+from gmconf.model.names import AccountName, Address, DomainName, Line, Network, Size
 
 
 class Mailbox(Part):
@@ -25,6 +25,8 @@ class Mailbox(Part):
     """Addresses that get a copy of all mail for this mailbox."""
     keep: bool = True
     """false: forwarded mail is not kept in the mailbox as well."""
+    suspended: Line | None = None
+    """Why this account may not log in or send for now; its mail is still kept."""
     messages_per_hour: int | None = None
     """Messages (recipients) the login may send an hour; default: limits.messages_per_hour."""
 
@@ -38,8 +40,12 @@ class ServiceAccount(Part):
     """Who answers for it."""
     senders: tuple[Address, ...]
     """The addresses it may use; nothing else."""
+    suspended: Line | None = None
+    """Why it may not log in for now."""
     messages_per_hour: int = 100
     """Recipients an hour."""
+    networks: tuple[Network, ...] = ()
+    """Where it may log in from; default: anywhere. For machines only: people travel."""
 
 
 class UserFile(Part):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from datetime import date
+from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
 from gmconf.model.base import Part
-from gmconf.model.names import DomainName, Duration
+from gmconf.model.names import DomainName, Duration, Line, Network, Sender
 
 Url = Annotated[str, StringConstraints(pattern=r"^(https?|file)://[A-Za-z0-9._~:/\[\]@!&'()*+,;=%-]+$", max_length=500)]
 
@@ -30,6 +31,19 @@ class Signatures(Part):
     checks_per_day: int = Field(default=24, ge=1, le=50)
 
 
+class Block(Part):
+    """Somebody whose mail is refused: one of sender and client. Nothing is blocked for ever."""
+
+    sender: Sender | None = None
+    """An address, or a domain with all its addresses (not its subdomains)."""
+    client: Network | None = None
+    """An address or a network."""
+    reason: Line
+    """For our records; the other side is only told to write to postmaster@."""
+    review_by: date
+    """After this day the entry is a finding."""
+
+
 class Filter(Part):
     """Thresholds are rspamd scores; a message is judged once, before it is accepted."""
 
@@ -37,6 +51,14 @@ class Filter(Part):
     """From here mail is marked and filed into Junk."""
     reject: float = 15.0
     """From here mail is refused in DATA."""
+    outbound: Literal["reject", "hold"] = "reject"
+    """What happens to users' spam: refused in the dialogue, or kept in the queue until a person has looked at it."""
+    refused_files: tuple[Annotated[str, StringConstraints(pattern=r"^[a-z0-9]{1,10}$")], ...] = (
+        "ade", "adp", "apk", "bat", "chm", "cmd", "com", "cpl", "exe", "hta", "img", "iso", "jar", "js", "jse", "lnk", "msi", "msp",
+        "pif", "ps1", "reg", "scr", "vb", "vbe", "vbs", "vhd", "wsc", "wsf", "wsh",
+    )  # fmt: skip
+    """Endings of attached files that are refused, also inside archives: programs and scripts."""
+    blocks: tuple[Block, ...] = ()
     greylist: float | None = None
     """From here unknown senders are asked to come back; default: no greylisting."""
     dnsbls: tuple[Dnsbl, ...] = ()

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Literal
 
 from gmconf.model.base import Part
-from gmconf.model.names import DomainName, Ip, Size
+from gmconf.model.names import DomainName, Ip, Line, Size
 
 
 class Role(StrEnum):
@@ -20,6 +20,14 @@ class Role(StrEnum):
     """Holds the mailboxes: MDA (LMTP) and MAA (IMAP, POP3, ManageSieve), and the logins of all users."""
     FILTER = "filter"
     """rspamd, ClamAV and Redis, for every mta and msa host."""
+
+
+class SendsFrom(Part):
+    """Another of the host's own IPv4 addresses to send from, for as long as the first one suffers from a mended fault."""
+
+    address: Ip
+    fix_reference: Line
+    """The ticket that shows that the cause was mended. Switching without mending is evasion."""
 
 
 class Host(Part):
@@ -37,5 +45,7 @@ class Host(Part):
     """Bytes of RAM it has; the memory budget is checked against it."""
     cpus: int = 2
     """Processors; sizes worker counts."""
+    sends_from: SendsFrom | None = None
+    """Default: whichever address the system chooses, normally the first."""
     ansible_host: str | None = None
     """Where Ansible connects to; default: the name."""

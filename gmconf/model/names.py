@@ -104,6 +104,11 @@ def duration(value: object) -> int:
     return int(found[1]) * _SECONDS[found[2]]
 
 
+def sender(text: str) -> str:
+    """An address, or a domain."""
+    return address(text) if "@" in text else domain_name(text)
+
+
 def ip(value: str) -> str:
     """An IPv4 or IPv6 address in its canonical form."""
     try:
@@ -141,6 +146,7 @@ DomainName = Annotated[str, AfterValidator(domain_name), Field(max_length=300)]
 LocalPart = Annotated[str, AfterValidator(local_part), Field(max_length=300)]
 AccountName = Annotated[str, AfterValidator(account_name), Field(max_length=300)]
 Address = Annotated[str, AfterValidator(address), Field(max_length=600)]
+Sender = Annotated[str, AfterValidator(sender), Field(max_length=600)]
 Ip = Annotated[str, AfterValidator(ip)]
 Network = Annotated[str, AfterValidator(network)]
 Line = Annotated[str, AfterValidator(line), Field(min_length=1, max_length=500)]

@@ -13,6 +13,7 @@ from gmconf.model.filter import Filter
 from gmconf.model.hosts import Host
 from gmconf.model.names import Address, Duration, Ip, Line, Size
 from gmconf.model.names import Network as Cidr
+from gmconf.model.operation import Client, News, Policies, Procedures, Shown, Support, Waiver
 
 Level = Literal["basic", "bronze", "silver"]
 RelativePath = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*$", max_length=200)]
@@ -29,6 +30,8 @@ class Organisation(Part):
     """Gets mail to postmaster@ of every domain that names nobody else."""
     abuse: Address | None = None
     """Gets mail to abuse@ of every domain that names nobody else; default: the postmaster."""
+    abuse_copy: bool = False
+    """true: the operator gets a copy of mail to abuse@ of domains that name a contact of their own. It is their mail: off."""
     abuse_url: Annotated[str, StringConstraints(pattern=r"^https://[A-Za-z0-9._~:/-]+$", max_length=200)] | None = None
     """Web page that tells strangers how to report abuse; named in a header of every message sent."""
 
@@ -54,6 +57,8 @@ class Tls(Part):
     source: Literal["files", "internal-ca"] = "internal-ca"
     """files: you put <secrets.folder>/tls/HOST.crt (chain) and HOST.key.vault; internal-ca: ``gmconf keys`` makes a CA and
     certificates, for closed networks and laboratories."""
+    inbound: Literal["may", "encrypt"] = "may"
+    """encrypt refuses mail in clear on port 25, which RFC 3207 section 4 forbids to a public MX: for closed groups only."""
 
 
 class Resolver(Part):
@@ -117,8 +122,8 @@ class Site(Part):
     """A mail service: one file, in git."""
 
     organisation: Organisation
-    level: Level = "basic"
-    """The GoodMessaging level this site means to hold."""
+    level: Level | None = None
+    """The GoodMessaging level this site means to hold: what it asks for must be there. Without it nothing is claimed."""
     domains: tuple[Domain, ...] = Field(min_length=1)
     hosts: tuple[Host, ...] = Field(min_length=1)
     service_accounts: tuple[ServiceAccount, ...] = ()
@@ -135,4 +140,13 @@ class Site(Part):
     network: Network = Field(default_factory=Network)
     logs: Logs = Field(default_factory=Logs)
     secrets: Secrets = Field(default_factory=Secrets)
+    support: Support | None = None
+    procedures: Procedures | None = None
+    policies: Policies | None = None
+    clients: tuple[Client, ...] = ()
+    """Programs for users, also on the portable medium."""
+    news: News | None = None
+    evidence: dict[Annotated[str, StringConstraints(pattern=r"^[a-z]+\.[a-z0-9-]+$")], Shown] = {}
+    """Control: where it is shown that it is held."""
+    waivers: tuple[Waiver, ...] = ()
     overrides: Overrides = Field(default_factory=Overrides)

@@ -27,6 +27,7 @@ def plan(view: View) -> Plan:
         File(CONF, "dovecot", need("dovecot", "its whole configuration"), template, settings, spell),
         SecretFile(f"{FOLDER}/passwords", "dovecot", control("auth.password-policy"), "passwords.vault", "root", "dovecot", "0640"),
     ]
+    files.append(File(f"{FOLDER}/suspended", "dovecot", control("prc.abuse-stop"), lines=lambda: _suspended(view), shared=True, group="dovecot", mode="0640"))
     packages = ["dovecot-core"]
     if store:
         packages += ["dovecot-imapd", "dovecot-lmtpd", "dovecot-managesieved", "dovecot-sieve"]
@@ -81,6 +82,12 @@ def _probes(view: View) -> tuple[dict[str, object], ...]:
     )
 
 
+def _suspended(view: View) -> Iterator[str]:
+    for account in view.mail.accounts:
+        if account.suspended:
+            yield f"{account.login}:{{PLAIN}}!"
+
+
 def _users(view: View, quota: str) -> Iterator[str]:
     for account in view.mail.mailboxes:
         yield f"{account.login}:::::::{quota}{account.quota}"
@@ -107,6 +114,7 @@ def _settings(view: View) -> Settings:
     c.set("auth.mechanisms", ["plain", "login"], control("auth.mech"))
     c.set("auth.cleartext", False, control("auth.mech"), control("tls.mua-required"))
     c.set("auth.failure_delay", "2 secs", control("auth.bruteforce"))
+    c.set("auth.suspended", f"{FOLDER}/suspended", control("prc.abuse-stop"))
     c.set("auth.passwords", f"{FOLDER}/passwords", control("maa.auth"), control("msa.service-accounts"))
     c.set("auth.username", "%Lu" if old else "%{user | lower}", control("maa.virtual-domains"))
     c.set("auth.clients", 2000 + 500 * cpus, need("dovecot", "at least the sum of what its services may open"))

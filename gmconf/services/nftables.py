@@ -13,6 +13,7 @@ from gmconf.plan import File, Plan, Reach, Unit, View
 from gmconf.settings import Reason, Settings, need
 
 CONF = "/etc/nftables.conf"
+ISOLATE = "/etc/gmconf/isolate.nft"
 PER_CLIENT = 100
 SSH: tuple[int, Reach] = (22, "admin")
 
@@ -23,8 +24,9 @@ def plan(view: View, others: Sequence[Plan]) -> Plan:
         name="nftables",
         packages=("nftables",),
         files=(File(CONF, "nftables", control("net.ingress-filter"), "nftables/nftables.conf.j2", _settings(view, others), spell,
-                    mode="0755"),),
-        validate=({"argv": ["nft", "-c", "-f", f"{{{CONF}}}"]},),
+                    mode="0755"),
+               File(ISOLATE, "nftables", control("prc.incident-isolate"), "nftables/isolate.nft.j2", _isolate(view), spell, mode="0600")),
+        validate=({"argv": ["nft", "-c", "-f", f"{{{CONF}}}"]}, {"argv": ["nft", "-c", "-f", f"{{{ISOLATE}}}"]}),
         units=(Unit("nftables.service"),),
         probes=({"name": "firewall", "kind": "exec", "argv": ["nft", "list", "chain", "inet", "gmconf", "input"],
                  "expect": "policy drop"},),
@@ -32,10 +34,18 @@ def plan(view: View, others: Sequence[Plan]) -> Plan:
     )  # fmt: skip
 
 
+def _isolate(view: View) -> Settings:
+    c = Settings(ISOLATE)
+    why = control("prc.incident-isolate")
+    _addresses(c, "admin", view.site.network.admin, why, view.why("network.admin"))
+    c.set("admin_tcp", [SSH[0]], why)
+    return c
+
+
 def _settings(view: View, others: Sequence[Plan]) -> Settings:
     c = Settings(CONF)
     ingress, egress = control("net.ingress-filter"), control("net.egress-filter")
-    _addresses(c, "admin", view.site.network.admin, view.why("network.admin"))
+    _addresses(c, "admin", view.site.network.admin, ingress, view.why("network.admin"))
     # Itself included: then the list is the same on all hosts, and a host may talk to itself anyway.
     peers = [a for host in view.site.hosts for a in host.addresses] if len(view.site.hosts) > 1 else []
     _addresses(c, "site", peers, view.why("hosts"))

@@ -112,7 +112,8 @@ def _main(view: View) -> Settings:
 
 def _identity(c: Settings, view: View) -> None:
     works = need("postfix", "Postfix needs to know who and where it is")
-    c.set("compatibility_level", "3.7" if view.host.release == "bookworm" else "3.10", need("postfix", "defaults of this release, without surprises"))
+    c.set("compatibility_level", "3.7" if view.host.release == "bookworm" else "3.10", control("gov.options-on"),
+          need("postfix", "defaults of this release, without surprises"))  # fmt: skip
     c.set("myhostname", view.host.name, control("dns.fcrdns"))
     c.set("myorigin", "$myhostname", works)
     c.set("mydestination", "", works)
@@ -129,7 +130,7 @@ def _identity(c: Settings, view: View) -> None:
 
 def _tls(c: Settings, view: View) -> None:
     c.set("smtpd_tls_chain_files", [tls.key(view), tls.certificate(view)], control("tls.cert"))
-    c.set("smtpd_tls_security_level", "may", control("tls.mta-in"))
+    c.set("smtpd_tls_security_level", view.site.tls.inbound, control("tls.mta-in"), view.why("tls.inbound"))
     c.set("smtpd_tls_auth_only", True, control("auth.mech"))
     for name in ("smtpd_tls_protocols", "smtpd_tls_mandatory_protocols", "smtp_tls_protocols",
                  "smtp_tls_mandatory_protocols", "lmtp_tls_protocols", "lmtp_tls_mandatory_protocols"):  # fmt: skip
@@ -165,6 +166,7 @@ def _inbound(c: Settings, view: View) -> None:
     c.set("smtpd_forbid_bare_newline_exclusions", "", control("mta.smuggling"))
     c.set("smtpd_forbid_unauth_pipelining", True, control("mta.smuggling"))
     c.set("cleanup_replace_stray_cr_lf", True, control("mta.smuggling"))
+    c.set("message_reject_characters", "\\0", control("msg.conform-msa"), control("msg.conform-in"))
     c.set("resolve_dequoted_address", True, control("mta.local-only"))
     c.set("smtpd_relay_before_recipient_restrictions", True, control("mta.local-only"))
     c.set("parent_domain_matches_subdomains", "",
@@ -176,6 +178,8 @@ def _inbound(c: Settings, view: View) -> None:
         f"check_recipient_access lmdb:{postfix_maps.FOLDER}/host-exempt",
         f"check_recipient_access lmdb:{postfix_maps.FOLDER}/exempt",
         "permit_mynetworks",
+        f"check_client_access cidr:{postfix_maps.FOLDER}/blocked-clients",
+        f"check_sender_access lmdb:{postfix_maps.FOLDER}/blocked-senders",
         "reject_invalid_helo_hostname",
         "reject_non_fqdn_helo_hostname",
         "reject_non_fqdn_sender",
@@ -184,7 +188,7 @@ def _inbound(c: Settings, view: View) -> None:
         *([f"check_policy_service {_quota(view)}"] if view.has(Role.MTA) else []),
     ]
     c.set("smtpd_recipient_restrictions", checks, unknown, control("role.postmaster"), control("mta.refuse-lists"), helo,
-          spoof, control("maa.quota"), control("mta.null-sender"))  # fmt: skip
+          spoof, *([control("maa.quota")] if view.has(Role.MTA) else []), control("mta.null-sender"), control("mta.blocklist"), view.why("filter.blocks"))  # fmt: skip
     c.set("smtpd_policy_service_default_action", "DUNNO",
           need("postfix", "while Dovecot is down mail is still taken and queued; quota is then told by LMTP"))  # fmt: skip
     c.set("smtpd_policy_service_max_idle", "60s", need("postfix", "no stale connections after Dovecot reloads"))
@@ -283,6 +287,8 @@ def _delivery(c: Settings, view: View) -> None:
           need("postfix", f"below Dovecot's limit of {limits.lmtp_user_concurrency} deliveries to one user: no deferral in a burst"))  # fmt: skip
     c.set("lmtp_destination_recipient_limit", 1, need("postfix", "one recipient must not learn of another, one full mailbox not delay the rest"))
     c.set("relayhost", "" if view.has(Role.MTA) else f"[{view.hosts(Role.MTA)[0].name}]", need("postfix", "only MTA hosts send mail out"))
+    switched = view.host.sends_from
+    c.set("smtp_bind_address", str(switched.address) if switched else "", control("out.ip-switch"), view.why("hosts"))
     life = view.why("limits.queue_life")
     soon = need("postfix", "what a store or a greylisting host puts off for a moment goes a minute later, not five; then ever less often")
     c.set("queue_run_delay", "60s", soon)

@@ -11,8 +11,9 @@ from gmconf.plan import File, View
 from gmconf.settings import Reason, need
 
 FOLDER = "/etc/postfix/maps"
-COMPILED = ("domains", "alias-domains", "mailboxes", "host-aliases", "aliases", "senders", "receive-only", "own-domains", "host-exempt", "exempt")
+COMPILED = ("domains", "alias-domains", "mailboxes", "host-aliases", "aliases", "senders", "receive-only", "own-domains", "host-exempt", "exempt", "blocked-senders")
 HANDED = f"{FOLDER}/handed-over"
+BLOCKED = "550 5.7.1 Refused by a decision of this site; postmaster knows why"
 NOT_OURS = "550 5.7.1 Senders of this domain submit with authentication on port 465 or 587"
 
 
@@ -29,6 +30,8 @@ def files(view: View) -> tuple[File, ...]:
         _table("own-domains", control("auth.no-spoof"), lambda: _own(view)),
         _table("host-exempt", control("role.postmaster"), lambda: _host_exempt(view), shared=False),
         _table("exempt", control("role.postmaster"), lambda: _exempt(view)),
+        _table("blocked-senders", control("mta.blocklist"), lambda: _blocked_senders(view)),
+        _table("blocked-clients", control("mta.blocklist"), lambda: _blocked_clients(view)),
         *((File(HANDED, "postfix", control("flt.fail-closed"), lines=lambda: _handed_over(view), shared=True),) if trusted(view) else ()),
         File(f"{FOLDER}/postscreen-access", "postfix", control("mta.flood-control"), lines=lambda: _known(view), shared=True),
     )
@@ -91,6 +94,16 @@ def _exempt(view: View) -> Iterator[str]:
     for domain in view.mail.sending:
         yield f"abuse@{domain.name} OK"
         yield f"postmaster@{domain.name} OK"
+
+
+def _blocked_senders(view: View) -> Iterator[str]:
+    for sender in sorted({block.sender for block in view.site.filter.blocks if block.sender}):
+        yield f"{sender} {BLOCKED}"
+
+
+def _blocked_clients(view: View) -> Iterator[str]:
+    for client in sorted({block.client for block in view.site.filter.blocks if block.client}):
+        yield f"{client} {BLOCKED}"
 
 
 def trusted(view: View) -> list[str]:

@@ -23,6 +23,7 @@ def files(view: View) -> list[File]:
         map_("domains.map", "auth.no-spoof", lambda: sorted(d.name for d in view.site.domains)),
         map_("signing.map", "auth.dkim-sign", lambda: [d.name for d in view.mail.sending]),
         map_("hosts.map", "auth.ar-header", lambda: sorted(h.name for h in view.site.hosts)),
+        map_("networks.map", "msa.service-accounts", lambda: _networks(view)),
         map_("dkim-domains.conf", "auth.dkim-sign", lambda: _keys(view)),
     ]
 
@@ -37,6 +38,12 @@ def _limits(view: View) -> Iterator[str]:
     for account in view.mail.accounts:
         if account.messages_per_hour != default:
             yield f"{account.login} {account.messages_per_hour}"
+
+
+def _networks(view: View) -> Iterator[str]:
+    for account in sorted(view.site.service_accounts, key=lambda a: a.login):
+        if account.networks:
+            yield f"{account.login} {','.join(account.networks)}"
 
 
 def _keys(view: View) -> Iterator[str]:

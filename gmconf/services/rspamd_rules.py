@@ -16,7 +16,7 @@ def files(view: View) -> list[File]:
     c = Settings("/etc/rspamd/local.d/rspamd.lua")
     limits, fails = chain(view.site), control("flt.fail-closed")
     for name, why in (("senders", "msa.sender-rights"), ("limits", "out.ratelimit"), ("domains", "auth.no-spoof"),
-                      ("signing", "auth.dkim-sign"), ("hosts", "auth.ar-header")):  # fmt: skip
+                      ("signing", "auth.dkim-sign"), ("hosts", "auth.ar-header"), ("networks", "msa.service-accounts")):  # fmt: skip
         c.set(name, f"{FOLDER}/{name}.map", control(why))
     c.set("rate", view.site.limits.messages_per_hour, control("out.ratelimit"), view.why("limits.messages_per_hour"))
     c.set("clamd", SOCKET, control("flt.virus-reject"))
@@ -24,6 +24,11 @@ def files(view: View) -> list[File]:
     c.set("scan_retries", limits.av_retransmits - 1, fails)
     # Hosts that have no filter in front of their own mail: it is signed where it comes through.
     c.set("ours", ["127.0.0.1", "::1", *_silent(view)], control("auth.dkim-sign"))
+    form = (control("msg.conform-msa"), control("msg.conform-in"))
+    c.set("repair", True, *form)
+    c.set("strict", True, *form)
+    c.set("refused_files", list(view.site.filter.refused_files), control("flt.risky-attachments"), view.why("filter.refused_files"))
+    c.set("hold", view.site.filter.outbound == "hold", control("msa.spam-reject-nomodify"), view.why("filter.outbound"))
     c.set("postmaster", view.site.organisation.postmaster, control("mta.no-backscatter"), view.why("organisation.postmaster"))
     rates = Settings("/etc/rspamd/local.d/ratelimit.lua")
     text = need("rspamd", "rules over several facts of a message")

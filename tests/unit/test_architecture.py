@@ -10,8 +10,9 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 # Each may import what stands above it, and its own package.
 LAYERS = (
-    ("errors",), ("document", "settings", "resources"), ("model",), ("controls", "dialects", "keynames"), ("directory", "limits", "userfiles", "vault"), ("invariants",),
-    ("rules",), ("plan",), ("load",), ("services",), ("manifest", "project", "render", "diff", "explain", "keys", "output", "passwords"), ("tree",), ("cli",),
+    ("errors",), ("document", "settings", "resources"), ("model",), ("dialects", "facts", "keynames"), ("directory", "documents", "limits", "userfiles", "vault"), ("controls",), ("invariants", "requirements"),
+    ("rules",), ("plan",), ("load",), ("effective", "services"), ("manifest", "project", "render", "diff", "explain", "keys", "output", "passwords", "check"),
+    ("formats", "tree", "verdicts"), ("cli",),
     ("__main__",),
 )  # fmt: skip
 LEVEL = {name: number for number, layer in enumerate(LAYERS) for name in layer}

@@ -4,33 +4,44 @@ from __future__ import annotations
 
 import ast
 import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-import pytest
 from conftest import gmconf
 from test_golden_sites import SITES, prepared
 
-from gmconf import tree
+from gmconf import check
 from gmconf.controls import CATALOGUE
+from gmconf.controls.case import HostCase
+from gmconf.effective import host_case
 from gmconf.load import load
+from gmconf.services.registry import plans
 
 HOST_TESTS = Path(__file__).resolve().parents[1] / "host"
 
 
-@pytest.fixture(scope="module")
-def used(tmp_path_factory) -> set[str]:
-    """Controls that some line of a golden site is there for."""
-    found: set[str] = set()
+def hosts() -> Iterator[tuple[str, HostCase]]:
+    """Every host of every golden site, with all that its daemons will be told."""
     for name in (p.name for p in SITES.iterdir()):
-        work = prepared(name, tmp_path_factory.mktemp(name))
-        trace = json.loads(tree.build(load(work / "site.yml")).files["trace.json"])
-        found |= {r["ref"] for r in trace["reasons"] if r["kind"] == "control"}
-    return found
+        with TemporaryDirectory() as work:
+            loaded = load(prepared(name, Path(work)) / "site.yml")
+            for view in check.views(loaded):
+                yield f"{name}/{view.host.name}", host_case(view, plans(view))
 
 
-def test_every_control_renders_something(used) -> None:
-    # Its rules stand in the firewall's template and hold no value that could be traced.
-    assert set(CATALOGUE) - used == {"net.bcp38"}
+def test_every_line_with_a_control_is_looked_at_by_that_control() -> None:
+    blind = set()
+    for _, case in hosts():
+        for file, keys in case.settings.items():
+            for key, setting in keys.items():
+                for reason in (r for r in setting.because if r.kind == "control"):
+                    control = CATALOGUE[reason.ref]
+                    wanted = {*control.settings.get(file, ()), *(claim.where.removeprefix(f"{file}:") for claim in control.of_host(case))}
+                    if not {key, re.sub(r"\[\d+\]", "[*]", key)} & wanted:
+                        blind.add((control.id, file, key))
+    assert blind == set()
 
 
 def test_live_tests_name_controls_that_exist() -> None:

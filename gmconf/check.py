@@ -1,0 +1,190 @@
+"""The static verdict: every control for the site, each host, each domain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
+from datetime import date
+from fnmatch import fnmatch
+from typing import Literal
+
+from gmconf.controls.case import Claim, DomainCase, HostCase
+from gmconf.controls.control import CATALOGUE, LEVELS, Control
+from gmconf.controls.files import ROLES
+from gmconf.controls.wants import Model, holds, spelled, words
+from gmconf.document import parse_path
+from gmconf.effective import host_case
+from gmconf.load import Loaded
+from gmconf.model.site import Level
+from gmconf.plan import View
+from gmconf.requirements import case_of, claims, shown
+from gmconf.services.registry import plans
+
+Status = Literal["pass", "fail", "error", "waived", "na"]
+Method = Literal["static", "live", "evidence"]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One control for one subject (a host, a domain, or "site")."""
+
+    control: str
+    level: Level
+    subject: str
+    method: Method
+    status: Status
+    expected: str = ""
+    observed: str = ""
+    where: str = ""
+    origin: str = ""
+    remedy: str = ""
+
+    def json(self) -> dict[str, str]:
+        """As plain data."""
+        return asdict(self)
+
+
+def check(loaded: Loaded, today: date) -> list[Result]:
+    """Every control of the catalogue, in its order; several results where several subjects or claims fail."""
+    site = loaded.site
+    case = case_of(site, loaded.mail, today)
+    hosts = [host_case(v, plans(v)) for v in views(loaded)]
+    domains = [DomainCase(site, loaded.mail, d, frozenset(loaded.public)) for d in site.domains]
+    waived = {w.control: w for w in site.waivers}
+    found: list[Result] = []
+    for control in CATALOGUE.values():
+        waiver = waived.get(control.id)
+        if waiver and waiver.until < today:
+            found.append(_result(control, "site", "static", "error", Claim(
+                "a waiver whose day lies ahead", f"waived by {waiver.owner} until {waiver.until}", holds=False, where="waivers"),
+                "hold the control, or decide anew until when it is waived"))  # fmt: skip
+        elif waiver:
+            why = Claim("", f"{waiver.reason} ({waiver.owner}, until {waiver.until})", holds=False, where="waivers")
+            found.append(_result(control, "site", "static", "waived", why))
+        elif why_not := control.applies(case):
+            found.append(_result(control, "site", "static", "na", Claim("", why_not, holds=True)))
+        else:
+            found += _judged(control, list(claims(control, case)), "site")
+            evidence = shown(control, case)
+            if evidence:
+                found += _judged(control, [evidence], "site", "evidence")
+            for host in hosts:
+                if not control.on or host.has(*control.on):
+                    found += _judged(control, list(of_host(control, host)), host.host.name)
+            for domain in domains:
+                found += _judged(control, list(control.of_domain(domain)), domain.domain.name)
+            if found[-1].control != control.id if found else True:
+                found.append(_result(control, "site", "static", "na", Claim("", "nothing of the site is concerned", holds=True)))
+    return [_placed(loaded, result) for result in found]
+
+
+def _placed(loaded: Loaded, result: Result) -> Result:
+    """The result with its place in the site: the line of the field it is about, or of the level that asks for it."""
+    if result.origin or result.status not in ("fail", "error") or result.where.startswith(("/", "build/", "dkim/")):
+        return result
+    head, _, rest = result.where.partition(".")
+    path = ("evidence", rest) if head == "evidence" else parse_path(result.where) if result.where else ()
+    document = loaded.document
+    if not document.has(path):
+        path = ("level",)
+    return replace(result, origin=str(document.mark(path))) if document.has(path) else result
+
+
+def views(loaded: Loaded) -> Iterator[View]:
+    """Every host of the site as its plans see it."""
+    for host in loaded.site.hosts:
+        yield View(loaded.site, host, loaded.mail, loaded.why, loaded.public)
+
+
+def of_host(control: type[Control], case: HostCase) -> Iterator[Claim]:
+    """What a control sees on one host; files that the host's roles do not have concern it not."""
+    for file, keys in control.settings.items():
+        if file not in case.settings or (file in ROLES and not case.has(ROLES[file])):
+            continue
+        for key, wanted in keys.items():
+            setting = case.value(file, key)
+            if setting is None and isinstance(wanted, Model) and wanted.optional and not wanted.value(case):
+                continue
+            if setting is None:
+                yield Claim(words(wanted), "not set", holds=False, where=f"{file}:{key}")
+                continue
+            origin = next((r.ref for r in setting.because if r.kind == "site" and ":" in r.ref), "")
+            yield Claim(words(wanted), spelled(setting.value), holds(wanted, setting.value, case), f"{file}:{key}", origin)
+    for pattern in control.files:
+        there = any(fnmatch(path, pattern) for path in case.files)
+        yield Claim(f"{pattern} on the host", "there" if there else "missing", there, pattern)
+    yield from control.of_host(case)
+
+
+def _judged(control: type[Control], seen: list[Claim], subject: str, method: Method = "static") -> Iterator[Result]:
+    """One result when all hold, else one for each claim that does not."""
+    broken = [claim for claim in seen if not claim.holds]
+    for claim in broken:
+        yield _result(control, subject, method, "fail", claim, _remedy(claim))
+    if seen and not broken:
+        yield _result(control, subject, method, "pass", seen[0] if len(seen) == 1 else Claim(f"{len(seen)} settings and facts", "as wanted", holds=True))
+
+
+def _result(control: type[Control], subject: str, method: Method, status: Status, claim: Claim, remedy: str = "") -> Result:
+    return Result(control.id, control.level, subject, method, status, claim.expected, claim.observed, claim.where, claim.origin, remedy)
+
+
+def _remedy(claim: Claim) -> str:
+    if claim.origin:
+        return f"change {claim.origin}"
+    if claim.where.startswith("evidence."):
+        return f"add {claim.where}: {{where, by, day}} to site.yml, or look at it again and correct the date"
+    if claim.where and not claim.where.startswith(("/", "build/")):
+        return f"add or correct {claim.where} in site.yml"
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the results add up to."""
+
+    declared: Level | None
+    reached: Level | None
+    areas: dict[str, Level | None]
+    counts: dict[Status, int]
+    """Controls up to the declared level (or all) by status; a control counts once, by its worst result."""
+
+    def json(self) -> dict[str, object]:
+        """As plain data."""
+        return {**asdict(self), "holds": self.holds}
+
+    @property
+    def holds(self) -> bool:
+        """Whether the declared level is reached."""
+        if self.declared is None:
+            return True
+        return self.reached is not None and LEVELS.index(self.reached) >= LEVELS.index(self.declared)
+
+
+_WORST: tuple[Status, ...] = ("error", "fail", "waived", "pass", "na")
+
+
+def verdict(results: Iterable[Result], declared: Level | None) -> Verdict:
+    """The level of the site and of each area: the lowest of all its parts. What is waived does not count as met."""
+    status: dict[str, Status] = {}
+    for result in results:
+        old = status.get(result.control, "na")
+        status[result.control] = min(old, result.status, key=_WORST.index)
+    areas: dict[str, dict[str, Status]] = {}
+    for name, worst in status.items():
+        areas.setdefault(CATALOGUE[name].area(), {})[name] = worst
+    reach = LEVELS.index(declared) if declared else len(LEVELS) - 1
+    counts: dict[Status, int] = dict.fromkeys(_WORST, 0)
+    for name, worst in status.items():
+        if LEVELS.index(CATALOGUE[name].level) <= reach:
+            counts[worst] += 1
+    return Verdict(declared, _reached(status), {area: _reached(part) for area, part in sorted(areas.items())}, counts)
+
+
+def _reached(status: dict[str, Status]) -> Level | None:
+    reached: Level | None = None
+    for level in LEVELS:
+        if any(worst in ("fail", "error") for name, worst in status.items() if CATALOGUE[name].level == level):
+            break
+        reached = level
+    return reached

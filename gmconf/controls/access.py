@@ -1,0 +1,132 @@
+"""Mailboxes: delivery into them and access to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from gmconf.controls.case import Claim, HostCase, SiteCase
+from gmconf.controls.control import Control
+from gmconf.controls.files import DOVECOT, MAIN
+from gmconf.controls.wants import AtMost, Has, Model, OneOf, Within
+from gmconf.limits import chain
+from gmconf.model import Role
+
+BY_STORE = (Role.STORE,)
+
+
+class MdaPresent(Control):
+    """A mail delivery agent runs on a server of the site.
+
+    Mail that is accepted must have somewhere to go.
+    """
+
+    id, level, sources = "mda.present", "basic", ("H:mda",)
+    live = ("roundtrip",)
+
+    @classmethod
+    def of_site(cls, case: SiteCase) -> Iterable[Claim]:
+        """At least one store."""
+        names = [h.name for h in case.site.hosts if Role.STORE in h.roles]
+        yield Claim("a host with role store", ", ".join(names) or "none", bool(names), "hosts")
+
+
+class MaaPresent(Control):
+    """A mail access agent runs on a server of the site.
+
+    IMAP, with ManageSieve beside it; POP3 where the site wants it.
+    """
+
+    id, level, sources = "maa.present", "basic", ("H:maa",)
+    on = BY_STORE
+    settings: ClassVar = {DOVECOT: {"protocols": Has("imap", "lmtp", "sieve")}}
+    live = ("imap",)
+
+
+class MaaAuth(Control):
+    """Every login to a mailbox is authenticated.
+
+    There is no anonymous user and no master password.
+    """
+
+    id, level, sources = "maa.auth", "basic", ("D:auth",)
+    on = BY_STORE
+    settings: ClassVar = {DOVECOT: {"auth.passwords": "/etc/dovecot/passwords"}}
+    live = ("imap-auth",)
+
+
+class VirtualDomains(Control):
+    """joe@example.com and joe@example.org are two people.
+
+    A login is the whole address, and every mailbox has a directory of its own below its domain.
+    """
+
+    id, level, sources = "maa.virtual-domains", "basic", ("D:virtual",)
+    on = BY_STORE
+    settings: ClassVar = {
+        DOVECOT: {
+            "auth.username": OneOf("%Lu", "%{user | lower}"),
+            "users": "/etc/dovecot/users",
+            "home": OneOf("/var/vmail/%d/%n", "/var/vmail/%{user | domain}/%{user | username}"),
+        }
+    }
+    files = ("/etc/dovecot/users",)
+
+
+class Quota(Control):
+    """A full mailbox is told to the sender's server before the message is accepted.
+
+    A notice later might go to a forged sender; and one mailbox must not fill the disk of all.
+    """
+
+    id, level, sources = "maa.quota", "bronze", ("Q:32",)
+    on = (Role.STORE, Role.MTA)
+    settings: ClassVar = {
+        DOVECOT: {
+            "quota.full": Has("552 5.2.2"),
+            "quota.grace": Within(lambda c: chain(c.site).message_size, lambda c: 4 * chain(c.site).message_size, "one to four of the largest messages"),
+            "remote.quota": Model(lambda c: 12340 if any(Role.STORE not in h.roles for h in c.site.hosts) else "", "where MTA hosts elsewhere ask"),
+        }
+    }
+
+    @classmethod
+    def of_host(cls, case: HostCase) -> Iterable[Claim]:
+        """MTA hosts ask before they accept."""
+        checks = case.value(MAIN, "smtpd_recipient_restrictions")
+        if checks and case.has(Role.MTA):
+            found = Has("check_policy_service ").holds(checks.value, case)
+            yield Claim("check_policy_service for the quota", "there" if found else "missing", found, f"{MAIN}:smtpd_recipient_restrictions")
+
+
+class SessionLimits(Control):
+    """One user cannot occupy the access service.
+
+    A broken program that opens connection after connection stops its owner, and nobody else.
+    """
+
+    id, level, sources = "maa.session-limits", "bronze", ("F:88", "BSI IT-Grundschutz APP.5.3.A2")
+    on = BY_STORE
+    settings: ClassVar = {DOVECOT: {"mail.connections": AtMost(50)}}
+
+
+class Durable(Control):
+    """What was accepted is on disk.
+
+    A mailbox that says "delivered" and loses the message with the power has lied.
+    """
+
+    id, level, sources = "mda.durable", "basic", ("RFC 5321 section 6.1",)
+    on = BY_STORE
+    settings: ClassVar = {DOVECOT: {"mail.fsync": OneOf("optimized", "always")}}
+
+
+class JunkFolder(Control):
+    """Marked mail is filed into Junk, unless the user says otherwise.
+
+    On the server, so that every program of the user shows the same; a user's own Sieve script comes first.
+    """
+
+    id, level, sources = "mda.junk-folder", "basic", ("G:5d",)
+    on = BY_STORE
+    settings: ClassVar = {DOVECOT: {"sieve.junk": "/etc/dovecot/sieve/junk.sieve"}}
+    files = ("/etc/dovecot/sieve/junk.sieve",)

@@ -1,0 +1,70 @@
+"""What controls look at: the site, a host with the values that will be rendered for it, a domain."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+from gmconf.directory import Directory
+from gmconf.model import Domain, Host, Role, Site
+from gmconf.settings import Setting
+
+
+@dataclass(frozen=True)
+class SiteCase:
+    """The site on a day; ``documents`` are the names of the documents that can be written from it."""
+
+    site: Site
+    mail: Directory
+    today: date
+    documents: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class HostCase:
+    """One host: settings by file and key, and the paths of all its files."""
+
+    site: Site
+    mail: Directory
+    host: Host
+    settings: Mapping[str, Mapping[str, Setting]] = field(default_factory=dict)
+    files: frozenset[str] = frozenset()
+
+    def has(self, *roles: Role) -> bool:
+        """Whether the host has one of these roles."""
+        return any(role in self.host.roles for role in roles)
+
+    def value(self, file: str, key: str) -> Setting | None:
+        """One setting, or None when no such line is rendered."""
+        if "[*]" in key:
+            return self._column(file, *key.split("[*]"))
+        return self.settings.get(file, {}).get(key)
+
+    def _column(self, file: str, rows: str, name: str) -> Setting:
+        """All rows of a list as one value: ``mirrors[*].name``."""
+        found = [s for k, s in self.settings.get(file, {}).items() if k.startswith(f"{rows}[") and k.endswith(f"]{name}")]
+        return Setting(file, f"{rows}[*]{name}", [str(s.value) for s in found], tuple(dict.fromkeys(r for s in found for r in s.because)))
+
+
+@dataclass(frozen=True)
+class DomainCase:
+    """One domain of the site; ``public`` are the relative paths of the public key files beside it."""
+
+    site: Site
+    mail: Directory
+    domain: Domain
+    public: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One thing a control looked at: what it wants, what it saw, and where that can be changed."""
+
+    expected: str
+    observed: str
+    holds: bool
+    where: str = ""
+    """A rendered file and key, or a path in site.yml."""
+    origin: str = ""
+    """site.yml:LINE:COLUMN when the site itself set the value."""

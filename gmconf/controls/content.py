@@ -1,0 +1,164 @@
+"""Spam, viruses and what else a message may hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from gmconf.controls.case import Claim, HostCase
+from gmconf.controls.control import Control
+from gmconf.controls.files import ACTIONS, CLAMD, HEADERS, LUA, MAIN, MAPS, OPTIONS, PROXY
+from gmconf.controls.submission import milter
+from gmconf.controls.wants import AtLeast, Has, Model, Within
+from gmconf.limits import MIB, chain
+from gmconf.model import Role
+
+BY_FILTER = (Role.FILTER,)
+SENDING = (Role.MTA, Role.MSA)
+
+
+class SpamIn(Control):
+    """Incoming mail is judged before it is accepted.
+
+    Once accepted, spam can only be delivered, returned to a forged sender, or lost; all three are wrong.
+    """
+
+    id, level, sources = "flt.spam-in", "basic", ("G:5a", "BSI Grundschutz++ KONF.13.1")
+    settings: ClassVar = {MAIN: {"smtpd_milters": Model(milter, "the filter, on hosts that take mail")}}
+    live = ("spam",)
+
+    @classmethod
+    def of_host(cls, case: HostCase) -> Iterable[Claim]:
+        """The filter's own files."""
+        for path in (PROXY, ACTIONS) if case.has(Role.FILTER) else ():
+            yield Claim(f"{path} on the host", "there" if path in case.files else "missing", path in case.files, path)
+
+
+class SpamOut(Control):
+    """Outgoing mail is judged before it is accepted.
+
+    A stolen password is noticed with its first message, and the site's addresses stay off the lists.
+    """
+
+    id, level, sources = "flt.spam-out", "basic", ("G:5a", "M:72")
+    settings: ClassVar = {MAIN: {"smtpd_milters": Model(milter, "the filter, on hosts that take mail")}}
+    live = ("submission-spam",)
+
+
+class VirusReject(Control):
+    """Viruses are refused in the dialogue, in both directions.
+
+    No disinfection, no quarantine to release from, no notice: the sender's server is told, and the message is not here.
+    """
+
+    id, level, sources = "flt.virus-reject", "basic", ("G:7", "P:90")
+    on = BY_FILTER
+    settings: ClassVar = {CLAMD: {"mail": True, "archive": True}, LUA: {"clamd": "/run/clamav/clamd.ctl"}}
+    files = (CLAMD, "/var/lib/clamav/gmconf.ndb")
+    live = ("virus",)
+
+
+class FailClosed(Control):
+    """While a scanner is down, hangs, or cannot read a message, mail waits at its sender.
+
+    Every size and every time-out fits the next, so that nothing passes because it was too big or took too long.
+    """
+
+    id, level, sources = "flt.fail-closed", "basic", ("G:7", "P:95")
+    on = (Role.FILTER, *SENDING)
+    settings: ClassVar = {
+        CLAMD: {
+            "stream": Model(lambda c: chain(c.site).stream_max, "larger than any message"),
+            "file_size": Model(lambda c: chain(c.site).stream_max, "larger than any message"),
+            "scan_size": Within(lambda c: chain(c.site).stream_max * 2, lambda c: chain(c.site).stream_max * 16, "two to sixteen times the largest message"),
+            "exceeds": True,
+            "scan_time": Within(1, lambda c: chain(c.site).av_timeout * 1000, "within the filter's patience"),
+            "recursion": AtLeast(10),
+            "files": AtLeast(1000),
+        },
+        OPTIONS: {
+            "task_timeout": Model(lambda c: chain(c.site).task_timeout, "longer than all tries of the scanner"),
+            "soft_reject": True,
+            "max_message": Model(lambda c: chain(c.site).message_size + MIB, "larger than any message"),
+        },
+        LUA: {
+            "scan_timeout": Model(lambda c: chain(c.site).av_timeout, "filter.scan_timeout"),
+            "scan_retries": Model(lambda c: chain(c.site).av_retransmits - 1, "one more try"),
+        },
+        MAIN: {"milter_default_action": "tempfail"},
+    }
+
+    @classmethod
+    def of_host(cls, case: HostCase) -> Iterable[Claim]:
+        """What other hosts hand over unjudged is judged here."""
+        others = case.has(Role.MTA) and any(Role.MTA not in h.roles for h in case.site.hosts)
+        wanted = ([OPTIONS] if case.has(Role.FILTER) else []) + ([f"{MAPS}/handed-over"] if others else [])
+        for path in wanted:
+            yield Claim(f"{path} on the host", "there" if path in case.files else "missing", path in case.files, path)
+
+
+class EncryptedPolicy(Control):
+    """There is a rule for encrypted content that no scanner can read.
+
+    Encrypted archives hide programs and are treated like viruses; encrypted PDF and office files are everyday mail of banks
+    and pass.
+    """
+
+    id, level, sources = "flt.encrypted-policy", "bronze", ("BSI IT-Grundschutz APP.5.3.A4",)
+    on = BY_FILTER
+    settings: ClassVar = {CLAMD: {"encrypted_archive": True, "encrypted_doc": False}}
+
+
+class RiskyAttachments(Control):
+    """Programs and scripts as attachments are refused.
+
+    Signatures come hours after a new worm; its file name gives it away at once. In any doubt it is not let through.
+    """
+
+    id, level, sources = "flt.risky-attachments", "bronze", ("P:95", "P:84")
+    on = BY_FILTER
+    settings: ClassVar = {
+        LUA: {"refused_files": Has("exe", "scr", "com", "pif", "bat", "cmd", "vbs", "js", "jse", "wsf", "hta", "jar", "lnk", "iso", "img")}
+    }
+    live = ("attachment",)
+
+
+class SpamMark(Control):
+    """Probable spam is marked in a header.
+
+    The recipient decides; a rule of the mailbox, or of the reader, can act on it.
+    """
+
+    id, level, sources = "mda.spam-mark", "basic", ("G:5c",)
+    on = BY_FILTER
+    settings: ClassVar = {
+        ACTIONS: {"mark": Model(lambda c: c.site.filter.mark, "filter.mark")},
+        HEADERS: {"use": Has("x-spam-status", "x-spam-level", "x-spamd-bar"), "flag": "X-Spam-Flag", "yes": "YES", "all": 0},
+    }
+    files = (HEADERS,)
+
+
+class Conform(Control):
+    """Submitted messages are completed as far as RFC 6409 allows, and refused when they stay non-compliant.
+
+    Added before signing: Date and Message-ID that are missing, domains that local parts lack. Whatever else breaks the standard is
+    refused with 5.6.0, so that its author mends it; a rewritten message would carry a signature for what nobody wrote.
+    """
+
+    id, level, sources = "msg.conform-msa", "bronze", ("G:8a", "RFC 6409 section 8", "RFC 5322")
+    on = (Role.FILTER, *SENDING)
+    settings: ClassVar = {LUA: {"repair": True, "strict": True}, MAIN: {"message_reject_characters": "\\0"}}
+    live = ("malformed",)
+
+
+class ConformIn(Control):
+    """Incoming messages that are unsigned and repairable are repaired before delivery; gross violations are refused.
+
+    A missing Date or Message-ID is added, doubled headers are reduced to the first. Signed messages are never touched: their
+    signature is worth more than their form.
+    """
+
+    id, level, sources = "msg.conform-in", "bronze", ("G:8a", "RFC 5322")
+    on = BY_FILTER
+    settings: ClassVar = {LUA: {"repair": True, "strict": True}, MAIN: {"message_reject_characters": "\\0"}}
+    live = ("malformed",)

@@ -1,0 +1,28 @@
+"""Short names for the files that controls look into."""
+
+from gmconf.model import Role
+
+MAIN = "/etc/postfix/main.cf"
+MASTER = "/etc/postfix/master.cf"
+DOVECOT = "/etc/dovecot/dovecot.conf"
+CLAMD = "/etc/clamav/clamd.conf"
+FRESHCLAM = "/etc/clamav/freshclam.conf"
+NFT = "/etc/nftables.conf"
+ISOLATE = "/etc/gmconf/isolate.nft"
+UNBOUND = "/etc/unbound/unbound.conf"
+RESOLV = "/etc/resolv.conf"
+REDIS = "/etc/redis/redis.conf"
+JOURNALD = "/etc/systemd/journald.conf.d/gmconf.conf"
+TIMESYNCD = "/etc/systemd/timesyncd.conf.d/gmconf.conf"
+APT = "/etc/apt/apt.conf.d/99gmconf"
+NEEDRESTART = "/etc/needrestart/conf.d/gmconf.conf"
+RSPAMD = "/etc/rspamd/local.d"
+LUA = f"{RSPAMD}/rspamd.lua"
+HEADERS = f"{RSPAMD}/milter_headers.conf"
+ACTIONS = f"{RSPAMD}/actions.conf"
+OPTIONS = f"{RSPAMD}/options.inc"
+PROXY = f"{RSPAMD}/worker-proxy.inc"
+ROLES = {DOVECOT: Role.STORE}
+"""Files whose settings only count on hosts with a role: elsewhere the daemon does a smaller job."""
+MAPS = "/etc/postfix/maps"
+LOGGING = f"{RSPAMD}/logging.inc"

@@ -1,0 +1,134 @@
+"""What holds for the whole: nothing superfluous, nothing hoped for, open standards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from gmconf.controls.case import Claim, HostCase, SiteCase
+from gmconf.controls.control import LEVELS, Control
+from gmconf.controls.files import CLAMD, DOVECOT, MAIN, MASTER, PROXY, REDIS, RSPAMD, UNBOUND
+from gmconf.controls.wants import SECOND, Has, Model, OneOf, Only
+from gmconf.model import Role
+
+
+def _milter_sockets(case: HostCase) -> list[str]:
+    local = "/run/rspamd/milter.sock mode=0660 owner=_rspamd group=postfix"
+    elsewhere = any(Role.FILTER not in h.roles and set(h.roles) & {Role.MTA, Role.MSA} for h in case.site.hosts)
+    return [local, *(["*:11332"] if elsewhere else [])]
+
+
+def _stores(case: HostCase) -> list[str]:
+    return [a for h in case.site.hosts if Role.STORE in h.roles and h.name != case.host.name for a in h.addresses]
+
+
+def _protocols(case: HostCase) -> list[str]:
+    if not case.has(Role.STORE):
+        return []
+    return ["imap", "lmtp", "sieve", *(["pop3"] if case.site.pop3.enabled else [])]
+
+
+class MinLevel(Control):
+    """The site is only as good as its weakest part.
+
+    Its level is the lowest of its domains and hosts, and what is waived is not counted as met.
+    """
+
+    id, level, sources = "gov.min-level", "basic", ("G:2a",)
+
+    @classmethod
+    def of_site(cls, case: SiteCase) -> Iterable[Claim]:
+        """A level is declared."""
+        yield Claim(f"level: one of {', '.join(LEVELS)}", case.site.level or "none", case.site.level is not None, "level")
+
+
+class OptionsOn(Control):
+    """What a level asks for is switched on, not left to a package's default.
+
+    Defaults change between releases; what is written down does not. Overrides that weaken a control are findings of that control.
+    """
+
+    id, level, sources = "gov.options-on", "basic", ("G:2b", "F:25")
+    settings: ClassVar = {
+        UNBOUND: {"val_permissive": False},
+        MAIN: {"compatibility_level": Model(lambda c: "3.7" if c.host.release == "bookworm" else "3.10", "the release's own level")},
+    }
+    live = ("drift",)
+
+
+class OpenStandards(Control):
+    """Only open protocols are offered: SMTP, IMAP, POP3, ManageSieve, XMPP, NNTP.
+
+    Anybody can write a program for them, so nobody is locked in.
+    """
+
+    id, level, sources = "gov.open-standards", "basic", ("D:open",)
+    on = (Role.STORE,)
+    settings: ClassVar = {DOVECOT: {"protocols": Only("imap", "pop3", "lmtp", "sieve")}}
+
+
+class NoNonstandard(Control):
+    """The protocols are spoken without extensions of one maker.
+
+    What the hosts announce stands in the registries of the protocols.
+    """
+
+    id, level, sources = "gov.no-nonstd", "bronze", ("D:nonstd",)
+    on = (Role.STORE,)
+    settings: ClassVar = {DOVECOT: {"protocols": Only("imap", "pop3", "lmtp", "sieve")}}
+    live = ("capabilities",)
+
+
+class Minimal(Control):
+    """What is not used is not there.
+
+    Whatever runs must be maintained, and can be attacked.
+    """
+
+    id, level, sources = "gov.minimal", "basic", ("F:85b",)
+    settings: ClassVar = {
+        UNBOUND: {"interfaces[0].address": "127.0.0.1", "interfaces[1].address": SECOND},
+        REDIS: {"port": 0, "bind": "127.0.0.1", "unixsocket": Has("/run/redis/"), "databases": 1},
+        CLAMD: {"socket": Has("/run/clamav/"), "socket_group": "clamav", "socket_mode": 660, "user": "clamav"},
+        PROXY: {"sockets": Model(_milter_sockets, "the local socket, and TCP only where MTA hosts elsewhere ask")},
+        f"{RSPAMD}/worker-normal.inc": {"enabled": False},
+        f"{RSPAMD}/worker-controller.inc": {"sockets": Has("/run/rspamd/"), "trusted": Model(lambda c: ["127.0.0.1", "::1", *_stores(c)], "loopback and the stores")},
+        f"{RSPAMD}/redis.conf": {"servers": Has("/run/redis/")},
+        DOVECOT: {"protocols": Model(_protocols, "imap, lmtp, sieve, and pop3 if wanted")},
+        MAIN: {"biff": False},
+        MASTER: {"postscreen": OneOf("", "postscreen")},
+    }
+    files = ("/etc/nftables.conf",)
+    live = ("ports",)
+
+
+class FeatureOwner(Control):
+    """It is written down which program does what, and no job is done twice.
+
+    Two filters that both decide are one that nobody understands.
+    """
+
+    id, level, sources = "gov.feature-owner", "basic", ("F:85a",)
+    documents = ("topology",)
+
+    @classmethod
+    def of_host(cls, case: HostCase) -> Iterable[Claim]:
+        """DNS lists are asked by rspamd only, not by Postfix too."""
+        checks = case.value(MAIN, "smtpd_recipient_restrictions")
+        if checks and case.has(Role.MTA):
+            found = not any("rbl" in str(v) for v in checks.value) if isinstance(checks.value, list | tuple) else True
+            yield Claim("no DNS list in Postfix", "none" if found else "there is one", found, f"{MAIN}:smtpd_recipient_restrictions")
+
+
+class OutboundFirst(Control):
+    """Our own mail is looked at before that of others.
+
+    First, do no harm: the report lists what leaves before what comes in.
+    """
+
+    id, level, sources = "gov.outbound-first", "basic", ("F:4",)
+
+    @classmethod
+    def of_site(cls, case: SiteCase) -> Iterable[Claim]:
+        """Outgoing mail has a threshold of its own that can refuse."""
+        yield Claim("outgoing mail is refused above filter.reject", str(case.site.filter.reject), case.site.filter.reject > 0, "filter.reject")

@@ -1,0 +1,134 @@
+"""DNS as far as it is asked for by now: names that fit, a resolver that validates, and what the zone's keeper must show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from gmconf.controls.case import Claim, DomainCase, SiteCase
+from gmconf.controls.control import Control, Evidence
+from gmconf.controls.files import MAIN, NFT, OPTIONS, RESOLV, UNBOUND
+from gmconf.controls.wants import SECOND, Has, Model
+
+
+class Fcrdns(Control):
+    """Address, reverse name and HELO agree for every sending address.
+
+    Large receivers refuse mail where they do not, over IPv6 always.
+    """
+
+    id, level, sources = "dns.fcrdns", "basic", ("F:11", "F:79b", "large mailbox providers (2024): forward-confirmed reverse DNS")
+    settings: ClassVar = {MAIN: {"myhostname": Model(lambda c: c.host.name, "the host's name")}}
+    live = ("fcrdns",)
+
+
+class ValidatingResolver(Control):
+    """Every component asks a resolver on its own host that validates DNSSEC.
+
+    DANE, SPF and DKIM are worth as much as the answers they rest on; a resolver elsewhere cannot be believed.
+    """
+
+    id, level = "dns.validating-resolver", "basic"
+    sources = ("D:encryption", "BSI TR-03108-04-M", "BSI TR-03182-02-M")
+    settings: ClassVar = {
+        NFT: {"dns_user": "unbound"},
+        UNBOUND: {
+            "interfaces[0].address": "127.0.0.1",
+            "interfaces[1].address": SECOND,
+            "port": 53,
+            "modules": Has("validator iterator"),
+            "prefetch_key": True,
+            "auto_anchor": Model(lambda c: "" if c.site.resolver.trust_anchors else "/var/lib/unbound/root.key", "the root's key, unless the site names anchors"),
+            "anchors[*].anchor": Model(lambda c: list(c.site.resolver.trust_anchors), "resolver.trust_anchors"),
+            "val_permissive": False,
+        },
+        RESOLV: {"nameservers[0].address": "127.0.0.1", "nameservers[1].address": SECOND},
+        OPTIONS: {"nameserver": Has("127.0.0.1"), "dnssec": True, "timeout": 1.5},
+        MAIN: {"smtp_dns_support_level": "dnssec"},
+    }
+    files = (UNBOUND, RESOLV)
+    live = ("resolver",)
+
+
+class Srv(Control):
+    """SRV records tell mail programs where submission and access are, with TLS first.
+
+    The original page asked for SRV records; its list is lost. ``build/documents`` has the records; publishing them is shown by
+    a look-up.
+    """
+
+    id, level, sources = "dns.srv", "basic", ("G:43", "RFC 6186", "RFC 8314 section 5.1", "BSI TR-03108-01-M")
+    documents = ("client-setup",)
+    live = ("srv",)
+
+
+class Dnssec(Control):
+    """The zones of all mail domains and of all mail hosts are signed.
+
+    Without it nothing that is published about TLS or senders can be relied on.
+    """
+
+    id, level, sources = "dns.dnssec", "bronze", ("D:encryption", "BSI TR-03108-05-M", "internet.nl mail test: DNSSEC")
+    evidence = Evidence("a validated look-up of every zone, and the alarm for signatures that end", 184)
+
+
+class NoStale(Control):
+    """Records that nothing uses any more are removed.
+
+    A name left behind points to whoever has the address next.
+    """
+
+    id, level, sources = "dns.no-stale", "basic", ("F:79a",)
+    evidence = Evidence("the last comparison of the zones with this site", 366)
+
+
+class Views(Control):
+    """Internal and external views of a zone do not contradict each other in what concerns mail.
+
+    A host that sees another MX than the world sends mail astray.
+    """
+
+    id, level, sources = "dns.views", "basic", ("F:79b",)
+    evidence = Evidence("that there is one view only, or the comparison of both", 366)
+
+
+class Sync(Control):
+    """All name servers of a zone answer, and answer alike.
+
+    One that lags behind sends a part of the mail to where it used to go.
+    """
+
+    id, level, sources = "dns.sync", "bronze", ("F:79c",)
+    evidence = Evidence("the monitoring of the zones' serial numbers on every name server", 184)
+
+
+class Provider(Control):
+    """The limits of the DNS provider are known, and there is a quick way to reach them.
+
+    A level that needs TLSA or DNSSEC cannot be held with a provider who has neither.
+    """
+
+    id, level, sources = "doc.dns-provider", "bronze", ("F:79d",)
+    evidence = Evidence("which record types and which DNSSEC the provider offers, and how to reach them at night", 366)
+
+
+class Parked(Control):
+    """Domains that neither send nor receive say so: null MX, SPF -all, DMARC reject.
+
+    Otherwise their good name is for anybody to use.
+    """
+
+    id, level, sources = "dns.parked", "basic", ("RFC 7505", "BSI TR-03182-11-M")
+    documents = ("client-setup",)
+
+    @classmethod
+    def applies(cls, case: SiteCase) -> str:
+        """Only where there are such domains."""
+        return "" if any(d.kind == "parked" for d in case.site.domains) else "the site has no parked domain"
+
+    @classmethod
+    def of_domain(cls, case: DomainCase) -> Iterable[Claim]:
+        """A parked domain has no addresses."""
+        if case.domain.kind == "parked":
+            names = [a.login for a in case.mail.listed if a.domain == case.domain.name]
+            yield Claim(f"no address in {case.domain.name}", ", ".join(names) or "none", not names, "domains")

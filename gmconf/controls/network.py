@@ -1,0 +1,144 @@
+"""What may reach a host and what it may reach."""
+
+from __future__ import annotations
+
+from ipaddress import ip_network
+from typing import ClassVar
+
+from gmconf.controls.case import HostCase
+from gmconf.controls.control import Control, Evidence
+from gmconf.controls.files import DOVECOT, MAIN, NFT, UNBOUND
+from gmconf.controls.wants import Model, Only
+from gmconf.model import Role
+from gmconf.settings import Value
+
+CHAT, NEWS = (5222, 5223, 5269), (119, 563)
+
+
+def _inside(case: HostCase) -> list[int]:
+    others = [h for h in case.site.hosts if h.name != case.host.name]
+    sending = any({Role.MTA, Role.MSA} & set(h.roles) for h in others)
+    ports = {24, 12340} if case.has(Role.STORE) and sending else set()
+    if case.has(Role.FILTER):
+        ports |= {11332} if any({Role.MTA, Role.MSA} & set(h.roles) and Role.FILTER not in h.roles for h in others) else set()
+        ports |= {11334} if any(Role.STORE in h.roles and Role.FILTER not in h.roles for h in others) else set()
+    return sorted(ports)
+
+
+def admin(version: int) -> Model:
+    """Where administration may come from, in one family."""
+
+    def networks(case: HostCase) -> Value:
+        found = sorted({n for n in map(ip_network, case.site.network.admin) if n.version == version})
+        return [str(n.network_address) if n.num_addresses == 1 else str(n) for n in found]
+
+    return Model(networks, "network.admin")
+
+
+def _public(case: HostCase) -> list[int]:
+    ports = {25} if case.has(Role.MTA) else set()
+    ports |= {465, 587} if case.has(Role.MSA) else set()
+    ports |= {143, 993, 4190} if case.has(Role.STORE) else set()
+    ports |= {995} if case.has(Role.STORE) and case.site.pop3.enabled else set()
+    return sorted(ports)
+
+
+def _peers(case: HostCase) -> list[int]:
+    others = [h for h in case.site.hosts if h.name != case.host.name]
+    found: set[int] = set()
+    if any(Role.FILTER in h.roles for h in others):
+        found |= {11332} if case.has(Role.MTA, Role.MSA) else set()
+        found |= {11334} if case.has(Role.STORE) else set()
+    if any(Role.STORE in h.roles for h in others):
+        found |= {24} if case.has(Role.MTA, Role.MSA) else set()
+        found |= {12340} if case.has(Role.MTA) else set()
+    return sorted(found)
+
+
+def _listen(case: HostCase) -> Value:
+    families = case.site.address_families
+    found = [*(["*"] if "ipv4" in families else []), *(["::"] if "ipv6" in families else [])]
+    return found if isinstance(_listens(case), list) else ", ".join(found)
+
+
+def _listens(case: HostCase) -> Value | None:
+    """The languages of Dovecot 2.3 and 2.4 differ: text there, a list here."""
+    setting = case.value(DOVECOT, "listen")
+    return setting.value if setting else None
+
+
+class Ingress(Control):
+    """Only what the site offers comes in.
+
+    Everything else is dropped before a daemon sees it; administration is for the networks named in ``network.admin``.
+    """
+
+    id, level, sources = "net.ingress-filter", "basic", ("G:16", "F:75")
+    files = (NFT,)
+    live = ("ports",)
+    settings: ClassVar = {
+        NFT: {
+            "admin_tcp": Only("22"),
+            "admin4": admin(4),
+            "admin6": admin(6),
+            "site_tcp": Model(_inside, "what other hosts of the site ask this one for"),
+            "public_tcp": Model(_public, "the ports of the host's roles, and no other"),
+        }
+    }
+
+
+class Egress(Control):
+    """Only what the service needs goes out; only the MTA opens port 25.
+
+    Whatever breaks into a host cannot send mail from it, nor call home where it likes.
+    """
+
+    id, level, sources = "net.egress-filter", "basic", ("G:16",)
+    settings: ClassVar = {
+        NFT: {
+            "smtp_user": "postfix",
+            "site_ports": Model(_peers, "the ports of other hosts that this one uses"),
+            "recursive": Model(lambda c: 0 if c.site.resolver.forwarders else 53, "53, unless forwarders are named"),
+            "dns_user": "unbound",
+            "time_user": "systemd-timesync",
+            "web": Only("80", "443"),
+            "web_users": Only("root", "_apt", "clamav", "_rspamd"),
+        }
+    }
+
+
+class Ipv6(Control):
+    """IPv6 equals IPv4 wherever the site promises both.
+
+    A service that answers on one family only fails for whoever has the other.
+    """
+
+    id, level, sources = "net.ipv6", "basic", ("D:ipv6",)
+    settings: ClassVar = {
+        UNBOUND: {"do_ip6": Model(lambda c: "ipv6" in c.site.address_families, "as address_families says")},
+        DOVECOT: {"listen": Model(_listen, "as address_families says")},
+        MAIN: {"inet_protocols": Model(lambda c: c.site.address_families[0] if len(c.site.address_families) == 1 else "all", "as address_families says")},
+    }
+    live = ("smtp", "submissions", "imap")
+
+
+class Bcp38(Control):
+    """Packets with impossible source addresses are dropped on the hosts, and the network's edge does the same.
+
+    The rules stand in the firewall's file; what the provider's routers do only the provider can show.
+    """
+
+    id, level, sources = "net.bcp38", "basic", ("RFC 2827", "RFC 3704")
+    files = (NFT,)
+    evidence = Evidence("the provider's statement that it drops forged source addresses (BCP 38)", 731)
+
+
+class HostRules(Control):
+    """Every host has firewall rules of its own, and a table says which port is open from where and why.
+
+    Rules that nobody wrote down are rules that nobody dares to remove.
+    """
+
+    id, level, sources = "net.host-rules", "basic", ("F:75",)
+    files = (NFT,)
+    documents = ("topology",)

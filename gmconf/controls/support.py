@@ -1,0 +1,369 @@
+"""People who help, and what they promise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from gmconf.controls.case import Claim, SiteCase
+from gmconf.controls.control import Control, Evidence, Fact
+from gmconf.controls.files import DOVECOT, ISOLATE
+from gmconf.controls.network import admin
+from gmconf.controls.wants import Only
+from gmconf.model import Role
+
+SUSPENDED = "/etc/dovecot/suspended"
+
+
+class SupportExists(Control):
+    """There is support, with hours and a way to reach it.
+
+    A service is not a service unless it is supported.
+    """
+
+    id, level, sources = "sup.exists", "basic", ("G:10",)
+    facts = (Fact("support.hours"), Fact("support.email"))
+    documents = ("support",)
+
+
+class Tickets(Control):
+    """A question goes to a ticket system, or back to the person who took it.
+
+    Nobody explains a problem twice.
+    """
+
+    id, level, sources = "sup.tickets", "basic", ("G:13",)
+    facts = (Fact("support.tickets"),)
+    documents = ("support",)
+
+    @classmethod
+    def of_site(cls, case: SiteCase) -> Iterable[Claim]:
+        """One of the two ways."""
+        tickets = case.site.support.tickets if case.site.support else None
+        if tickets:
+            ways = [name for name, on in (("system", tickets.system), ("single_owner", tickets.single_owner)) if on]
+            yield Claim("either a ticket system or one owner for each question", " and ".join(ways) or "neither", len(ways) == 1, "support.tickets")
+
+
+class Media(Control):
+    """The programs and settings a client needs can be had on a portable medium.
+
+    Who has no working mail cannot be sent a link. ``gmconf media`` makes the image, with checksums.
+    """
+
+    id, level, sources = "sup.client-media", "basic", ("G:14",)
+    facts = (Fact("support.media"),)
+    documents = ("client-setup",)
+
+
+class Phone(Control):
+    """Paying users can call.
+
+    Telephone is what works when mail does not.
+    """
+
+    id, level, sources = "sup.phone", "bronze", ("G:15a",)
+    facts = (Fact("support.phone"),)
+    documents = ("support",)
+
+
+class HoldTime(Control):
+    """A caller waits no more than fifteen minutes.
+
+    The founding document says "no less than fifteen minutes", which can only be a slip; it is read as "no more than".
+    """
+
+    id, level, sources = "sup.hold-time", "bronze", ("G:15b",)
+    facts = (Fact("support.max_hold_minutes", most=15),)
+    documents = ("support", "sla")
+
+
+class Escalation(Control):
+    """Whoever answers knows the service, or passes the question to somebody who does and calls back.
+
+    At least two tiers are named.
+    """
+
+    id, level, sources = "sup.escalation", "bronze", ("G:15c",)
+    facts = (Fact("support.escalation", least=2),)
+    documents = ("support",)
+
+
+class AbuseProcedure(Control):
+    """There is a procedure for complaints about spam.
+
+    Who complains does us a favour; the procedure says what happens with it.
+    """
+
+    id, level, sources = "prc.abuse", "basic", ("G:11a",)
+    facts = (Fact("procedures.abuse_answer"),)
+    documents = ("abuse",)
+
+
+class AbuseWeek(Control):
+    """Every complaint is answered within a week.
+
+    An acknowledgement comes at once; this is about the answer of a person.
+    """
+
+    id, level, sources = "prc.abuse-sla", "basic", ("G:11b",)
+    facts = (Fact("procedures.abuse_answer", most=7 * 86400),)
+    documents = ("abuse",)
+
+
+class AbuseTwoDays(Control):
+    """Every complaint is answered within two working days.
+
+    What is exceptional today is that somebody answers while it still matters.
+    """
+
+    id, level, sources = "prc.abuse-2d", "bronze", ("G:11b", "P:56")
+    facts = (Fact("procedures.abuse_answer", most=2 * 86400),)
+    documents = ("abuse",)
+
+
+class AbuseDay(Control):
+    """Every complaint is answered within a day.
+
+    A spam run lasts hours.
+    """
+
+    id, level, sources = "prc.abuse-1d", "silver", ("G:11b", "P:56")
+    facts = (Fact("procedures.abuse_answer", most=86400),)
+    documents = ("abuse",)
+
+
+class AbuseStop(Control):
+    """Abuse from our own accounts is stopped, and stays stopped.
+
+    The runbook suspends the account, ends its sessions and holds its queue with commands that were tried on these hosts.
+    """
+
+    id, level, sources = "prc.abuse-stop", "basic", ("G:11c", "P:129")
+    on = (Role.STORE, Role.MSA)
+    settings: ClassVar = {DOVECOT: {"auth.suspended": SUSPENDED}}
+    files = (SUSPENDED,)
+    documents = ("abuse", "runbooks")
+
+
+class Graduated(Control):
+    """A customer gets the chance to solve his own problem, unless it cannot wait.
+
+    Notify, limit, suspend, in this order; a compromised account is suspended first.
+    """
+
+    id, level, sources = "prc.abuse-graduated", "bronze", ("M:22",)
+    documents = ("abuse",)
+
+
+class Updates(Control):
+    """There is a procedure for updates of software and signatures.
+
+    The hosts do it by themselves; the procedure says what happens when they cannot.
+    """
+
+    id, level, sources = "prc.updates", "basic", ("G:12a",)
+    documents = ("updates",)
+
+
+class Written(Control):
+    """The postmaster's duties are written down.
+
+    So that they are done the same way by whoever has the duty.
+    """
+
+    id, level, sources = "prc.written", "basic", ("P:6a", "P:23", "P:50", "P:104")
+    documents = ("postmaster",)
+
+
+class Training(Control):
+    """Whoever has the duty was trained for it.
+
+    A manual nobody has read is of no use at three in the morning.
+    """
+
+    id, level, sources = "prc.training", "basic", ("P:6b", "BSI IT-Grundschutz APP.5.3.A7")
+    facts = (Fact("procedures.trained", least=1),)
+    documents = ("postmaster",)
+
+
+class Daily(Control):
+    """postmaster@ is read at least once a day.
+
+    The roster says by whom.
+    """
+
+    id, level, sources = "prc.postmaster-daily", "basic", ("P:20",)
+    facts = (Fact("procedures.postmaster_check", most=86400), Fact("procedures.duty", least=1))
+    documents = ("postmaster",)
+
+
+class PrivacyLookup(Control):
+    """Addresses and contact details of people are not given out.
+
+    A request is passed on, and they decide themselves.
+    """
+
+    id, level, sources = "prc.privacy-lookup", "basic", ("P:35", "P:50")
+    documents = ("postmaster",)
+
+
+class Complaints(Control):
+    """Complaints are acknowledged, investigated, and answered; whoever complained is kept informed.
+
+    Those that come by e-mail are treated like all others.
+    """
+
+    id, level, sources = "prc.complaints", "basic", ("P:56", "P:62", "P:136")
+    documents = ("postmaster", "abuse")
+
+
+class Registered(Control):
+    """The contacts are registered where others look for them: RDAP, abuse.net, CERT.
+
+    A complaint that does not find us finds our provider.
+    """
+
+    id, level, sources = "prc.contact-registry", "bronze", ("P:67",)
+    facts = (Fact("procedures.registrations", least=1),)
+    documents = ("postmaster",)
+
+
+class ReportOut(Control):
+    """Spam to us is reported to those it came from, in a form their programs read.
+
+    ARF (RFC 5965); the manual says when and to whom.
+    """
+
+    id, level, sources = "prc.report-out", "bronze", ("P:107", "RFC 5965")
+    documents = ("postmaster",)
+
+
+class Isolate(Control):
+    """A compromised host is taken off the net in one step, and stays reachable for whoever investigates.
+
+    The rules lie ready on every host.
+    """
+
+    id, level, sources = "prc.incident-isolate", "basic", ("P:116",)
+    settings: ClassVar = {ISOLATE: {"admin_tcp": Only("22"), "admin4": admin(4), "admin6": admin(6)}}
+    files = (ISOLATE,)
+    documents = ("runbooks",)
+
+
+class IncidentContacts(Control):
+    """CERT, provider and vendor can be reached by telephone.
+
+    Mail may be what does not work.
+    """
+
+    id, level, sources = "prc.incident-contacts", "basic", ("P:125", "P:144")
+    facts = (Fact("procedures.incident_contacts", least=1),)
+    documents = ("runbooks", "postmaster")
+
+
+class HeadersProof(Control):
+    """From the headers of a message it can be told which account sent it, or that it was forged.
+
+    Ours carry our signature and a queue id that the log knows.
+    """
+
+    id, level, sources = "prc.headers-proof", "basic", ("P:131",)
+    documents = ("abuse",)
+
+
+class Aup(Control):
+    """There is an acceptable use policy, and every customer has agreed to it.
+
+    It bans spam, says what happens, and from how many messages on mail counts as marketing.
+    """
+
+    id, level, sources = "doc.aup", "basic", ("M:91", "M:98", "P:134")
+    facts = (Fact("policies.bulk_threshold"),)
+    documents = ("acceptable-use",)
+    evidence = Evidence("how customers agree to the policy", 731)
+
+
+class Suspend(Control):
+    """The terms allow to suspend an account at once.
+
+    Else the contract protects the spammer.
+    """
+
+    id, level, sources = "doc.tc-suspend", "basic", ("M:112",)
+    documents = ("acceptable-use",)
+
+
+class BulkPath(Control):
+    """Customers who want to send marketing mail are told how.
+
+    Else they do it the way that hurts everybody.
+    """
+
+    id, level, sources = "doc.bulk-path", "bronze", ("M:88",)
+    facts = (Fact("policies.bulk_contact"),)
+    documents = ("acceptable-use",)
+
+
+class CustomerDuty(Control):
+    """Customers are told which addresses their domain must have, and that these are theirs to answer.
+
+    RFC 2142 names them.
+    """
+
+    id, level, sources = "role.customer-duty", "basic", ("M:17", "RFC 2142")
+    documents = ("onboarding",)
+
+
+class AbuseContact(Control):
+    """Strangers find out how to report abuse.
+
+    A page on the web, abuse@, and a header in every message.
+    """
+
+    id, level, sources = "doc.abuse-contact", "basic", ("M:66",)
+    facts = (Fact("organisation.abuse_url"),)
+    documents = ("abuse",)
+
+
+class SecurityTxt(Control):
+    """Finders of security holes find out whom to tell.
+
+    ``build/documents`` has the file for /.well-known/security.txt of the organisation's web site.
+    """
+
+    id, level, sources = "doc.security-txt", "bronze", ("M:69", "RFC 9116")
+    facts = (Fact("policies.security_contact"),)
+    documents = ("security",)
+    evidence = Evidence("that the file is published and its date of expiry lies ahead", 366)
+
+
+class Sla(Control):
+    """A service level agreement names numbers: availability, delay, answers.
+
+    What is not promised cannot be kept.
+    """
+
+    id, level, sources = "doc.sla", "bronze", ("Q:8",)
+    facts = (Fact("policies.sla"),)
+    documents = ("sla",)
+
+
+class Topology(Control):
+    """A page shows hosts, roles, ports and who may reach what.
+
+    Rendered from the site, so it is never out of date.
+    """
+
+    id, level, sources = "doc.topology", "basic", ("F:64",)
+    documents = ("topology",)
+
+
+class Firewall(Control):
+    """The firewall's rules are a table with reasons.
+
+    Whoever asks for a change knows what there is; the contact stands in it.
+    """
+
+    id, level, sources = "doc.firewall", "basic", ("F:75",)
+    documents = ("topology",)

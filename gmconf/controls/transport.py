@@ -1,0 +1,179 @@
+"""TLS: in, out, and for users."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from gmconf.controls.case import HostCase
+from gmconf.controls.control import Control
+from gmconf.controls.files import DOVECOT, MAIN, MASTER
+from gmconf.controls.wants import Has, Model, OneOf
+from gmconf.model import Role
+
+TLS = "/etc/gmconf/tls"
+SUITES = "ECDHE+AESGCM:ECDHE+CHACHA20"
+
+
+def _remote(case: HostCase) -> bool:
+    return case.has(Role.MTA, Role.MSA) and not case.has(Role.STORE)
+
+
+class MtaIn(Control):
+    """STARTTLS is offered on port 25 and not required, unless the site says so.
+
+    RFC 3207 forbids a public MX to require it. ``tls.inbound: encrypt`` refuses mail in clear; the report says so.
+    """
+
+    id, level, sources = "tls.mta-in", "basic", ("G:18", "BSI TR-03108-03-M", "RFC 3207 section 4")
+    settings: ClassVar = {MAIN: {"smtpd_tls_security_level": OneOf("may", "encrypt")}}
+    live = ("smtp-tls",)
+
+
+class MtaOut(Control):
+    """STARTTLS is used when it is offered, and a published TLSA record is believed.
+
+    The weakest promise that costs nothing: nobody who only listens reads the mail.
+    """
+
+    id, level, sources = "tls.mta-out", "basic", ("G:18", "BSI TR-03108-04-M", "large mailbox providers (2024): TLS for transmission")
+    settings: ClassVar = {MAIN: {"smtp_tls_security_level": OneOf("dane", "may"), "smtp_dns_support_level": "dnssec"}}
+
+
+class DaneOut(Control):
+    """Published TLSA records are enforced: no TLS, or another certificate, and the message waits.
+
+    DNSSEC tells in advance what the other side must show, so that nobody in between can take TLS away.
+    """
+
+    id, level, sources = "dane.out", "silver", ("BSI TR-03108-06-M", "RFC 7672", "BSI Grundschutz++ KONF.13.10")
+    on = (Role.MTA,)
+    settings: ClassVar = {MAIN: {"smtp_tls_security_level": "dane", "smtp_dns_support_level": "dnssec"}}
+
+
+class Implicit(Control):
+    """Submission and access are offered with TLS from the first byte: 465, 993 (995 with POP3).
+
+    Nothing can be taken away from a dialogue that never was in clear.
+    """
+
+    id, level, sources = "tls.implicit", "basic", ("BSI TR-03108-01-M", "RFC 8314 section 3")
+    settings: ClassVar = {MASTER: {"submissions": Model(lambda c: "smtpd" if c.has(Role.MSA) else "", "smtpd on MSA hosts, nothing elsewhere")}}
+    live = ("submissions", "imap")
+
+
+class StarttlsAll(Control):
+    """STARTTLS is there in every protocol that starts in clear: SMTP, submission, IMAP, ManageSieve, and chat and news if hosted.
+
+    The original list is lost; this is every protocol the site speaks.
+    """
+
+    id, level, sources = "tls.starttls-all", "basic", ("G:17", "D:encryption")
+    settings: ClassVar = {
+        MAIN: {"smtpd_tls_security_level": OneOf("may", "encrypt"), "smtpd_tls_chain_files": Has(f"{TLS}/")},
+        DOVECOT: {"ssl.required": "required", "ssl.certificate": Model(lambda c: f"{TLS}/{c.host.name}.crt", "the host's certificate")},
+    }
+    live = ("smtp-tls", "submission", "imap-starttls", "sieve")
+
+
+class MuaRequired(Control):
+    """Users' passwords and mail never cross a net in clear, nor does mail between hosts of the site.
+
+    Required, not offered: a program that is set up wrong fails at once instead of leaking for years.
+    """
+
+    id, level, sources = "tls.mua-required", "basic", ("BSI TR-03108-01-M", "RFC 8314 section 4.1", "RFC 8997")
+    settings: ClassVar = {
+        DOVECOT: {"ssl.required": "required", "auth.cleartext": False},
+        MAIN: {
+            "lmtp_tls_security_level": Model(lambda c: "verify" if _remote(c) else "", "verify, where the store is another host"),
+            "lmtp_tls_CAfile": Model(lambda c: f"{TLS}/ca.crt" if _remote(c) and c.site.tls.source == "internal-ca" else "", "the site's own CA if it has one"),
+        },
+    }
+    live = ("auth-needs-tls",)
+
+
+class Versions(Control):
+    """TLS 1.2 and 1.3, nothing older.
+
+    Older versions are broken or deprecated, and every mail server of the last ten years can do better.
+    """
+
+    id, level, sources = "tls.versions", "basic", ("RFC 8996", "NCSC-NL TLS guidelines 2025-05 section 3.3.1")
+    settings: ClassVar = {
+        DOVECOT: {"ssl.min_protocol": OneOf("TLSv1.2", "TLSv1.3")},
+        MAIN: dict.fromkeys(
+            (f"{side}_tls{kind}_protocols" for side in ("smtpd", "smtp", "lmtp") for kind in ("", "_mandatory")),
+            OneOf(">=TLSv1.2", ">=TLSv1.3"),
+        ),
+    }
+    live = ("tls-versions",)
+
+
+class Ciphers(Control):
+    """Forward secrecy and authenticated encryption only.
+
+    ECDHE with AES-GCM or ChaCha20; what was recorded today cannot be read with a key stolen tomorrow.
+    """
+
+    id, level, sources = "tls.ciphers", "bronze", ("NCSC-NL TLS guidelines 2025-05", "internet.nl mail test: tls_ciphers")
+    settings: ClassVar = {
+        DOVECOT: {"ssl.ciphers": SUITES},
+        MAIN: {
+            "smtpd_tls_ciphers": "high",
+            "smtpd_tls_mandatory_ciphers": "high",
+            "smtp_tls_mandatory_ciphers": "high",
+            "tls_high_cipherlist": SUITES,
+            "tls_preempt_cipherlist": True,
+        },
+    }
+    live = ("tls-ciphers",)
+
+
+class Sigalgs(Control):
+    """No SHA-1 in the signatures of a key exchange.
+
+    Postfix lowers OpenSSL's own floor; only a configuration file of its own raises it again.
+    """
+
+    id, level, sources = "tls.sigalgs", "bronze", ("NCSC-NL TLS guidelines 2025-05 section 3.3.5", "internet.nl mail test: kex_hash_func")
+    settings: ClassVar = {MAIN: {"tls_config_file": "/etc/postfix/openssl.cnf", "tls_config_name": "postfix"}}
+    files = ("/etc/postfix/openssl.cnf",)
+    live = ("tls-sigalgs",)
+
+
+class NoRenegotiation(Control):
+    """No renegotiation by clients, no TLS compression.
+
+    The first wears a server out, the second leaks what was compressed.
+    """
+
+    id, level, sources = "tls.no-reneg-compress", "bronze", ("internet.nl mail test: renegotiation_client, tls_compression",)
+    settings: ClassVar = {MAIN: {"tls_ssl_options": Has("NO_RENEGOTIATION", "NO_COMPRESSION")}}
+
+
+class Certificate(Control):
+    """Certificate and key belong together, name the host, and are strong.
+
+    They are checked before a roll-out switches to them; ECDSA P-256 is what gmconf makes.
+    """
+
+    id, level, sources = "tls.cert", "basic", ("NCSC-NL TLS guidelines 2025-05", "internet.nl mail test: cert_pubkey, cert_signature")
+    settings: ClassVar = {
+        DOVECOT: {
+            "ssl.certificate": Model(lambda c: f"{TLS}/{c.host.name}.crt", "the host's certificate"),
+            "ssl.key": Model(lambda c: f"{TLS}/{c.host.name}.key", "the host's key"),
+        },
+        MAIN: {"smtpd_tls_chain_files": Model(lambda c: [f"{TLS}/{c.host.name}.key", f"{TLS}/{c.host.name}.crt"], "the host's key and certificate")},
+    }
+    files = (f"{TLS}/*.crt", f"{TLS}/*.key")
+    live = ("certificates",)
+
+
+class Received(Control):
+    """Received lines record how the message was protected.
+
+    Each hop can be judged afterwards.
+    """
+
+    id, level, sources = "tls.received", "basic", ("RFC 8314 section 4.3",)
+    settings: ClassVar = {MAIN: {"smtpd_tls_received_header": True}}

@@ -1,0 +1,65 @@
+"""What a host's daemons will be told: the planned settings, with the site's overrides laid over them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import cache
+
+from gmconf.controls.case import HostCase
+from gmconf.plan import File, Plan, View
+from gmconf.resources import folder
+from gmconf.settings import Setting, Value
+
+_PRINTED = re.compile(r"^\s*([A-Za-z_][\w-]*)\s*[:= ]\s*[^\n]*?\{\{\s*c\.([\w.]+)\s*\}\}")
+
+
+def host_case(view: View, plans: Sequence[Plan]) -> HostCase:
+    """A host as controls look at it."""
+    settings: dict[str, dict[str, Setting]] = {}
+    paths: set[str] = set()
+    for plan in plans:
+        for file in plan.files:
+            paths.add(file.path)
+            if isinstance(file, File) and file.settings is not None:
+                found = {s.key: s for s in file.settings.flat()}
+                _override(view, file, found)
+                settings[file.path] = found
+    return HostCase(view.site, view.mail, view.host, settings, frozenset(paths))
+
+
+def _override(view: View, file: File, found: dict[str, Setting]) -> None:
+    """Lay the site's own lines over the settings that print the same keyword (Postfix's plan has done so itself)."""
+    site = view.site.overrides
+    name = file.path.rpartition("/")[2]
+    if file.path.startswith("/etc/rspamd/"):
+        module = name.rpartition(".")[0]
+        lines = {k.partition(".")[2]: (k, v) for k, v in site.rspamd.items() if k.partition(".")[0] == module}
+        field = "rspamd"
+    else:
+        field = {"dovecot.conf": "dovecot", "unbound.conf": "unbound", "clamd.conf": "clamd"}.get(name, "")
+        lines = {k: (k, v) for k, v in getattr(site, field).items()} if field else {}
+    if not lines:
+        return
+    for keyword, key in _printed(file.template):
+        if keyword in lines and key in found:
+            path, value = lines[keyword]
+            old = found[key]
+            found[key] = Setting(old.file, key, _as(old.value, value), (view.why(f"overrides.{field}.{path}"),))
+
+
+@cache
+def _printed(template: str) -> tuple[tuple[str, str], ...]:
+    text = (folder("templates") / template).read_text()
+    return tuple((m[1], m[2]) for line in text.split("\n") if (m := _PRINTED.match(line)))
+
+
+def _as(old: Value, text: str) -> Value:
+    """The text of an override as the kind of value that it replaces."""
+    if isinstance(old, bool):
+        return text.lower() in ("yes", "true", "1", "on")
+    if isinstance(old, int) and text.isdigit():
+        return int(text)
+    if isinstance(old, list | tuple):
+        return text.replace(",", " ").split()
+    return text

@@ -1,0 +1,100 @@
+"""What a level asks of the site itself: facts, topology, documents, evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+
+from gmconf.controls.case import Claim, SiteCase
+from gmconf.controls.control import CATALOGUE, LEVELS, Control, Fact
+from gmconf.directory import Directory
+from gmconf.documents import written
+from gmconf.facts import amount, fact, filled
+from gmconf.model import Site
+
+SECONDS_A_DAY = 86400
+
+
+def case_of(site: Site, mail: Directory, today: date) -> SiteCase:
+    """The site as controls look at it on a day."""
+    return SiteCase(site, mail, today, frozenset(d.name for d in written(site)))
+
+
+def claims(control: type[Control], case: SiteCase) -> Iterator[Claim]:
+    """What a control asks of the site as a whole, evidence left out."""
+    for wanted in control.facts:
+        yield _fact(wanted, case.site)
+    yield from control.of_site(case)
+    for name in control.documents:
+        there = name in case.documents
+        yield Claim(f"the document {name}", "written" if there else "not written: facts are missing", there, f"build/documents/{name}.md")
+
+
+def shown(control: type[Control], case: SiteCase) -> Claim | None:
+    """The evidence a control asks for, or None when it asks for none."""
+    if control.evidence is None:
+        return None
+    where = f"evidence.{control.id}"
+    found = case.site.evidence.get(control.id)
+    wanted = f"{control.evidence.what}, looked at within {control.evidence.days} days"
+    if found is None:
+        return Claim(wanted, "none named", holds=False, where=where)
+    age = (case.today - found.day).days
+    return Claim(wanted, f"{found.where} ({found.by}, {found.day})", 0 <= age <= control.evidence.days, where)
+
+
+def _fact(wanted: Fact, site: Site) -> Claim:
+    value = fact(site, wanted.path)
+    if not filled(site, wanted.path):
+        return Claim(f"{wanted.path} in site.yml", "missing", holds=False, where=wanted.path)
+    size = amount(value)
+    seconds = isinstance(value, int) and wanted.most is not None and wanted.most >= SECONDS_A_DAY
+    if wanted.most is not None:
+        words = f"{wanted.path}: at most {_spell(wanted.most, seconds)}"
+        return Claim(words, _spell(size, seconds), size <= wanted.most, wanted.path)
+    if wanted.least is not None:
+        return Claim(f"{wanted.path}: at least {wanted.least:g}", f"{size:g}", size >= wanted.least, wanted.path)
+    return Claim(f"{wanted.path} in site.yml", "there", holds=True, where=wanted.path)
+
+
+def _spell(number: float, seconds: bool) -> str:
+    if not seconds:
+        return f"{number:g}"
+    return f"{number / SECONDS_A_DAY:g} days" if number >= SECONDS_A_DAY else f"{number / 3600:g} hours"
+
+
+def lacking(site: Site, mail: Directory) -> Iterator[tuple[str, str]]:
+    """(path, sentence) for everything the declared level asks of the site and does not find there.
+
+    Days are not looked at: a site that renders today renders tomorrow. ``gmconf check`` knows the day.
+    """
+    if site.level is None:
+        return
+    waived = {w.control for w in site.waivers}
+    case = case_of(site, mail, date.min)
+    for control in CATALOGUE.values():
+        if LEVELS.index(control.level) > LEVELS.index(site.level) or control.id in waived or control.applies(case):
+            continue
+        missing = [c for c in claims(control, case) if not c.holds and not c.where.startswith("build/")]
+        if control.evidence and control.id not in site.evidence:
+            missing.append(Claim(f"evidence.{control.id}: {control.evidence.what}", "none", holds=False))
+        for claim in missing:
+            seen = "" if claim.observed in ("missing", "none") else f", found: {claim.observed}"
+            yield "level", f"level {site.level} asks for {claim.expected}{seen} ({control.id}: {control.title}); add it, or waive {control.id}"
+
+
+def misnamed(site: Site) -> Iterator[tuple[str, str]]:
+    """Waivers and evidence for controls that do not exist, or exist twice, or need none."""
+    seen: dict[str, int] = {}
+    for number, waiver in enumerate(site.waivers):
+        path = f"waivers[{number}].control"
+        if waiver.control not in CATALOGUE:
+            yield path, f"there is no control {waiver.control}; list them: gmconf controls"
+        if waiver.control in seen:
+            yield path, f"{waiver.control} is already waived by waivers[{seen[waiver.control]}]; keep one"
+        seen.setdefault(waiver.control, number)
+    for name in site.evidence:
+        if name not in CATALOGUE:
+            yield f"evidence.{name}", f"there is no control {name}; list them: gmconf controls"
+        elif CATALOGUE[name].evidence is None:
+            yield f"evidence.{name}", f"{name} is proved without evidence; remove it"

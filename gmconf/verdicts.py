@@ -1,0 +1,62 @@
+"""Results for people: what does not hold, why, and what to do; and the user's site.yml with marks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from gmconf.check import Result, Verdict
+from gmconf.controls.control import CATALOGUE, LEVELS
+
+
+def lines(results: Sequence[Result], verdict: Verdict, wanted: str | None) -> Iterator[str]:
+    """Findings up to the wanted level, waivers, and one line of verdict."""
+    reach = LEVELS.index(wanted) if wanted in LEVELS else -1
+    last = ""
+    for row in sorted(results, key=lambda r: (LEVELS.index(r.level), list(CATALOGUE).index(r.control))):
+        if row.status not in ("fail", "error") or (wanted and LEVELS.index(row.level) > reach):
+            continue
+        if row.control != last:
+            yield f"{row.control} ({row.level}): {CATALOGUE[row.control].title}"
+            last = row.control
+        place = f"{row.subject} {row.where}".strip()
+        yield f"    {place}: expected {row.expected}; found {row.observed}"
+        if row.remedy:
+            yield f"        {row.remedy}"
+    for row in results:
+        if row.status == "waived":
+            yield f"waived: {row.control}: {row.observed}"
+    yield summary(verdict)
+
+
+def summary(verdict: Verdict) -> str:
+    """The verdict in one line."""
+    counts = verdict.counts
+    held = f"{counts['pass']} controls held, {counts['fail'] + counts['error']} not, {counts['waived']} waived, {counts['na']} not applicable"
+    reached = verdict.reached or "no level"
+    if verdict.declared is None:
+        return f"{reached} holds; none is declared ({held})"
+    return f"{verdict.declared} holds ({held})" if verdict.holds else f"{verdict.declared} does not hold; {reached} does ({held})"
+
+
+def annotated(text: str, marks: Iterable[tuple[int, str]]) -> str:
+    """A file with a comment below each line that a finding points to; findings without a line stand at the top."""
+    below: dict[int, list[str]] = {}
+    for line, note in marks:
+        below.setdefault(line, []).append(note)
+    out = [f"# ^ {note}" for note in below.get(0, [])]
+    for number, written in enumerate(text.split("\n"), 1):
+        out.append(written)
+        indent = written[: len(written) - len(written.lstrip())]
+        out += [f"{indent}# ^ {note}" for note in below.get(number, [])]
+    return "\n".join(out)
+
+
+def marks(results: Iterable[Result], wanted: str | None, name: str) -> Iterator[tuple[int, str]]:
+    """(line, note) of every finding up to a level; line 0 when it belongs to no line of the file ``name``."""
+    reach = LEVELS.index(wanted) if wanted in LEVELS else len(LEVELS) - 1
+    for row in results:
+        if row.status in ("fail", "error", "waived") and LEVELS.index(row.level) <= reach:
+            file, *numbers = row.origin.split(":")
+            line = int(numbers[0]) if file == name and numbers else 0
+            text = row.observed if row.status == "waived" else f"expected {row.expected}; found {row.observed}"
+            yield line, f"{row.control} ({row.status}): {text}"
