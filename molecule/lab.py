@@ -8,6 +8,7 @@
     python3 molecule/lab.py start HOST        power on again
     python3 molecule/lab.py status
 
+GMCONF_LAB=1 (or 2) in the environment means another lab beside the first, with addresses of its own.
 Exit code 3: no container engine here, and no right to install one.
 """
 
@@ -27,18 +28,20 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 STATE = ROOT / ".lab"
 KEY = STATE / "id_ed25519"
-NETWORK = "gmconf"
+LAB = int(os.environ.get("GMCONF_LAB", "0"))
+NETWORK = f"gmconf{LAB or ''}"
 SSH = ("-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR", "-o", "ConnectTimeout=5",
        "-o", "PasswordAuthentication=no")  # fmt: skip
 # Documentation addresses (RFC 5737, RFC 3849), so that example sites work in the lab as they are.
-SUBNETS = ("198.51.100.0/24", "2001:db8:1::/64")
+NET4, NET6 = ("198.51.100", "203.0.113", "192.0.2")[LAB], f"2001:db8:{LAB + 1}::"
+SUBNETS = (f"{NET4}.0/24", f"{NET6}/64")
 PACKAGES = ("podman", "runc", "netavark", "aardvark-dns", "nftables", "iptables", "mmdebstrap", "openssh-client", "openssl", "iproute2")
 IN_IMAGE = ("systemd,systemd-sysv,dbus,python3,python3-apt,iproute2,ca-certificates,procps,openssh-server,"
             "libpam-systemd,iputils-ping,unbound-host")  # fmt: skip
 
 
 ZONE = "/var/lib/knot/root.zone"
-SOA = ". 5 SOA ns.lab.example. hostmaster.lab.example. 1 60 60 3600 5\n. 5 NS ns.lab.example.\nns.lab.example. 5 A 198.51.100.53"
+SOA = f". 5 SOA ns.lab.example. hostmaster.lab.example. 1 60 60 3600 5\n. 5 NS ns.lab.example.\nns.lab.example. 5 A {NET4}.53"
 KNOT = f"""\
 server:
     listen: [ 0.0.0.0@53, ::@53 ]
@@ -71,11 +74,11 @@ class Machine:
 
     @property
     def container(self) -> str:
-        return f"gmconf-{self.name}"
+        return f"{NETWORK}-{self.name}"
 
     @property
     def addresses(self) -> tuple[str, str]:
-        return f"198.51.100.{self.number}", f"2001:db8:1::{self.number}"
+        return f"{NET4}.{self.number}", f"{NET6}{self.number}"
 
 
 MACHINES = {
@@ -324,7 +327,7 @@ def _create(podman: Podman, machine: Machine) -> None:
     (STATE / f"{machine.name}.ready").unlink(missing_ok=True)
     image = podman.image(machine.release)
     say(f"host {machine.fqdn} (Debian {machine.release}) at {machine.addresses[0]}")
-    cache = f"gmconf-apt-{machine.release}"
+    cache = f"{NETWORK}-apt-{machine.release}"
     podman("run", "-d", "--name", machine.container, "--hostname", machine.fqdn, "--systemd=always",
            "--cap-add=NET_ADMIN", "--cap-add=SYS_PTRACE", "--dns=none", "--no-hosts",
            f"--network={NETWORK}:ip={machine.addresses[0]},ip={machine.addresses[1]}",

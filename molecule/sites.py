@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from ipaddress import ip_address
 from pathlib import Path
 
 import demo
@@ -43,12 +44,13 @@ resolver:
 """
 LOCALS = ("alice", "bob", "carol", "joe", "tiny", "silent", "limited", "printer")
 HOSTED = ("", "a.", "all.", "alias.")
-# What the rest of the world has in DNS. The client of the tests is 198.51.100.1.
-WORLD = """\
-1.100.51.198.in-addr.arpa. 5 PTR client.sender.example.
-client.sender.example. 5 A 198.51.100.1
+# What the rest of the world has in DNS. The client of the tests is the first address of the lab.
+CLIENT = f"{lab.NET4}.1"
+WORLD = f"""\
+{ip_address(CLIENT).reverse_pointer}. 5 PTR client.sender.example.
+client.sender.example. 5 A {CLIENT}
 sender.example. 5 MX 10 client.sender.example.
-sender.example. 5 TXT "v=spf1 ip4:198.51.100.1 -all"
+sender.example. 5 TXT "v=spf1 ip4:{CLIENT} -all"
 _dmarc.sender.example. 5 TXT "v=DMARC1; p=none"
 strict.example. 5 MX 10 client.sender.example.
 strict.example. 5 TXT "v=spf1 -all"
@@ -68,7 +70,7 @@ def folder(machine: lab.Machine) -> Path:
 
 def outside(machine: lab.Machine) -> tuple[str, str]:
     """A domain on the Internet for this host, and the address of its MX."""
-    return f"{machine.name}.elsewhere.example", f"198.51.100.{machine.number + 100}"
+    return f"{machine.name}.elsewhere.example", f"{lab.NET4}.{machine.number + 100}"
 
 
 def write(machine: lab.Machine, more: str = "", change: tuple[str, str] = ("", "")) -> None:

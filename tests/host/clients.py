@@ -131,7 +131,7 @@ class Sink:
 
     def __enter__(self) -> Sink:
         device = next(words[1] for words in map(str.split, subprocess.check_output(["ip", "-o", "-4", "addr"], text=True).splitlines())
-                      if words[3].startswith("198.51.100.1/"))  # fmt: skip
+                      if words[3].startswith(f"{lab.NET4}.1/"))  # fmt: skip
         subprocess.run(["ip", "addr", "replace", f"{self.address}/24", "dev", device], check=True)
         sink = self
 

@@ -12,6 +12,7 @@ from email.message import EmailMessage
 
 import mail
 import pytest
+import sites
 from clients import EICAR, GTUBE, Raw, find, message, outside, submission, trust
 
 
@@ -197,7 +198,7 @@ def test_helo_is_needed_and_well_formed_but_need_not_match_dns(mx) -> None:
     with Raw(mx.ip4) as client:
         client.reply()
         assert client.say("MAIL FROM:<>").startswith("503")
-    for name, code in (("not_a_name!", "5"), ("nodots", "5"), ("made.up.name.example", "2"), ("[198.51.100.1]", "2")):
+    for name, code in (("not_a_name!", "5"), ("nodots", "5"), ("made.up.name.example", "2"), (f"[{sites.CLIENT}]", "2")):
         with Raw(mx.ip4) as client:
             client.reply()
             client.say(f"EHLO {name}")
@@ -235,7 +236,7 @@ def test_a_message_can_be_followed(mx) -> None:
         smtp.sendmail("x@sender.example", [to], built.as_bytes())
     (stored,) = find(mx, to, built)
     text = " ".join(stored.decode().split())
-    assert "from client.sender.example (client.sender.example [198.51.100.1])" in text
+    assert f"from client.sender.example (client.sender.example [{sites.CLIENT}])" in text
     assert "using TLSv1.3" in text
     number = text.split("(Postfix) with ESMTPS id ")[1].split()[0]
     log = mx.ssh(f"journalctl -o short --no-pager --since -2min | grep -F -e {number} -e '{built['Message-ID']}'")

@@ -1,0 +1,66 @@
+"""The command itself, and what its parts have in common: options, printing, loading."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gmconf import __version__
+
+if TYPE_CHECKING:
+    from gmconf.load import Loaded
+
+app = typer.Typer(
+    help="Mail-as-code: one site.yml becomes the configuration of Postfix, Dovecot, rspamd and ClamAV on Debian hosts.",
+    epilog="Exit codes: 0 fine, 1 a check failed, 2 the site or the call is wrong.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+class Format(StrEnum):
+    """How results are printed."""
+
+    text = "text"
+    json = "json"
+
+
+SitePath = Annotated[Path, typer.Argument(metavar="SITE", help="The site file, usually site.yml.")]
+OutputFormat = Annotated[Format, typer.Option("--format", help="How to print the result.")]
+VaultFile = Annotated[
+    Path | None,
+    typer.Option(envvar="ANSIBLE_VAULT_PASSWORD_FILE", help="File (or program) with the Ansible Vault password."),
+]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"gmconf {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    del version
+
+
+def load_site(path: Path, *, keys: bool = True, lenient: bool = False) -> Loaded:
+    """The site of a command. Imports are made where they are needed, so that --help and --version stay quick."""
+    from gmconf.load import load
+
+    return load(path, keys=keys, lenient=lenient)
+
+
+def print_json(data: object) -> None:
+    """What a script reads."""
+    import json
+
+    print(json.dumps(data, indent=2, ensure_ascii=False))

@@ -1,0 +1,115 @@
+"""From a site to build/, and questions about both: validate, render, explain, schema."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gmconf.cli.app import Format, OutputFormat, SitePath, app, load_site, print_json
+from gmconf.errors import SiteError
+
+if TYPE_CHECKING:
+    from gmconf.diff import Change
+
+
+@app.command(epilog="Example: gmconf validate site.yml")
+def validate(site: SitePath, output: OutputFormat = Format.text) -> None:
+    """Check a site: types, names, and the rules between its fields. Prints nothing when it is fine."""
+    try:
+        load_site(site)
+    except SiteError as error:
+        if output is Format.json:
+            print_json(
+                [
+                    {"file": p.mark.file, "line": p.mark.line, "column": p.mark.column, "path": p.path, "message": p.message}
+                    for p in error.problems
+                ]
+            )
+            raise typer.Exit(2) from None
+        raise
+    if output is Format.json:
+        print_json([])
+
+
+@app.command(epilog="Examples: gmconf render site.yml -o build; gmconf render site.yml -o build --check")
+def render(
+    site: SitePath,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Directory to write.")] = Path("build"),
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 1 when the directory is out of date.")] = False,
+    diff: Annotated[bool, typer.Option("--diff", help="Print the whole unified diff, not only its summary.")] = False,
+    output: OutputFormat = Format.text,
+) -> None:
+    """Render a site into a self-contained Ansible project and say what changed since the last time."""
+    loaded = load_site(site)
+
+    from gmconf import output as build_folder
+    from gmconf.diff import changes
+    from gmconf.tree import build
+
+    build_folder.check(out)
+    tree = build(loaded)
+    if not check and not diff and output is Format.text and not out.exists():
+        build_folder.replace(tree.files, out)
+        print(f"{out}: {len(tree.files)} files written")
+        return
+    found = list(changes(out, tree.files))
+    if found and not check:
+        build_folder.replace(tree.files, out)
+    if output is Format.json:
+        print_json([{"path": c.path, "kind": c.kind, "added": c.counts[0], "removed": c.counts[1]} for c in found])
+    else:
+        _print_changes(found, diff=diff or check)
+    if check and found:
+        raise typer.Exit(1)
+
+
+def _print_changes(found: list[Change], *, diff: bool) -> None:
+    for change in found:
+        added, removed = change.counts
+        print(f"{change.kind:8} {change.path}  +{added} -{removed}")
+        if diff:
+            for line in change.lines:
+                print(f"    {line}")
+
+
+@app.command(
+    epilog="Examples: gmconf explain main.cf:smtpd_tls_security_level; gmconf explain /etc/postfix/main.cf:12; "
+    "gmconf explain limits.message_size"
+)
+def explain(
+    what: Annotated[str, typer.Argument(help="PATH, PATH:LINE, FILE:KEY, or a field of the site.")],
+    build: Annotated[Path, typer.Option("--build", "-b", help="The rendered tree.")] = Path("build"),
+    host: Annotated[str | None, typer.Option("--host", help="One host only.")] = None,
+    output: OutputFormat = Format.text,
+) -> None:
+    """Say why a rendered line is there and where it can be changed."""
+    from gmconf.explain import explain as ask
+
+    answers = ask(build, what, host)
+    if output is Format.json:
+        print_json([answer.json() for answer in answers])
+        return
+    for answer in answers:
+        place = f"{answer.path}:{answer.line}" if answer.line else answer.path
+        print(f"{answer.host} {place}" + (f"  {answer.text.strip()}" if answer.text else ""))
+        for reason in answer.because:
+            print(f"    {_sentence(reason)}")
+
+
+def _sentence(reason: dict[str, str]) -> str:
+    if reason["kind"] == "site":
+        return f"set by the site: {reason['text']} at {reason['ref']}; change it there"
+    if reason["kind"] == "control":
+        return f"control {reason['ref']}: {reason['text']}"
+    return f"{reason['ref']} needs it: {reason['text']}"
+
+
+@app.command(epilog="Example: gmconf schema > site.schema.json")
+def schema() -> None:
+    """Print the JSON schema of site.yml, so that editors complete and check it."""
+    from gmconf.model import Site
+
+    described = Site.model_json_schema()
+    print_json({"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "gmconf site", **described})

@@ -1,0 +1,153 @@
+"""What the levels ask for, and whether a site holds it: controls, check."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gmconf.cli.app import Format, OutputFormat, SitePath, app, load_site, print_json
+from gmconf.errors import GmconfError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import date
+
+    from gmconf.check import Result, Verdict
+    from gmconf.controls import Control
+    from gmconf.model.site import Level
+
+
+class Report(StrEnum):
+    """How verdicts are printed."""
+
+    text = "text"
+    json = "json"
+    junit = "junit"
+    sarif = "sarif"
+
+
+@app.command(epilog="Examples: gmconf controls; gmconf controls --level bronze; gmconf controls mta.smuggling --build build")
+def controls(
+    name: Annotated[str | None, typer.Argument(metavar="[ID]", help="One control in full.")] = None,
+    level: Annotated[str | None, typer.Option("--level", help="Only what this level asks for: basic, bronze or silver.")] = None,
+    build: Annotated[Path, typer.Option("--build", "-b", help="The rendered tree whose lines are shown.")] = Path("build"),
+    output: OutputFormat = Format.text,
+) -> None:
+    """List the controls; or show one: its level, its sources, and every line that is rendered because of it."""
+    from gmconf.controls import listed
+
+    found = listed(name, level)
+    lines = []
+    if name and (build / "trace.json").exists():
+        from gmconf.explain import rendered_by
+
+        lines = rendered_by(build, found[0].id)
+    if output is Format.json:
+        rows = [
+            {"id": c.id, "level": c.level, "area": c.area(), "title": c.title, "why": c.why, "sources": list(c.quoted()),
+             "live": list(c.live), "documents": list(c.documents), "evidence": c.evidence.what if c.evidence else None}
+            for c in found
+        ]  # fmt: skip
+        print_json({**rows[0], "renders": [line.json() for line in lines]} if name else rows)
+        return
+    if not name:
+        wide = max(len(c.id) for c in found)
+        for control in found:
+            print(f"{control.id:{wide}}  {control.level:6}  {control.title}")
+        return
+    only = found[0]
+    for text in _in_full(only):
+        print(text)
+    for line in lines:
+        place = f"{line.path}:{line.line}" if line.line else line.path
+        print(f"{line.host} {place}" + (f"  {line.text.strip()}" if line.text else ""))
+
+
+def _in_full(control: type[Control]) -> Iterator[str]:
+    yield f"{control.id}  ({control.level}, {control.area()})"
+    yield f"    {control.title}"
+    for line in control.why.split("\n"):
+        yield f"    {line}"
+    for source in control.quoted():
+        yield f"    source: {source}"
+    if control.settings or control.files:
+        yield f"    static: {sum(map(len, control.settings.values()))} settings, {len(control.files)} files"
+    for fact in control.facts:
+        yield f"    asks the site for: {fact.path}"
+    for name in control.documents:
+        yield f"    document: build/documents/{name}.md"
+    if control.evidence:
+        yield f"    evidence: {control.evidence.what} (every {control.evidence.days} days; evidence.{control.id} in site.yml)"
+    if control.live:
+        yield f"    live: {', '.join(control.live)}"
+
+
+@app.command(epilog="Examples: gmconf check site.yml; gmconf check site.yml --level silver; gmconf check site.yml --format sarif")
+def check(
+    site: SitePath,
+    level: Annotated[str | None, typer.Option("--level", help="Ask for this level instead of the declared one.")] = None,
+    output: Annotated[Report, typer.Option("--format", help="How to print the result.")] = Report.text,
+    annotate: Annotated[bool, typer.Option("--annotate", help="Print the site file with marks at the lines responsible.")] = False,
+    day: Annotated[str | None, typer.Option("--date", help="The day to judge waivers and evidence on (YYYY-MM-DD); default: today.")] = None,
+) -> None:
+    """Judge a site without asking its hosts: every control, for the site, each host and each domain.
+
+    Exit code 1 when the declared level, or the one asked for, does not hold.
+    """
+    from gmconf.check import check as judge
+    from gmconf.check import verdict
+
+    today = _day(day)
+    wanted = _level(level)
+    loaded = load_site(site, lenient=True)
+    results = judge(loaded, today)
+    found = verdict(results, wanted or loaded.site.level)
+    if annotate:
+        from gmconf.verdicts import annotated, marks
+
+        print(annotated(site.read_text("utf-8"), marks(results, found.declared, site.name)), end="")
+    else:
+        _print_results(results, found, output, site)
+    if not found.holds:
+        raise typer.Exit(1)
+
+
+def _print_results(results: list[Result], found: Verdict, output: Report, site: Path) -> None:
+    if output is Report.json:
+        print_json({"verdict": found.json(), "results": [r.json() for r in results]})
+    elif output is Report.junit:
+        from gmconf.formats import junit
+
+        print(junit(results, f"gmconf {site}"))
+    elif output is Report.sarif:
+        from gmconf.formats import sarif
+
+        print(sarif(results, site.name))
+    else:
+        from gmconf.verdicts import lines
+
+        for line in lines(results, found, found.declared):
+            print(line)
+
+
+def _day(text: str | None) -> date:
+    from datetime import UTC, date, datetime
+
+    if text is None:
+        return datetime.now(UTC).date()
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise GmconfError(f"--date {text}: a day is written YYYY-MM-DD") from None
+
+
+def _level(text: str | None) -> Level | None:
+    from gmconf.controls import LEVELS
+
+    found = next((level for level in LEVELS if level == text), None)
+    if text is not None and found is None:
+        raise GmconfError(f"no level {text}; there are {', '.join(LEVELS)}")
+    return found
