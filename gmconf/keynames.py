@@ -19,14 +19,27 @@ def dkim_names(site: Site) -> Iterator[tuple[str, str, str, str]]:
             yield domain.name, selector, f"dkim/{domain.name}/{selector}", f"domains[{number}]"
 
 
+def chat_domains(site: Site) -> Iterator[tuple[str, str]]:
+    """(domain, field) of every domain whose name the chat server shows a certificate for (RFC 7590 section 3.4): the hosted ones.
+
+    Alias domains have none: nobody logs in there, and a user has one chat address, which is the login.
+    """
+    if any(Role.CHAT in host.roles for host in site.hosts):
+        yield from ((domain.name, f"domains[{number}]") for number, domain in enumerate(site.domains) if domain.kind == "hosted")
+
+
 def public_files(site: Site) -> Iterator[tuple[str, str]]:
     """(relative path, field) of public halves: DKIM keys, certificates."""
     for _, _, stem, field in dkim_names(site):
         yield f"{stem}.pub", field
     for number, host in enumerate(site.hosts):
         yield f"tls/{host.name}.crt", f"hosts[{number}]"
+    for name, field in chat_domains(site):
+        yield f"tls/{name}.crt", field
     if site.tls.source == "internal-ca":
         yield "ca/ca.crt", "tls"
+    for number, name in enumerate(site.tls.trusted):
+        yield f"ca/{name}.crt", f"tls.trusted[{number}]"
 
 
 def vault_files(site: Site) -> Iterator[tuple[str, str]]:
@@ -36,4 +49,6 @@ def vault_files(site: Site) -> Iterator[tuple[str, str]]:
             yield f"{stem}.key.vault", field
     for number, host in enumerate(site.hosts):
         yield f"tls/{host.name}.key.vault", f"hosts[{number}]"
+    for name, field in chat_domains(site):
+        yield f"tls/{name}.key.vault", field
     yield "passwords.vault", "domains"

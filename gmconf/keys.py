@@ -1,7 +1,7 @@
 """Creates missing key pairs: DKIM keys, and a closed network's own CA with a certificate per host.
 
-The public half lies readable beside the site, so that rendering stays a pure function; the private half is an
-Ansible Vault file.
+Where there is a chat server, each hosted domain gets a certificate too. The public half lies readable beside the site, so that
+rendering stays a pure function; the private half is an Ansible Vault file.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from gmconf import vault
 from gmconf.errors import GmconfError
-from gmconf.keynames import dkim_names
+from gmconf.keynames import chat_domains, dkim_names
 from gmconf.model import Site
 
 Private = rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey
@@ -47,17 +47,17 @@ def _certificates(site: Site, folder: Path, password: bytes, now: datetime, *, r
     made = []
     if not _whole(folder, "ca/ca.crt", "ca/ca.key.vault"):
         ca_key = ec.generate_private_key(ec.SECP256R1())
-        name = x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, site.organisation.name[:64]),
-                          x509.NameAttribute(NameOID.COMMON_NAME, "Internal mail CA")])  # fmt: skip
-        ca = _builder(name, name, ca_key, now, timedelta(days=365 * CA_YEARS))
+        issuer_name = x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, site.organisation.name[:64]),
+                                 x509.NameAttribute(NameOID.COMMON_NAME, "Internal mail CA")])  # fmt: skip
+        ca = _builder(issuer_name, issuer_name, ca_key, now, timedelta(days=365 * CA_YEARS))
         ca = ca.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         ca = ca.add_extension(_usage(ca=True), critical=True)
         signed = ca.sign(ca_key, hashes.SHA256())
         _write_pair(folder, "ca/ca", signed.public_bytes(serialization.Encoding.PEM), ".crt", ca_key, password)
         made.append("ca/ca.crt")
     loaded: tuple[x509.Certificate, ec.EllipticCurvePrivateKey] | None = None
-    for host in site.hosts:
-        stem = f"tls/{host.name}"
+    for name in (*(host.name for host in site.hosts), *(domain for domain, _ in chat_domains(site))):
+        stem = f"tls/{name}"
         if _whole(folder, f"{stem}.crt", f"{stem}.key.vault"):
             ends = x509.load_pem_x509_certificate((folder / f"{stem}.crt").read_bytes()).not_valid_after_utc
             if not (renew and ends - now < timedelta(days=RENEW_DAYS)):
@@ -65,11 +65,11 @@ def _certificates(site: Site, folder: Path, password: bytes, now: datetime, *, r
         loaded = loaded or _load_ca(folder, password)
         authority, ca_key = loaded
         key = ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host.name[:64])])
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name[:64])])
         leaf = _builder(subject, authority.subject, key, now, timedelta(days=HOST_DAYS))
         leaf = leaf.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         leaf = leaf.add_extension(_usage(ca=False), critical=True)
-        leaf = leaf.add_extension(x509.SubjectAlternativeName([x509.DNSName(host.name)]), critical=False)
+        leaf = leaf.add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
         both = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
         leaf = leaf.add_extension(x509.ExtendedKeyUsage(both), critical=False)
         issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key())

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from gmconf.directory import Directory
 from gmconf.document import Document, PathParts, parse_path, read_text, spell_path
 from gmconf.errors import Mark, Problem, SiteError
-from gmconf.keynames import public_files, vault_files
+from gmconf.keynames import chat_domains, public_files, vault_files
 from gmconf.model import Site
 from gmconf.rules import problems as broken_rules
 from gmconf.settings import Reason
@@ -159,6 +159,8 @@ def _read_keys(site: Site, path: Path, document: Document) -> tuple[dict[str, st
         if start != b"$ANSIBLE_VAULT":
             what = f"{site.secrets.folder}/{name} is not an Ansible Vault file; encrypt it: ansible-vault encrypt"
             problems.append(_broken(document, field, what))
+    for name, field in chat_domains(site):
+        problems += [_broken(document, field, text) for text in _misnamed(site, name, public.get(f"tls/{name}.crt"))]
     for remedy, files in missing.items():
         name, field = files[0]
         more = f" and {len(files) - 1} more are missing" if len(files) > 1 else " is missing"
@@ -166,7 +168,29 @@ def _read_keys(site: Site, path: Path, document: Document) -> tuple[dict[str, st
     return public, problems
 
 
+def _misnamed(site: Site, name: str, pem: str | None) -> Iterator[str]:
+    """What is wrong with the certificate of a domain that has chat: it must hold the domain's own name (RFC 6125 section 6.4)."""
+    if pem is None:
+        return
+    from cryptography import x509
+
+    file = f"{site.secrets.folder}/tls/{name}.crt"
+    try:
+        extensions = x509.load_pem_x509_certificate(pem.encode()).extensions
+        names = extensions.get_extension_for_class(x509.SubjectAlternativeName).value.get_values_for_type(x509.DNSName)
+    except x509.ExtensionNotFound:
+        names = []
+    except ValueError as error:
+        yield f"{file} is no certificate (PEM): {error}"
+        return
+    if name not in names and f"*.{name.partition('.')[2]}" not in names:
+        seen = ", ".join(names) or "no name at all"
+        yield f"{file} is for {seen}; chat needs a certificate for {name} itself"
+
+
 def _maker(site: Site, name: str) -> str:
+    if name.startswith("ca/") and name != "ca/ca.crt":
+        return "put the certificate (PEM) of that CA there"
     if name == "passwords.vault":
         return "set a password: gmconf passwd SITE LOGIN"
     if name.startswith("tls/") and site.tls.source == "files":

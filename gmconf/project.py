@@ -15,8 +15,9 @@ def inventory(site: Site) -> str:
         lines += ["      ansible_user: root"]
     lines.append("  children:")
     for role in Role:
-        lines += [f"    {role.value}:", "      hosts:"]
-        lines += [f"        {h.name}:" for h in sorted(site.hosts, key=lambda h: h.name) if role in h.roles]
+        holders = sorted(h.name for h in site.hosts if role in h.roles)
+        if holders:
+            lines += [f"    {role.value}:", "      hosts:", *(f"        {name}:" for name in holders)]
     return "\n".join(lines) + "\n"
 
 

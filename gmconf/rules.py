@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator
 from ipaddress import ip_address, ip_network
 
 from gmconf.directory import ROLE_ADDRESSES, Directory
+from gmconf.hosting import misplaced
 from gmconf.invariants import broken
 from gmconf.limits import MIB, chain
-from gmconf.model import Role, Site
+from gmconf.model import OPTIONAL_ROLES, Role, Site
 from gmconf.requirements import lacking, misnamed
 
 Finding = tuple[str, str]
@@ -193,10 +194,10 @@ def addresses_of_families(site: Site, _: Directory) -> Iterator[Finding]:
 
 
 def roles_are_held(site: Site, _: Directory) -> Iterator[Finding]:
-    """Every role is somebody's; one store, since every mailbox has one home."""
+    """Every role that a mail service needs is somebody's; one store, since every mailbox has one home."""
     for role in Role:
         holders = [n for n, h in enumerate(site.hosts) if role in h.roles]
-        if not holders:
+        if not holders and role not in OPTIONAL_ROLES:
             yield "hosts", f"no host has the role {role.value}; a mail service needs it"
         if role is Role.STORE and len(holders) > 1:
             yield f"hosts[{holders[1]}].roles", "only one host can hold the mailboxes in this version; give store to one"
@@ -250,6 +251,10 @@ def memory_fits(site: Site, _: Directory) -> Iterator[Finding]:
             needed += (400 if own_only else 1400) * MIB + 350 * MIB
         if Role.STORE in host.roles:
             needed += 256 * MIB
+        if Role.CHAT in host.roles:
+            needed += 160 * MIB
+        if Role.NEWS in host.roles:
+            needed += 160 * MIB
         if host.memory < needed:
             what = f"{host.memory // MIB} MiB are not enough for {', '.join(host.roles)}: {needed // MIB} MiB are needed"
             yield f"hosts[{number}].memory", what
@@ -271,6 +276,11 @@ def admins_can_enter(site: Site, _: Directory) -> Iterator[Finding]:
         if net in seen:
             yield f"network.admin[{number}]", f"{net} stands here twice; keep one"
         seen.add(net)
+
+
+def chat_and_news_have_a_place(site: Site, _: Directory) -> Iterator[Finding]:
+    """Chat and news are where the logins are, and the site says what they need."""
+    yield from misplaced(site)
 
 
 def numbers_fit_together(site: Site, _: Directory) -> Iterator[Finding]:
@@ -307,5 +317,5 @@ RULES: tuple[Rule, ...] = (
     domains_once, alias_domains, mailbox_domains, one_owner, aliases_have_targets, targets_exist, no_alias_loops,
     role_addresses_stay, senders_are_ours, hosts_once, addresses_of_families, roles_are_held, names_are_not_domains,
     thresholds_ascend, sizes_fit, memory_fits, closed_network_is_whole, admins_can_enter, numbers_fit_together,
-    senders_to_switch_to, blocks_name_one, level_is_whole, proofs_have_controls,
+    senders_to_switch_to, blocks_name_one, chat_and_news_have_a_place, level_is_whole, proofs_have_controls,
 )  # fmt: skip

@@ -6,6 +6,9 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import shutil
 import subprocess
 import sys
 from ipaddress import ip_address
@@ -26,6 +29,7 @@ domains:
       - {{name: tiny, quota: 1 MiB}}
       - {{name: silent, send: false}}
       - {{name: limited, messages_per_hour: 5}}
+      - {{name: locked, suspended: case 1}}
     aliases: {{info: [alice@{d}, bob@{d}], away: [moved@{out}], gone: [refused@{out}]}}
   - {{name: a.{d}, mailboxes: [{{name: joe}}]}}
   - {{name: all.{d}, mailboxes: [{{name: main}}], catch_all: main@all.{d}}}
@@ -34,7 +38,10 @@ domains:
 service_accounts:
   - {{login: printer@{d}, owner: Facilities, senders: [printer@{d}], messages_per_hour: 5}}
 hosts:
-  - {{name: mail.{d}, release: {release}, addresses: [{ip4}, "{ip6}"]}}
+  - {{name: mail.{d}, release: {release}, addresses: [{ip4}, "{ip6}"], roles: [mta, msa, store, filter, chat, news]}}
+tls: {{trusted: [partner]}}
+news:
+  groups: [{{name: local.talk, description: Everything and nothing}}, {{name: local.announce, description: News of the house}}]
 pop3: {{enabled: true}}
 limits: {{message_size: 1 MiB}}
 filter: {{signatures: {{mirrors: []}}}}
@@ -42,7 +49,8 @@ resolver:
   forwarders: [{ns}]
   trust_anchors: ["{anchor}"]
 """
-LOCALS = ("alice", "bob", "carol", "joe", "tiny", "silent", "limited", "printer")
+LOCALS = ("alice", "bob", "carol", "joe", "tiny", "silent", "limited", "locked", "printer")
+CHAT = {"xmpp-client": 5222, "xmpps-client": 5223, "xmpp-server": 5269, "xmpps-server": 5270}
 HOSTED = ("", "a.", "all.", "alias.")
 # What the rest of the world has in DNS. The client of the tests is the first address of the lab.
 CLIENT = f"{lab.NET4}.1"
@@ -73,14 +81,37 @@ def outside(machine: lab.Machine) -> tuple[str, str]:
     return f"{machine.name}.elsewhere.example", f"{lab.NET4}.{machine.number + 100}"
 
 
+def partner(machine: lab.Machine) -> lab.Machine:
+    """The other mail host: another organisation, with a CA of its own."""
+    return lab.MACHINES["mx12" if machine.name == "mx13" else "mx13"]
+
+
+def site(machine: lab.Machine) -> str:
+    """site.yml as it is when nothing is tried out."""
+    name, (ip4, ip6) = domain(machine), machine.addresses
+    return SITE.format(d=name, release=machine.release, ip4=ip4, ip6=ip6, out=outside(machine)[0], ns=lab.NS.addresses[0],
+                       anchor=lab.trust_anchor())  # fmt: skip
+
+
+def believe(machine: lab.Machine) -> None:
+    """The partner's CA beside our keys. Whoever comes first makes the keys of both."""
+    with (lab.STATE / "partners.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for one in (machine, partner(machine)):
+            where = folder(one)
+            if not (where / "keys/ca/ca.crt").exists():
+                where.mkdir(parents=True, exist_ok=True)
+                (where / "site.yml").write_text(site(one))
+                env = {**os.environ, "ANSIBLE_VAULT_PASSWORD_FILE": str(demo.vault_password())}
+                subprocess.run([*demo.GMCONF, "keys", str(where / "site.yml")], env=env, check=True)
+        shutil.copyfile(folder(partner(machine)) / "keys/ca/ca.crt", folder(machine) / "keys/ca/partner.crt")
+
+
 def write(machine: lab.Machine, more: str = "", change: tuple[str, str] = ("", "")) -> None:
     """site.yml with further or other lines, rendered."""
-    name, (ip4, ip6) = domain(machine), machine.addresses
-    text = SITE.format(d=name, release=machine.release, ip4=ip4, ip6=ip6, out=outside(machine)[0], ns=lab.NS.addresses[0],
-                       anchor=lab.trust_anchor())  # fmt: skip
-    where = folder(machine)
-    where.mkdir(parents=True, exist_ok=True)
-    (where / "site.yml").write_text(text.replace(*change) + more)
+    name, where = domain(machine), folder(machine)
+    believe(machine)
+    (where / "site.yml").write_text(site(machine).replace(*change) + more)
     demo.render(where / "site.yml", where / "build", (*(f"{n}@{name}" for n in LOCALS), f"joe@a.{name}", f"main@all.{name}"))
 
 
@@ -91,6 +122,8 @@ def publish(machine: lab.Machine) -> None:
     lines = [f"{machine.fqdn}. 5 A {ip4}", f"{machine.fqdn}. 5 AAAA {ip6}", f"{out}. 5 MX 10 mx.{out}.", f"mx.{out}. 5 A {sink}"]
     for prefix in HOSTED:
         name = prefix + domain(machine)
+        if prefix != "alias.":
+            lines += [f"_{service}._tcp.{name}. 5 SRV 0 5 {port} {machine.fqdn}." for service, port in CHAT.items()]
         lines += [f"{name}. 5 MX 10 {machine.fqdn}.", f'{name}. 5 TXT "v=spf1 mx -all"', f'_dmarc.{name}. 5 TXT "v=DMARC1; p=reject"']
         for file in sorted((folder(machine) / "keys/dkim" / name).glob("*.pub")):
             kind = file.stem.rpartition("-")[2]

@@ -20,6 +20,14 @@ class Role(StrEnum):
     """Holds the mailboxes: MDA (LMTP) and MAA (IMAP, POP3, ManageSieve), and the logins of all users."""
     FILTER = "filter"
     """rspamd, ClamAV and Redis, for every mta and msa host."""
+    CHAT = "chat"
+    """Prosody (XMPP) for the users of all hosted domains; on the store, whose logins it uses. Optional."""
+    NEWS = "news"
+    """INN (NNTP) with local groups for the users; on the store, whose logins it uses. Optional."""
+
+
+OPTIONAL_ROLES = (Role.CHAT, Role.NEWS)
+"""A mail service is whole without them."""
 
 
 class SendsFrom(Part):
@@ -40,7 +48,7 @@ class Host(Part):
     addresses: tuple[Ip, ...]
     """IPv4 and IPv6."""
     roles: tuple[Role, ...] = (Role.MTA, Role.MSA, Role.STORE, Role.FILTER)
-    """Default: everything on one host."""
+    """Default: all that a mail service needs, on one host; chat and news are added by name."""
     memory: Size = 4 * 1024**3
     """Bytes of RAM it has; the memory budget is checked against it."""
     cpus: int = 2

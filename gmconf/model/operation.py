@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from gmconf.model.base import Part
-from gmconf.model.names import Address, DomainName, Duration, Line
+from gmconf.model.names import Address, Duration, Line
 
 Phone = Annotated[str, StringConstraints(pattern=r"^\+[0-9][0-9 ()-]{4,30}$")]
 WebPage = Annotated[str, StringConstraints(pattern=r"^https://[A-Za-z0-9._~:/?=&%+-]+$", max_length=300)]
@@ -125,13 +125,6 @@ class Client(Part):
     """Where it is fetched from."""
     file: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._/-]+$")] | None = None
     """Installer beside site.yml that goes onto the portable medium."""
-
-
-class News(Part):
-    """News (NNTP) for users: an external server."""
-
-    host: DomainName
-    port: int = Field(default=563, ge=1, le=65535)
 
 
 class Shown(Part):

@@ -13,7 +13,8 @@ from gmconf.model.filter import Filter
 from gmconf.model.hosts import Host
 from gmconf.model.names import Address, Duration, Ip, Line, Size
 from gmconf.model.names import Network as Cidr
-from gmconf.model.operation import Client, News, Policies, Procedures, Shown, Support, Waiver
+from gmconf.model.operation import Client, Policies, Procedures, Shown, Support, Waiver
+from gmconf.model.talk import Chat, News
 
 Level = Literal["basic", "bronze", "silver"]
 RelativePath = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*$", max_length=200)]
@@ -56,7 +57,11 @@ class Tls(Part):
 
     source: Literal["files", "internal-ca"] = "internal-ca"
     """files: you put <secrets.folder>/tls/HOST.crt (chain) and HOST.key.vault; internal-ca: ``gmconf keys`` makes a CA and
-    certificates, for closed networks and laboratories."""
+    certificates, for closed networks and laboratories. A chat host also needs a certificate for each hosted mail domain (DOMAIN.crt,
+    DOMAIN.key.vault), whose name users and other servers check."""
+    trusted: tuple[Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,40}$")], ...] = ()
+    """Names of other CAs, <secrets.folder>/ca/NAME.crt (PEM), that the chat server believes besides those of the system: those of
+    partners in a closed network."""
     inbound: Literal["may", "encrypt"] = "may"
     """encrypt refuses mail in clear on port 25, which RFC 3207 section 4 forbids to a public MX: for closed groups only."""
 
@@ -146,6 +151,7 @@ class Site(Part):
     clients: tuple[Client, ...] = ()
     """Programs for users, also on the portable medium."""
     news: News | None = None
+    chat: Chat | None = None
     evidence: dict[Annotated[str, StringConstraints(pattern=r"^[a-z]+\.[a-z0-9-]+$")], Shown] = {}
     """Control: where it is shown that it is held."""
     waivers: tuple[Waiver, ...] = ()

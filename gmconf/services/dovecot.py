@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from gmconf.controls import control
 from gmconf.dialects.dovecot import spell
 from gmconf.limits import chain
-from gmconf.model import Role
+from gmconf.model import OPTIONAL_ROLES, Role
 from gmconf.plan import File, Plan, Reach, SecretFile, Unit, View
 from gmconf.services import tls
 from gmconf.settings import Settings, need
@@ -105,6 +105,30 @@ def _sieve(view: View) -> list[File]:
     return files
 
 
+def auth_socket(service: str) -> str:
+    """Where a service of this host asks whether a password is right."""
+    return f"/run/dovecot/auth-{service}"
+
+
+def user_socket(service: str) -> str:
+    """Where a service of this host asks whether there is such a mailbox. Dovecot 2.3 takes the kind from the end of the name."""
+    return f"/run/dovecot/auth-{service}-userdb"
+
+
+def _sockets(c: Settings, view: View) -> None:
+    users = {"chat": ("prosody", control("xmpp.server")), "news": ("news", control("nntp.access"))}
+    old = view.host.release == "bookworm"
+    rows = []
+    for role in OPTIONAL_ROLES:
+        if view.has(role):
+            user, because = users[role]
+            rows += [
+                {"path": (path.rpartition("/")[2], (because,)), "kind": ("" if old else kind, (because,)), "user": (user, (because,))}
+                for path, kind in ((auth_socket(role), "auth"), (user_socket(role), "userdb"))
+            ]
+    c.rows("sockets", rows)
+
+
 def _settings(view: View) -> Settings:
     c = Settings(CONF)
     store, old, cpus = view.has(Role.STORE), view.host.release == "bookworm", view.host.cpus
@@ -119,6 +143,7 @@ def _settings(view: View) -> Settings:
     c.set("auth.username", "%Lu" if old else "%{user | lower}", control("maa.virtual-domains"))
     c.set("auth.clients", 2000 + 500 * cpus, need("dovecot", "at least the sum of what its services may open"))
     c.set("log.facility", "mail", control("log.correlate"))
+    _sockets(c, view)
     if not store:
         return c
     families = view.site.address_families

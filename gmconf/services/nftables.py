@@ -10,6 +10,7 @@ from gmconf.controls import control
 from gmconf.dialects.nftables import spell
 from gmconf.model import Role
 from gmconf.plan import File, Plan, Reach, Unit, View
+from gmconf.services.prosody import SERVERS, SERVERS_TLS, chat
 from gmconf.settings import Reason, Settings, need
 
 CONF = "/etc/nftables.conf"
@@ -61,6 +62,10 @@ def _settings(view: View, others: Sequence[Plan]) -> Settings:
     c.set("dns_user", "unbound", egress, control("dns.validating-resolver"))
     c.set("time_user", "systemd-timesync", egress, control("ops.time"))
     c.set("web", [80, 443], egress, control("ops.update-7d"))
+    servers = [SERVERS, SERVERS_TLS] if view.has(Role.CHAT) and chat(view).federation else []
+    c.set("chat_servers", servers, egress, view.why("chat.federation"))
+    if servers:
+        c.set("chat_user", "prosody", egress, control("xmpp.server"))
     checks = view.has(Role.FILTER) and view.site.filter.network_checks
     users = ["root", "_apt", *(["clamav"] if view.has(Role.FILTER) else []), *(["_rspamd"] if checks else [])]
     c.set("web_users", users, egress, need("nftables", "updates of packages and signatures; nobody else has business there"))

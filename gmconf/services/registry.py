@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gmconf.model import Role
 from gmconf.plan import Plan, View
-from gmconf.services import clamav, dovecot, nftables, postfix, quickack, redis, rspamd, system, tls, unbound
+from gmconf.services import clamav, dovecot, inn, nftables, postfix, prosody, quickack, redis, rspamd, system, tls, unbound
 
 
 def plans(view: View) -> tuple[Plan, ...]:
@@ -15,4 +15,7 @@ def plans(view: View) -> tuple[Plan, ...]:
     if view.has(Role.STORE, Role.MSA):
         found.append(dovecot.plan(view))
     found += [quickack.plan(view), postfix.plan(view)]
+    if view.has(Role.CHAT):
+        found.append(prosody.plan(view))
+    found += inn.plans(view)
     return (nftables.plan(view, found), *found)

@@ -19,14 +19,25 @@ def key(view: View) -> str:
     return f"{FOLDER}/{view.host.name}.key"
 
 
+def pair(view: View, name: str, stem: str, service: str, *, group: str = "root") -> list[File | SecretFile]:
+    """Certificate chain and key of a name as STEM.crt and STEM.key; ``group`` is a daemon's that has no privileges to drop."""
+    chain = view.public[f"tls/{name}.crt"]
+    mode = "0600" if group == "root" else "0640"
+    return [
+        File(f"{stem}.crt", service, control("tls.cert"), lines=lambda: chain.rstrip("\n").split("\n"), comment=""),
+        SecretFile(f"{stem}.key", service, control("tls.cert"), f"tls/{name}.key.vault", "root", group, mode),
+    ]
+
+
+def judged(stem: str, *names: str) -> dict[str, object]:
+    """What a host checks of a pair before it switches: that they belong together, are valid, and hold these names."""
+    return {"certificate": f"{stem}.crt", "key": f"{stem}.key", "names": list(names)}
+
+
 def plan(view: View) -> Plan:
     """Certificate, key and, in a closed network, the internal CA."""
     name = view.host.name
-    chain = view.public[f"tls/{name}.crt"]
-    files: list[File | SecretFile] = [
-        File(certificate(view), "tls", control("tls.cert"), lines=lambda: chain.rstrip("\n").split("\n"), comment=""),
-        SecretFile(key(view), "tls", control("tls.cert"), f"tls/{name}.key.vault"),
-    ]
+    files = pair(view, name, f"{FOLDER}/{name}", "tls")
     if "ca/ca.crt" in view.public:
         ca = view.public["ca/ca.crt"]
         why = need("tls", "hosts of a closed network trust this site's own CA")
@@ -37,5 +48,5 @@ def plan(view: View) -> Plan:
         files=tuple(files),
         directories=(("/etc/gmconf", "root", "root", "0755"), (FOLDER, "root", "root", "0755")),
         owned=(f"{FOLDER}/",),
-        tls=({"certificate": certificate(view), "key": key(view), "names": [name]},),
+        tls=(judged(f"{FOLDER}/{name}", name),),
     )

@@ -43,6 +43,8 @@ def observe(wanted):
                     client.sendall(wanted["send"].encode())
                 return client.recv(200).decode("latin-1") if wanted.get("expect") else ""
         with socket.create_connection((wanted["address"], wanted["port"]), 8) as plain:
+            if wanted.get("send"):
+                plain.sendall(wanted["send"].encode())
             if not wanted.get("tls"):
                 return plain.recv(500).decode("latin-1")
             context = ssl.create_default_context()

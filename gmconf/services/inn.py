@@ -1,0 +1,155 @@
+"""INN: local newsgroups (NNTP) for the users of the site, with the logins and passwords of their mail."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gmconf.controls import control
+from gmconf.dialects import ini, inn
+from gmconf.model import News, Role
+from gmconf.plan import File, Plan, SecretFile, Unit, View
+from gmconf.services import tls
+from gmconf.services.dovecot import auth_socket, user_socket
+from gmconf.services.prosody import days
+from gmconf.settings import Settings, need
+
+FOLDER = "/etc/news"
+CONF, READERS, GROUPS = f"{FOLDER}/inn.conf", f"{FOLDER}/readers.conf", f"{FOLDER}/groups"
+STEM = f"{FOLDER}/tls/host"
+PROGRAMS = "/usr/local/lib/gmconf"
+LOGIN, SYNC = f"{PROGRAMS}/nnrpd-login", f"{PROGRAMS}/news-groups"
+STORE_PORT = 1119
+PORTS = {"nntp": 119, "nntps": 563}
+SYSTEMD = "/etc/systemd/system"
+
+
+def plans(view: View) -> tuple[Plan, ...]:
+    """The article store (innd), and what readers speak to (nnrpd, started by systemd); nothing on other hosts."""
+    if not view.has(Role.NEWS) or view.site.news is None:
+        return ()
+    return _store(view, view.site.news), _readers(view)
+
+
+def _store(view: View, news: News) -> Plan:
+    because, alone = control("nntp.access"), need("inn", "a server without feeds takes and gives nothing elsewhere")
+    unit = Settings(f"{SYSTEMD}/inn2.service.d/gmconf.conf")
+    unit.set("sync", SYNC, need("inn", "groups are those of site.yml whenever the server starts or is told to look again"))
+    cron = Settings("/etc/cron.d/inn2")
+    cron.set("expire", "/usr/lib/news/bin/news.daily expireover lowmark delayrm nomail", view.why("news.retention"))
+    cron.set("unspool", "/usr/bin/rnews -U", need("inn", "what was posted while the store was away is filed later"))
+    expire = Settings(f"{FOLDER}/expire.ctl")
+    expire.set("days", days(news.retention), view.why("news.retention"))
+    return Plan(
+        name="inn",
+        packages=("inn2",),
+        files=(
+            File(CONF, "inn", because, "inn/inn.conf.j2", _settings(view, news), inn.spell),
+            File(f"{FOLDER}/storage.conf", "inn", because, "inn/storage.conf.j2", Settings("")),
+            File(f"{FOLDER}/expire.ctl", "inn", because, "inn/expire.ctl.j2", expire, inn.word),
+            File(f"{FOLDER}/newsfeeds", "inn", alone, "inn/newsfeeds.j2", Settings("")),
+            File(f"{FOLDER}/incoming.conf", "inn", alone, "inn/incoming.conf.j2", Settings(""), group="news", mode="0640"),
+            File(f"{FOLDER}/control.ctl", "inn", alone, "inn/control.ctl.j2", Settings("")),
+            File(GROUPS, "inn", because, lines=lambda: _groups(news)),
+            File(SYNC, "inn", because, "inn/news-groups.j2", Settings(""), comment="", mode="0755"),
+            File(unit.file, "inn", because, "inn/inn2.conf.j2", unit, ini.spell),
+            File(cron.file, "inn", view.why("news.retention"), "inn/cron.j2", cron, ini.spell),
+        ),
+        directories=((f"{SYSTEMD}/inn2.service.d", "root", "root", "0755"), (PROGRAMS, "root", "root", "0755")),
+        stage_prefixes=(f"{FOLDER}/",),
+        validate=(
+            {"argv": ["env", f"INNCONF={{{CONF}}}", "/usr/lib/news/bin/innconfval", "-C"]},
+            {"argv": ["env", f"INNCONF={{{CONF}}}", "/usr/lib/news/bin/inncheck", "-noperms"]},
+        ),
+        units=(Unit("inn2.service", restart_paths=(CONF, f"{FOLDER}/storage.conf", unit.file)), Unit("cron.service", on_change="reload")),
+        probes=({"name": "news store", "kind": "exec", "argv": ["/usr/sbin/ctlinnd", "-t", "10", "mode"], "expect": "Server running"},),
+    )
+
+
+def _readers(view: View) -> Plan:
+    because = control("nntp.access")
+    readers = Settings(READERS)
+    readers.set("encryption", True, because, control("tls.mua-required"), control("tls.starttls-all"))
+    readers.set("program", f"{LOGIN} {auth_socket('news')} {user_socket('news')}", because)
+    readers.set("users", "*@*", because)
+    readers.set("groups", "*,!junk,!control,!control.*,!to,!to.*", because)
+    files: list[File | SecretFile] = [
+        File(READERS, "nnrpd", because, "inn/readers.conf.j2", readers, inn.spell),
+        File(LOGIN, "nnrpd", because, "inn/nnrpd-login.j2", Settings(""), comment="", mode="0755"),
+        File(f"{FOLDER}/filter/filter_nnrpd.pl", "nnrpd", because, "inn/filter_nnrpd.pl.j2", Settings("")),
+        *tls.pair(view, view.host.name, STEM, "nnrpd", group="news"),
+    ]
+    families = view.site.address_families
+    for name, port in PORTS.items():
+        socket, service = Settings(f"{SYSTEMD}/gmconf-{name}.socket"), Settings(f"{SYSTEMD}/gmconf-{name}@.service")
+        addresses = [*([f"0.0.0.0:{port}"] if "ipv4" in families else []), *([f"[::]:{port}"] if "ipv6" in families else [])]
+        socket.rows("listen", [{"address": (address, (because, control("net.ipv6")))} for address in addresses])
+        socket.set("connections", 100, because, need("inn", "processes for readers, at most"))
+        socket.set("connections_each", 20, because, need("inn", "one client cannot take all of them"))
+        implicit = (control("tls.implicit"),) if name == "nntps" else ()
+        service.set("program", f"/usr/lib/news/bin/nnrpd{' -S' if name == 'nntps' else ''}", because, *implicit)
+        service.set("longest", "1d", because)
+        files += [
+            File(socket.file, "nnrpd", because, "inn/nnrpd.socket.j2", socket, ini.spell),
+            File(service.file, "nnrpd", because, "inn/nnrpd.service.j2", service, ini.spell),
+        ]
+    return Plan(
+        name="nnrpd",
+        files=tuple(files),
+        directories=((f"{FOLDER}/tls", "root", "news", "0750"), (f"{FOLDER}/filter", "root", "root", "0755")),
+        owned=(f"{FOLDER}/tls/", f"{FOLDER}/filter/"),
+        validate=({"argv": ["perl", "-c", f"{{{FOLDER}/filter/filter_nnrpd.pl}}"]},),
+        units=tuple(Unit(f"gmconf-{name}.socket", on_change="restart") for name in PORTS),
+        probes=tuple({"name": name, "kind": "tcp", "address": "127.0.0.1", "port": port, "tls": name == "nntps", "expect": "^20[01] "}
+                     for name, port in PORTS.items()),
+        tls=(tls.judged(STEM, view.host.name),),
+        listens=tuple((port, "any") for port in PORTS.values()),
+    )  # fmt: skip
+
+
+def _groups(news: News) -> Iterator[str]:
+    for group in sorted(news.groups, key=lambda g: g.name):
+        yield f"{group.name}\t{group.description}"
+
+
+def _settings(view: View, news: News) -> Settings:
+    c = Settings(CONF)
+    because, works = control("nntp.access"), need("inn", "INN would not serve this site otherwise")
+    alone = need("inn", "the store is for this host's own readers; strangers have nothing to say to it")
+    c.set("organization", _plain(view.site.organisation.name), view.why("organisation.name"))
+    c.set("pathhost", view.host.name, works)
+    c.set("domain", view.host.name.partition(".")[2], works)
+    c.set("newsmaster", f"postmaster@{view.mail.hosted[0].name}", because)
+    c.set("complaints", f"abuse@{view.mail.hosted[0].name}", because)
+    c.set("etc", FOLDER + "/", works)
+    c.set("filter", f"{FOLDER}/filter", works)
+    c.set("address4", "127.0.0.1", because, alone)
+    c.set("address6", "::1", because, alone)
+    c.set("port", STORE_PORT, alone)
+    c.set("readers", True, because, need("inn", "readers speak to nnrpd, which asks for TLS and a login"))
+    c.set("overview", "tradindexed", works)
+    c.set("cancels", "none", because, need("inn", "nobody removes what another has written"))
+    c.set("pgp", False, works, need("inn", "control messages are dropped"))
+    c.set("size", news.article_size, view.why("news.article_size"))
+    c.set("sender", True, because, need("inn", "the login stands in the article, whatever its From says"))
+    c.set("account", True, because)
+    c.set("client", False, because, need("inn", "where a user is when writing is nobody's business"))
+    c.set("backoff.user", True, because, need("inn", "after some posts in a row a user waits longer and longer for the next"))
+    c.set("backoff.folder", "/var/spool/news/backoff", because)
+    c.set("backoff.free", 20, because)
+    c.set("backoff.factor", 2, because)
+    c.set("backoff.fast", 5, because)
+    c.set("backoff.slow", 60, because)
+    c.set("disk", 1024 * 1024, because, need("inn", "KiB: news stops long before it takes the disk from the mail"))
+    c.set("html", False, works)
+    c.set("tls.certificate", f"{STEM}.crt", control("tls.cert"), control("tls.starttls-all"))
+    c.set("tls.key", f"{STEM}.key", control("tls.cert"))
+    c.set("tls.protocols", ["TLSv1.2", "TLSv1.3"], control("tls.versions"))
+    c.set("tls.ciphers", "ECDHE+AESGCM:ECDHE+CHACHA20", control("tls.ciphers"))
+    c.set("tls.order", True, control("tls.ciphers"))
+    c.set("tls.compression", False, control("tls.no-reneg-compress"))
+    return c
+
+
+def _plain(name: str) -> str:
+    """The organisation's name without what inn.conf cannot hold: it is a courtesy header, no more."""
+    return "".join(char for char in name if char not in '"\\#').strip() or "Mail service"
