@@ -20,6 +20,7 @@ PROGRAMS = "/usr/local/lib/gmconf"
 LOGIN, SYNC = f"{PROGRAMS}/nnrpd-login", f"{PROGRAMS}/news-groups"
 STORE_PORT = 1119
 PORTS = {"nntp": 119, "nntps": 563}
+CHECKED = ("control.ctl", "expire.ctl", "incoming.conf", "inn.conf", "newsfeeds", "readers.conf", "storage.conf")
 SYSTEMD = "/etc/systemd/system"
 
 
@@ -34,6 +35,8 @@ def _store(view: View, news: News) -> Plan:
     because, alone = control("nntp.access"), need("inn", "a server without feeds takes and gives nothing elsewhere")
     unit = Settings(f"{SYSTEMD}/inn2.service.d/gmconf.conf")
     unit.set("sync", SYNC, need("inn", "groups are those of site.yml whenever the server starts or is told to look again"))
+    shell = Settings(f"{FOLDER}/innshellvars.local")
+    shell.set("newsmaster", f"postmaster@{view.mail.hosted[0].name}", need("inn", "what its scripts have to say reaches somebody"))
     cron = Settings("/etc/cron.d/inn2")
     cron.set("expire", "/usr/lib/news/bin/news.daily expireover lowmark delayrm nomail", view.why("news.retention"))
     cron.set("unspool", "/usr/bin/rnews -U", need("inn", "what was posted while the store was away is filed later"))
@@ -49,6 +52,7 @@ def _store(view: View, news: News) -> Plan:
             File(f"{FOLDER}/newsfeeds", "inn", alone, "inn/newsfeeds.j2", Settings("")),
             File(f"{FOLDER}/incoming.conf", "inn", alone, "inn/incoming.conf.j2", Settings(""), group="news", mode="0640"),
             File(f"{FOLDER}/control.ctl", "inn", alone, "inn/control.ctl.j2", Settings("")),
+            File(shell.file, "inn", because, "inn/innshellvars.j2", shell, ini.word, mode="0755"),
             File(GROUPS, "inn", because, lines=lambda: _groups(news)),
             File(SYNC, "inn", because, "inn/news-groups.j2", Settings(""), comment="", mode="0755"),
             File(unit.file, "inn", because, "inn/inn2.conf.j2", unit, ini.spell),
@@ -58,7 +62,7 @@ def _store(view: View, news: News) -> Plan:
         stage_prefixes=(f"{FOLDER}/",),
         validate=(
             {"argv": ["env", f"INNCONF={{{CONF}}}", "/usr/lib/news/bin/innconfval", "-C"]},
-            {"argv": ["env", f"INNCONF={{{CONF}}}", "/usr/lib/news/bin/inncheck", "-noperms"]},
+            {"argv": ["env", f"INNCONF={{{CONF}}}", "/usr/lib/news/bin/inncheck", "--noperm", *CHECKED]},
         ),
         units=(Unit("inn2.service", restart_paths=(CONF, f"{FOLDER}/storage.conf", unit.file)), Unit("cron.service", on_change="reload")),
         probes=({"name": "news store", "kind": "exec", "argv": ["/usr/sbin/ctlinnd", "-t", "10", "mode"], "expect": "Server running"},),
@@ -118,7 +122,6 @@ def _settings(view: View, news: News) -> Settings:
     c.set("organization", _plain(view.site.organisation.name), view.why("organisation.name"))
     c.set("pathhost", view.host.name, works)
     c.set("domain", view.host.name.partition(".")[2], works)
-    c.set("newsmaster", f"postmaster@{view.mail.hosted[0].name}", because)
     c.set("complaints", f"abuse@{view.mail.hosted[0].name}", because)
     c.set("etc", FOLDER + "/", works)
     c.set("filter", f"{FOLDER}/filter", works)
