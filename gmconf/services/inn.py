@@ -28,7 +28,8 @@ def plans(view: View) -> tuple[Plan, ...]:
     """The article store (innd), and what readers speak to (nnrpd, started by systemd); nothing on other hosts."""
     if not view.has(Role.NEWS) or view.site.news is None:
         return ()
-    return _store(view, view.site.news), _readers(view)
+    # cron looks for new files by itself; it only has to run.
+    return _store(view, view.site.news), _readers(view), Plan(name="cron", units=(Unit("cron.service"),))
 
 
 def _store(view: View, news: News) -> Plan:
@@ -64,7 +65,7 @@ def _store(view: View, news: News) -> Plan:
             {"argv": ["env", f"INNCONF={{{CONF}}}", "/usr/lib/news/bin/innconfval", "-C"]},
             {"argv": ["env", f"INNCONF={{{CONF}}}", "/usr/lib/news/bin/inncheck", "--noperm", *CHECKED]},
         ),
-        units=(Unit("inn2.service", restart_paths=(CONF, f"{FOLDER}/storage.conf", unit.file)), Unit("cron.service", on_change="reload")),
+        units=(Unit("inn2.service", restart_paths=(CONF, f"{FOLDER}/storage.conf", unit.file))),
         probes=({"name": "news store", "kind": "exec", "argv": ["/usr/sbin/ctlinnd", "-t", "10", "mode"], "expect": "Server running"},),
     )
 
