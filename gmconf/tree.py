@@ -3,43 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
 from gmconf import __version__
 from gmconf.errors import GmconfError
 from gmconf.load import Loaded
-from gmconf.manifest import dump, manifest
-from gmconf.model import Host
+from gmconf.manifest import manifest
 from gmconf.output import MARKER
 from gmconf.plan import File, Plan, SecretFile, View
 from gmconf.project import inventory, playbook, project_readme
 from gmconf.render import header, render
 from gmconf.resources import folder
 from gmconf.services.registry import plans
-from gmconf.settings import Reason
-
-
-@dataclass
-class Trace:
-    """Reasons of every line, written once as build/trace.json: reasons and settings are listed once, lines point to them."""
-
-    hosts: dict[str, dict[str, object]] = field(default_factory=dict)
-    reasons: dict[Reason, int] = field(default_factory=dict)
-
-    def number(self, reason: Reason) -> int:
-        """The place of a reason in the list."""
-        return self.reasons.setdefault(reason, len(self.reasons))
-
-    def dump(self) -> str:
-        """JSON: {"reasons": [...], "hosts": {host: {path: {"because": n, "lines": {line: [[key, [n, ...]], ...]}}}}}."""
-        reasons = [{"kind": r.kind, "ref": r.ref, "text": r.text} for r in self.reasons]
-        head = json.dumps({"format": 1, "gmconf": __version__, "reasons": reasons}, ensure_ascii=False, indent=0)
-        hosts = json.dumps(self.hosts, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
-        return f'{head[:-2]},\n"hosts": {hosts}\n}}\n'
+from gmconf.settings import Setting
+from gmconf.trace import Entry, Trace
 
 
 class Tree:
@@ -98,33 +77,32 @@ def _role(tree: Tree) -> None:
 
 
 def _host(view: View, host_plans: tuple[Plan, ...], tree: Tree, trace: Trace) -> None:
-    host: Host = view.host
     digests: dict[str, str] = {}
-    traced: dict[str, object] = {}
     owner: dict[str, str] = {}
     for plan in host_plans:
+        traced: list[tuple[str, Entry]] = []
         for file in plan.files:
             if file.path in owner:
                 raise GmconfError(f"{file.path} is written by {owner[file.path]} and by {plan.name}")
             owner[file.path] = plan.name
-            because = trace.number(file.because)
             if isinstance(file, SecretFile):
-                traced[file.path] = {"because": because, "secret": file.secret}
-                continue
-            lines: dict[int, list[object]] = {}
-            relative = f"hosts/{host.name}/tree{file.path}"
-            if file.shared:
-                digests[file.path] = tree.put_shared(file.path, relative, partial(_bulk, file))
-            elif file.lines is not None:
-                digests[file.path] = tree.put(relative, _bulk(file))
+                traced.append((file.path, trace.entry(file.because, {}, file.secret)))
             else:
-                rendered = render(file)
-                digests[file.path] = tree.put(relative, rendered.text.encode())
-                for number, settings in rendered.lines.items():
-                    lines[number] = [[s.key, [trace.number(r) for r in s.because]] for s in settings]
-            traced[file.path] = {"because": because, "lines": lines} if lines else {"because": because}
-    trace.hosts[host.name] = traced
-    tree.files[f"hosts/{host.name}/manifest.json"] = dump(manifest(host, host_plans, digests)).encode()
+                digests[file.path], lines = _put(tree, view.host.name, file)
+                traced.append((file.path, trace.entry(file.because, lines)))
+        trace.add(view.host.name, traced)
+    tree.files[f"hosts/{view.host.name}/manifest.json"] = manifest(view.host, host_plans, digests).encode()
+
+
+def _put(tree: Tree, host: str, file: File) -> tuple[str, Mapping[int, Iterable[Setting]]]:
+    """Add a host's file; its SHA-256 and what is printed in which line."""
+    relative = f"hosts/{host}/tree{file.path}"
+    if file.shared:
+        return tree.put_shared(file.path, relative, partial(_bulk, file)), {}
+    if file.lines is not None:
+        return tree.put(relative, _bulk(file)), {}
+    rendered = render(file)
+    return tree.put(relative, rendered.text.encode()), rendered.lines
 
 
 def _bulk(file: File) -> bytes:
