@@ -149,6 +149,8 @@ class Directory:
         return dict(sorted(found.items()))
 
     def _mirrored(self, found: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        if not self.mirrored:
+            return {}
         locals_: dict[str, set[str]] = {}
         for address in (*found, *(a.login for a in self.receiving)):
             local, _, name = address.rpartition("@")

@@ -25,8 +25,10 @@ class Trace:
 
     def entry(self, because: Reason, lines: Mapping[int, Iterable[Setting]], secret: str = "") -> Entry:
         """What is kept of one file; ``lines`` are the settings printed in each line, from 1."""
-        printed = [(number, s.key, self._numbered(s.because)) for number, settings in lines.items() for s in settings]
-        return self._numbered((because,))[0], secret, tuple(printed)
+        (reason,) = self._numbered((because,))
+        if not lines:
+            return reason, secret, ()
+        return reason, secret, tuple([(n, s.key, self._numbered(s.because)) for n, settings in lines.items() for s in settings])
 
     def _numbered(self, reasons: tuple[Reason, ...]) -> tuple[int, ...]:
         found = self._numbers.get(reasons)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable
 from functools import partial
 
 from gmconf import __version__
@@ -14,10 +14,9 @@ from gmconf.manifest import manifest
 from gmconf.output import MARKER
 from gmconf.plan import File, Plan, SecretFile, View
 from gmconf.project import inventory, playbook, project_readme
-from gmconf.render import header, render
+from gmconf.render import header, likeness, render
 from gmconf.resources import folder
 from gmconf.services.registry import plans
-from gmconf.settings import Setting
 from gmconf.trace import Entry, Trace
 
 
@@ -28,6 +27,8 @@ class Tree:
         self.files: dict[str, bytes] = {}
         self._same: dict[str, bytes] = {}
         self._shared: dict[str, tuple[bytes, str]] = {}
+        self.rendered: dict[Hashable, tuple[bytes, str, Entry]] = {}
+        """What templated files became, by their likeness: content, SHA-256, reasons."""
 
     def put(self, relative: str, data: bytes) -> str:
         """Add one file, return its SHA-256 (hex)."""
@@ -53,8 +54,9 @@ def build(loaded: Loaded) -> Tree:
         found = plans(view)
         _host(view, found, tree, trace)
         secrets.update(f.secret for plan in found for f in plan.files if isinstance(f, SecretFile))
+    vaults = str(loaded.secrets)
     for name in sorted(secrets):
-        with open(f"{loaded.secrets}/{name}", "rb") as vaulted:
+        with open(f"{vaults}/{name}", "rb", buffering=0) as vaulted:
             tree.files[f"secrets/{name}"] = vaulted.read()
     tree.files["trace.json"] = trace.dump().encode()
     tree.files["inventory.yml"] = inventory(loaded.site).encode()
@@ -88,21 +90,26 @@ def _host(view: View, host_plans: tuple[Plan, ...], tree: Tree, trace: Trace) ->
             if isinstance(file, SecretFile):
                 traced.append((file.path, trace.entry(file.because, {}, file.secret)))
             else:
-                digests[file.path], lines = _put(tree, view.host.name, file)
-                traced.append((file.path, trace.entry(file.because, lines)))
+                digests[file.path], entry = _put(tree, trace, view.host.name, file)
+                traced.append((file.path, entry))
         trace.add(view.host.name, traced)
     tree.files[f"hosts/{view.host.name}/manifest.json"] = manifest(view.host, host_plans, digests).encode()
 
 
-def _put(tree: Tree, host: str, file: File) -> tuple[str, Mapping[int, Iterable[Setting]]]:
-    """Add a host's file; its SHA-256 and what is printed in which line."""
+def _put(tree: Tree, trace: Trace, host: str, file: File) -> tuple[str, Entry]:
+    """Add a host's file; its SHA-256 and the reasons of its lines."""
     relative = f"hosts/{host}/tree{file.path}"
     if file.shared:
-        return tree.put_shared(file.path, relative, partial(_bulk, file)), {}
+        return tree.put_shared(file.path, relative, partial(_bulk, file)), trace.entry(file.because, {})
     if file.lines is not None:
-        return tree.put(relative, _bulk(file)), {}
-    rendered = render(file)
-    return tree.put(relative, rendered.text.encode()), rendered.lines
+        return tree.put(relative, _bulk(file)), trace.entry(file.because, {})
+    alike = likeness(file)
+    if alike not in tree.rendered:
+        rendered = render(file)
+        digest = tree.put(relative, rendered.text.encode())
+        tree.rendered[alike] = tree.files[relative], digest, trace.entry(file.because, rendered.lines)
+    tree.files[relative], digest, entry = tree.rendered[alike]
+    return digest, entry
 
 
 def _bulk(file: File) -> bytes:
