@@ -145,13 +145,13 @@ def _read_keys(site: Site, path: Path, document: Document) -> tuple[dict[str, st
     problems: list[Problem] = []
     for name, field in public_files(site):
         try:
-            with open(f"{folder}/{name}", encoding="utf-8") as file:
-                public[name] = file.read()
+            with open(f"{folder}/{name}", "rb", buffering=0) as file:
+                public[name] = file.read().decode()
         except (OSError, UnicodeDecodeError):
             missing.setdefault(_maker(site, name), []).append((name, field))
     for name, field in vault_files(site):
         try:
-            with open(f"{folder}/{name}", "rb") as vaulted:
+            with open(f"{folder}/{name}", "rb", buffering=0) as vaulted:
                 start = vaulted.read(14)
         except OSError:
             missing.setdefault(_maker(site, name), []).append((name, field))

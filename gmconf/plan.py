@@ -15,7 +15,7 @@ Reach = Literal["any", "admin", "site"]
 """Everybody, the networks of network.admin, or the other hosts of the site."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class View:
     """A site as one host sees it; the only thing a service's plan is made from."""
 
@@ -30,14 +30,14 @@ class View:
 
     def hosts(self, role: Role) -> tuple[Host, ...]:
         """All hosts of the site that have a role."""
-        return tuple(h for h in self.site.hosts if role in h.roles)
+        return self.mail.hosts[role]
 
     def has(self, *roles: Role) -> bool:
         """Whether this host has one of these roles."""
         return any(role in self.host.roles for role in roles)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class File:
     """A whole file on a host, owned by gmconf: printed by a template, or bulk lines written by code."""
 
@@ -59,7 +59,7 @@ class File:
     mode: str = "0644"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SecretFile:
     """A file whose content is an Ansible Vault file beside the site (path relative to the secrets folder)."""
 
@@ -86,7 +86,7 @@ class Unit:
     """Started by nothing but the next boot: a roll-out only enables it."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Plan:
     """One service on one host. Paths in argv written as {/path} mean the staged copy."""
 

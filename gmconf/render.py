@@ -1,14 +1,13 @@
 """From settings to text, with the reasons of every line.
 
 Jinja prints through ``finalize``: only settings can be printed, each leaves a mark in the text, and the marks
-tell which line prints what. Marks are private-use characters, which the model refuses in any value.
+tell which line prints what. The mark is a private-use character, which the model refuses in any value.
 """
 
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import cache
 
@@ -19,9 +18,8 @@ from gmconf.plan import File
 from gmconf.resources import folder
 from gmconf.settings import Setting, Settings, Value
 
-_OPEN, _CLOSE = "\ue000", "\ue001"
+_MARK = "\ue000"
 _LONG = 16
-_MARK = re.compile(f"{_OPEN}(\\d+){_CLOSE}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +31,7 @@ class Rendered:
 
 
 class _Tracer:
-    """Spells settings in one dialect and remembers them."""
+    """Spells settings in one dialect and remembers them in the order in which they are printed."""
 
     def __init__(self) -> None:
         self.spell: Callable[[Value], str] = str
@@ -43,24 +41,27 @@ class _Tracer:
     def __call__(self, value: object) -> str:
         if isinstance(value, Setting):
             self.seen.append(value)
-            spelled = self._spelled(value.value)
-            if "\n" in spelled or "\r" in spelled:
-                raise GmconfError(f"{value.file}: {value.key} would take more than one line: {spelled!r}")
-            return f"{_OPEN}{len(self.seen) - 1}{_CLOSE}{spelled}"
+            return self._marked(value)
         if isinstance(value, Undefined):
             str(value)  # StrictUndefined raises here and names what is missing
         raise GmconfError(f"a template prints {value!r}, which has no reason")
 
-
-    def _spelled(self, value: Value) -> str:
+    def _marked(self, setting: Setting) -> str:
+        value = setting.value
         # The addresses of all hosts, say, are the same long list in the files of all hosts.
         if not isinstance(value, list | tuple) or len(value) < _LONG:
-            return self.spell(value)
+            return self._spelled(setting)
         key = (self.spell, tuple(value))
         found = self._long.get(key)
         if found is None:
-            found = self._long[key] = self.spell(value)
+            found = self._long[key] = self._spelled(setting)
         return found
+
+    def _spelled(self, setting: Setting) -> str:
+        text = self.spell(setting.value)
+        if "\n" in text or "\r" in text or _MARK in text:
+            raise GmconfError(f"{setting.file}: {setting.key} would take more than one line: {text!r}")
+        return _MARK + text
 
 
 _TRACER = _Tracer()
@@ -114,15 +115,22 @@ def render(file: File) -> Rendered:
     except Exception as error:  # whatever Jinja raises: the template and its message are what helps
         raise GmconfError(f"template {file.template} for {file.path}: {error}") from error
     _refuse_unprinted(file.settings, tracer.seen, file.path)
-    seen = tracer.seen
     lines: dict[int, tuple[Setting, ...]] = {}
-    out = []
+    done = 0
     for number, line in enumerate(raw.split("\n"), 1):
-        if _OPEN in line:
-            lines[number] = tuple(seen[int(i)] for i in _MARK.findall(line))
-            line = _MARK.sub("", line)
-        out.append(line)
-    return Rendered("\n".join(out), lines)
+        printed = line.count(_MARK)
+        if printed:
+            lines[number] = tuple(tracer.seen[done : done + printed])
+            done += printed
+    return Rendered(raw.replace(_MARK, ""), lines)
+
+
+def likeness(file: File) -> Hashable:
+    """Templated files of several hosts with the same likeness have the same text and the same reasons."""
+    settings = file.settings.flat() if file.settings else ()
+    # The type counts too: 1 and true are equal, and are spelled differently.
+    printed = [(s.key, type(s.value), tuple(s.value) if isinstance(s.value, list) else s.value, s.because) for s in settings]
+    return file.path, file.template, file.spell, file.comment, file.because, tuple(printed)
 
 
 def header(file: File) -> str:
@@ -142,4 +150,4 @@ def _refuse_unprinted(settings: Settings, seen: list[Setting], path: str) -> Non
         raise GmconfError(f"{path}: no template line prints {', '.join(lost)}")
 
 
-__all__ = ["Rendered", "environment", "header", "render"]
+__all__ = ["Rendered", "environment", "header", "likeness", "render"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from gmconf.errors import GmconfError
 
@@ -14,8 +14,7 @@ Scalar = str | int | bool | float
 Value = Scalar | Sequence[Scalar]
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
+class Reason(NamedTuple):
     """Why a value is what it is.
 
     kind ``control``: ref is the control's id, text its title and sources;

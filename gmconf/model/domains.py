@@ -38,4 +38,4 @@ class Domain(Part):
     """Where mail to abuse@ goes; default: organisation.abuse."""
     quota: Size | None = None
     """Bytes per mailbox; default: limits.quota."""
-    dkim: Dkim = Field(default_factory=Dkim)
+    dkim: Dkim = Field(default_factory=Dkim.model_construct)

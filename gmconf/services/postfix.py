@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 
 from gmconf.controls import control
 from gmconf.dialects.postfix import spell
@@ -203,7 +204,7 @@ def _inbound(c: Settings, view: View) -> None:
     c.set("smtpd_client_connection_count_limit", limits.client_connections, flood)
     c.set("smtpd_client_connection_rate_limit", 1200, flood)
     c.set("smtpd_client_auth_rate_limit", 60, control("auth.bruteforce"))
-    c.set("smtpd_client_event_limit_exceptions", ["$mynetworks", *_site_addresses(view)], flood)
+    c.set("smtpd_client_event_limit_exceptions", ["$mynetworks", *_bracketed(view.mail.host_addresses)], flood)
     c.set("smtpd_error_sleep_time", "2s", control("auth.bruteforce"), flood)
     c.set("smtpd_soft_error_limit", 3, flood)
     c.set("smtpd_hard_error_limit", 10, flood)
@@ -215,12 +216,14 @@ def _inbound(c: Settings, view: View) -> None:
     c.set("postscreen_cache_map", "lmdb:$data_directory/postscreen_cache", flood)
 
 
-def _networks(addresses: list[str]) -> list[str]:
+@cache
+def _networks(addresses: tuple[str, ...]) -> list[str]:
     return [f"[{a}]/128" if ":" in a else f"{a}/32" for a in addresses]
 
 
-def _site_addresses(view: View) -> list[str]:
-    return [f"[{a}]" if ":" in a else a for host in view.site.hosts for a in host.addresses]
+@cache
+def _bracketed(addresses: tuple[str, ...]) -> list[str]:
+    return [f"[{a}]" if ":" in a else a for a in addresses]
 
 
 def _quota(view: View) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
 from gmconf.controls import control
 from gmconf.dialects.ucl import literal, spell, spell_raw
+from gmconf.directory import Directory
 from gmconf.limits import chain
 from gmconf.model import Role
 from gmconf.plan import File, Plan, SecretFile, Unit, View
@@ -31,7 +33,7 @@ def plan(view: View) -> Plan:
     """rspamd on a filter host; nothing elsewhere."""
     if not view.has(Role.FILTER):
         return Plan(name="rspamd")
-    keys = _keys(view)
+    keys = _keys(view.mail)
     groups = ["clamav", "postfix", "redis", *(["vmail"] if view.has(Role.STORE) else [])]
     remote = [h for h in view.site.hosts if Role.FILTER not in h.roles and {Role.MTA, Role.MSA} & set(h.roles)]
     stores = [h for h in view.hosts(Role.STORE) if h.name != view.host.name]
@@ -65,9 +67,10 @@ def plan(view: View) -> Plan:
     )
 
 
-def _keys(view: View) -> tuple[SecretFile, ...]:
+@cache
+def _keys(mail: Directory) -> tuple[SecretFile, ...]:
     because = control("auth.dkim-sign")
-    names = ((domain.name, f"{domain.dkim.selector}-{kind}") for domain in view.mail.sending for kind in ("rsa", "ed25519"))
+    names = ((domain.name, f"{domain.dkim.selector}-{kind}") for domain in mail.sending for kind in ("rsa", "ed25519"))
     return tuple(
         SecretFile(f"{DKIM}/{name}.{selector}.key", "rspamd", because, f"dkim/{name}/{selector}.key.vault", "_rspamd", "_rspamd")
         for name, selector in names

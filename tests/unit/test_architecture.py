@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # Each may import what stands above it, and its own package.
 LAYERS = (
     ("errors",), ("document", "settings", "resources"), ("model",), ("dialects", "facts", "keynames"), ("directory", "documents", "limits", "userfiles", "vault"), ("controls",), ("invariants", "requirements"),
-    ("rules",), ("plan",), ("load",), ("effective", "services"), ("manifest", "project", "render", "diff", "explain", "keys", "output", "passwords", "check"),
+    ("rules",), ("plan", "trace"), ("load",), ("effective", "services"), ("manifest", "project", "render", "diff", "explain", "keys", "output", "passwords", "check"),
     ("formats", "tree", "verdicts"), ("cli",),
     ("__main__",),
 )  # fmt: skip
