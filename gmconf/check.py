@@ -10,7 +10,7 @@ from typing import Literal
 
 from gmconf.controls.case import Claim, DomainCase, HostCase
 from gmconf.controls.control import CATALOGUE, LEVELS, Control
-from gmconf.controls.files import ROLES
+from gmconf.controls.files import belongs, counts
 from gmconf.controls.wants import Model, holds, spelled, words
 from gmconf.document import parse_path
 from gmconf.effective import host_case
@@ -99,9 +99,13 @@ def views(loaded: Loaded) -> Iterator[View]:
 def of_host(control: type[Control], case: HostCase) -> Iterator[Claim]:
     """What a control sees on one host; files that the host's roles do not have concern it not."""
     for file, keys in control.settings.items():
-        if file not in case.settings or (file in ROLES and not case.has(ROLES[file])):
+        if belongs(file, case) and file not in case.files:
+            yield Claim(f"{file} on the host", "missing", holds=False, where=file)
+        if file not in case.settings:
             continue
         for key, wanted in keys.items():
+            if not counts(file, key, case):
+                continue
             setting = case.value(file, key)
             if setting is None and isinstance(wanted, Model) and wanted.optional and not wanted.value(case):
                 continue
