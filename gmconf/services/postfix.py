@@ -192,7 +192,7 @@ def _inbound(c: Settings, view: View) -> None:
         *([f"check_policy_service {_quota(view)}"] if view.has(Role.MTA) else []),
     ]
     c.set("smtpd_recipient_restrictions", checks, unknown, control("role.postmaster"), control("mta.refuse-lists"), helo,
-          spoof, *([control("maa.quota")] if view.has(Role.MTA) else []), control("mta.null-sender"), control("mta.blocklist"), view.why("filter.blocks"))  # fmt: skip
+          *([spoof, control("maa.quota")] if view.has(Role.MTA) else []), control("mta.null-sender"), control("mta.blocklist"), view.why("filter.blocks"))  # fmt: skip
     c.set("smtpd_policy_service_default_action", "DUNNO",
           need("postfix", "while Dovecot is down mail is still taken and queued; quota is then told by LMTP"))  # fmt: skip
     c.set("smtpd_policy_service_max_idle", "60s", need("postfix", "no stale connections after Dovecot reloads"))
