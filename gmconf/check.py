@@ -149,7 +149,13 @@ class Verdict:
 
     declared: Level | None
     reached: Level | None
+    """The highest level at which every control is held: what is waived is not."""
+    granted: Level | None
+    """The highest level that holds when the waivers are granted."""
+    waived: tuple[str, ...]
+    """Controls up to the declared level (or all) that are waived."""
     areas: dict[str, Level | None]
+    """What is reached in each area, by the same rule as ``reached``."""
     counts: dict[Status, int]
     """Controls up to the declared level (or all) by status; a control counts once, by its worst result."""
 
@@ -159,17 +165,17 @@ class Verdict:
 
     @property
     def holds(self) -> bool:
-        """Whether the declared level is reached."""
+        """Whether the declared level holds, its waivers granted; ``waived`` says which they are."""
         if self.declared is None:
             return True
-        return self.reached is not None and LEVELS.index(self.reached) >= LEVELS.index(self.declared)
+        return self.granted is not None and LEVELS.index(self.granted) >= LEVELS.index(self.declared)
 
 
 _WORST: tuple[Status, ...] = ("error", "fail", "waived", "pass", "na")
 
 
 def verdict(results: Iterable[Result], declared: Level | None) -> Verdict:
-    """The level of the site and of each area: the lowest of all its parts. What is waived does not count as met."""
+    """The level of the site and of each area: the lowest of all its parts. What is waived never counts as met."""
     status: dict[str, Status] = {}
     for result in results:
         old = status.get(result.control, "na")
@@ -179,16 +185,22 @@ def verdict(results: Iterable[Result], declared: Level | None) -> Verdict:
         areas.setdefault(CATALOGUE[name].area(), {})[name] = worst
     reach = LEVELS.index(declared) if declared else len(LEVELS) - 1
     counts: dict[Status, int] = dict.fromkeys(_WORST, 0)
-    for name, worst in status.items():
-        if LEVELS.index(CATALOGUE[name].level) <= reach:
-            counts[worst] += 1
-    return Verdict(declared, _reached(status), {area: _reached(part) for area, part in sorted(areas.items())}, counts)
+    asked = {name: worst for name, worst in status.items() if LEVELS.index(CATALOGUE[name].level) <= reach}
+    for worst in asked.values():
+        counts[worst] += 1
+    waived = tuple(name for name, worst in asked.items() if worst == "waived")
+    parts = {area: _reached(part, UNMET) for area, part in sorted(areas.items())}
+    return Verdict(declared, _reached(status, UNMET), _reached(status, BROKEN), waived, parts, counts)
 
 
-def _reached(status: dict[str, Status]) -> Level | None:
+BROKEN: frozenset[Status] = frozenset({"fail", "error"})
+UNMET: frozenset[Status] = BROKEN | {"waived"}
+
+
+def _reached(status: dict[str, Status], stops: frozenset[Status]) -> Level | None:
     reached: Level | None = None
     for level in LEVELS:
-        if any(worst in ("fail", "error") for name, worst in status.items() if CATALOGUE[name].level == level):
+        if any(worst in stops for name, worst in status.items() if CATALOGUE[name].level == level):
             break
         reached = level
     return reached

@@ -12,7 +12,6 @@ from gmconf.controls.files import CLAMD, DOVECOT, MAIN, MAPS, MASTER, PROXY, RED
 from gmconf.controls.wants import SECOND, Model, OneOf, Only, spelled
 from gmconf.model import Role
 
-
 _TABLE = re.compile(rf"(?:lmdb|cidr|regexp):({MAPS}/[\w-]+)")
 REDIS_SOCKET = "/run/redis/redis-server.sock"
 

@@ -20,7 +20,7 @@ from test_golden_sites import NAMES, prepared
 from gmconf import check
 from gmconf.controls import CATALOGUE, Control
 from gmconf.controls.case import Claim, HostCase
-from gmconf.controls.wants import AtLeast, AtMost, Begins, Guarded, Only, OneOf, Parts, Wanted, Within, holds
+from gmconf.controls.wants import AtLeast, AtMost, Begins, Guarded, OneOf, Only, Parts, Wanted, Within, holds
 from gmconf.effective import host_case
 from gmconf.load import load
 from gmconf.services.registry import plans
