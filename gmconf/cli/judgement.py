@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from gmconf.check import Result, Verdict
     from gmconf.controls import Control
+    from gmconf.controls.choices import Choice
     from gmconf.model.site import Level
 
 
@@ -99,6 +100,7 @@ def check(
     """
     from gmconf.check import check as judge
     from gmconf.check import verdict
+    from gmconf.controls.choices import choices
 
     today = _day(day)
     wanted = _level(level)
@@ -110,14 +112,16 @@ def check(
 
         print(annotated(site.read_text("utf-8"), marks(results, found.declared, site.name)), end="")
     else:
-        _print_results(results, found, output, site)
+        _print_results(results, found, output, site, choices(loaded.site))
     if not found.holds:
         raise typer.Exit(1)
 
 
-def _print_results(results: list[Result], found: Verdict, output: Report, site: Path) -> None:
+def _print_results(results: list[Result], found: Verdict, output: Report, site: Path, chosen: tuple[Choice, ...]) -> None:
     if output is Report.json:
-        print_json({"verdict": found.json(), "results": [r.json() for r in results]})
+        from dataclasses import asdict
+
+        print_json({"verdict": found.json(), "results": [r.json() for r in results], "choices": [asdict(c) for c in chosen]})
     elif output is Report.junit:
         from gmconf.formats import junit
 
@@ -129,7 +133,7 @@ def _print_results(results: list[Result], found: Verdict, output: Report, site: 
     else:
         from gmconf.verdicts import lines
 
-        for line in lines(results, found, found.declared):
+        for line in lines(results, found, found.declared, chosen):
             print(line)
 
 

@@ -107,7 +107,7 @@ def _site_ports(view: View) -> list[int]:
     found: set[int] = set()
     if _elsewhere(view, Role.FILTER):
         found |= {11332} if view.has(Role.MTA, Role.MSA) else set()
-        found |= {11334} if view.has(Role.STORE) else set()
+        found |= {11334} if view.has(Role.STORE) and not view.has(Role.FILTER) else set()
     if _elsewhere(view, Role.STORE):
         found |= {24} if view.has(Role.MTA, Role.MSA) else set()
         found |= {12340} if view.has(Role.MTA) else set()
