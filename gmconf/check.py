@@ -164,27 +164,32 @@ class Verdict:
 _WORST: tuple[Status, ...] = ("error", "fail", "waived", "pass", "na")
 
 
-def verdict(results: Iterable[Result], declared: Level | None) -> Verdict:
-    """The level of the site and of each area: the lowest of all its parts. What is waived does not count as met."""
+def worst(results: Iterable[Result]) -> dict[str, Status]:
+    """The state of each control: the worst of its results."""
     status: dict[str, Status] = {}
     for result in results:
-        old = status.get(result.control, "na")
-        status[result.control] = min(old, result.status, key=_WORST.index)
+        status[result.control] = min(status.get(result.control, "na"), result.status, key=_WORST.index)
+    return status
+
+
+def verdict(results: Iterable[Result], declared: Level | None) -> Verdict:
+    """The level of the site and of each area: the lowest of all its parts. What is waived does not count as met."""
+    status = worst(results)
     areas: dict[str, dict[str, Status]] = {}
-    for name, worst in status.items():
-        areas.setdefault(CATALOGUE[name].area(), {})[name] = worst
+    for name, found in status.items():
+        areas.setdefault(CATALOGUE[name].area(), {})[name] = found
     reach = LEVELS.index(declared) if declared else len(LEVELS) - 1
     counts: dict[Status, int] = dict.fromkeys(_WORST, 0)
-    for name, worst in status.items():
+    for name, found in status.items():
         if LEVELS.index(CATALOGUE[name].level) <= reach:
-            counts[worst] += 1
+            counts[found] += 1
     return Verdict(declared, _reached(status), {area: _reached(part) for area, part in sorted(areas.items())}, counts)
 
 
 def _reached(status: dict[str, Status]) -> Level | None:
     reached: Level | None = None
     for level in LEVELS:
-        if any(worst in ("fail", "error") for name, worst in status.items() if CATALOGUE[name].level == level):
+        if any(found in ("fail", "error") for name, found in status.items() if CATALOGUE[name].level == level):
             break
         reached = level
     return reached

@@ -27,6 +27,7 @@ class Report(StrEnum):
     json = "json"
     junit = "junit"
     sarif = "sarif"
+    html = "html"
 
 
 @app.command(epilog="Examples: gmconf controls; gmconf controls --level bronze; gmconf controls mta.smuggling --build build")
@@ -38,6 +39,7 @@ def controls(
 ) -> None:
     """List the controls; or show one: its level, its sources, and every line that is rendered because of it."""
     from gmconf.controls import listed
+    from gmconf.controls.proofs import automated, proofs
 
     found = listed(name, level)
     lines = []
@@ -48,7 +50,8 @@ def controls(
     if output is Format.json:
         rows = [
             {"id": c.id, "level": c.level, "area": c.area(), "title": c.title, "why": c.why, "sources": list(c.quoted()),
-             "live": list(c.live), "documents": list(c.documents), "evidence": c.evidence.what if c.evidence else None}
+             "live": list(c.live), "documents": list(c.documents), "evidence": c.evidence.what if c.evidence else None,
+             "tests": list(proofs().get(c.id, ())), "automated": automated(c)}
             for c in found
         ]  # fmt: skip
         print_json({**rows[0], "renders": [line.json() for line in lines]} if name else rows)
@@ -67,6 +70,8 @@ def controls(
 
 
 def _in_full(control: type[Control]) -> Iterator[str]:
+    from gmconf.controls.proofs import proofs
+
     yield f"{control.id}  ({control.level}, {control.area()})"
     yield f"    {control.title}"
     for line in control.why.split("\n"):
@@ -83,6 +88,8 @@ def _in_full(control: type[Control]) -> Iterator[str]:
         yield f"    evidence: {control.evidence.what} (every {control.evidence.days} days; evidence.{control.id} in site.yml)"
     if control.live:
         yield f"    live: {', '.join(control.live)}"
+    tests = proofs().get(control.id, ())
+    yield f"    proved by: {', '.join(tests)}" if tests else "    no test on real hosts carries it"
 
 
 @app.command(epilog="Examples: gmconf check site.yml; gmconf check site.yml --level silver; gmconf check site.yml --format sarif")

@@ -1,0 +1,152 @@
+"""The first screen: which level is declared, whether it holds, what is missing, what is waived until when, by area."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from gmconf.check import Status
+from gmconf.controls.control import AREAS, LEVELS
+from gmconf.model.site import Level
+from gmconf.report.standing import Standing, Standings
+
+ORDER: tuple[Status, ...] = ("pass", "waived", "fail", "error", "na")
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """The verdict in a sentence; ``kind`` is pass, waived or fail."""
+
+    text: str
+    more: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A part of a bar: how many controls, of which state."""
+
+    kind: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class LevelRow:
+    """How one level's own controls stand."""
+
+    name: str
+    declared: bool
+    word: str
+    kind: str
+    total: int
+    held: int
+    missing: int
+    waived: int
+    na: int
+    shares: tuple[Share, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """Held and asked for, of one area and level."""
+
+    text: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class AreaRow:
+    """One area: the level it reaches, and its numbers."""
+
+    name: str
+    anchor: str
+    reached: str
+    kind: str
+    cells: tuple[Cell, ...]
+    missing: str
+    waived: str
+
+
+def headline(found: Standings) -> Headline:
+    """The answer to "does it hold?"."""
+    verdict, declared = found.verdict, found.verdict.declared
+    rows = list(found.upto(declared))
+    missing, waived = [r for r in rows if r.missing], [r for r in rows if r.status == "waived"]
+    asked = f"The running hosts were asked on {found.live.when}." if found.live else (
+        "Judged from the site and what is rendered from it; the running hosts were not asked.")  # fmt: skip
+    reached = f"{_title(verdict.reached)} holds." if verdict.reached else "No level holds."
+    but = f"{_number(waived, 'control')} waived {_until(waived)}" if waived else ""
+    if declared is None:
+        return Headline("No level is declared.", f"{reached} {asked}", "waived")
+    if not verdict.holds:
+        more = f"{reached} {but[:1].upper()}{but[1:]}{'. ' if but else ''}{asked}"
+        return Headline(f"{_title(declared)} is declared and does not hold: {_number(missing, 'control')} missing.", more, "fail")
+    if waived:
+        return Headline(f"{_title(declared)} is declared and holds, with {but}.", f"What is waived is not met. {asked}", "waived")
+    return Headline(f"{_title(declared)} is declared and holds.", asked, "pass")
+
+
+def levels(found: Standings) -> tuple[LevelRow, ...]:
+    """One row for each level."""
+    return tuple(_level(found, level) for level in LEVELS)
+
+
+def _level(found: Standings, level: Level) -> LevelRow:
+    rows = [r for r in found.rows if r.control.level == level]
+    count = {status: sum(r.status == status for r in rows) for status in ORDER}
+    missing = count["fail"] + count["error"]
+    reached = found.verdict.reached
+    holds = reached is not None and LEVELS.index(reached) >= LEVELS.index(level)
+    kind = ("waived" if count["waived"] else "pass") if holds else "fail"
+    shares = (("pass", count["pass"]), ("waived", count["waived"]), ("fail", missing), ("na", count["na"]))
+    return LevelRow(
+        level, found.verdict.declared == level, "holds" if holds else "does not hold", kind, len(rows), count["pass"], missing,
+        count["waived"], count["na"], tuple(Share(k, n) for k, n in shares if n),
+    )  # fmt: skip
+
+
+def areas(found: Standings) -> tuple[AreaRow, ...]:
+    """One row for each area that has controls, in the order of the catalogue."""
+    return tuple(_areas(found))
+
+
+def _areas(found: Standings) -> Iterator[AreaRow]:
+    declared = found.verdict.declared
+    asked = {r.control.id for r in found.upto(declared)}
+    for name in dict.fromkeys(AREAS.values()):
+        rows = [r for r in found.rows if r.control.area() == name]
+        if not rows:
+            continue
+        cells = tuple(_cell([r for r in rows if r.control.level == level]) for level in LEVELS)
+        missing = [r for r in rows if r.missing and r.control.id in asked]
+        waived = [r for r in rows if r.status == "waived" and r.control.id in asked]
+        kind = "fail" if missing else "waived" if waived else "pass"
+        yield AreaRow(name, anchor(name), found.verdict.areas[name] or "none", kind, cells, str(len(missing) or "none"),
+                      f"{len(waived)}, {_until(waived)}" if waived else "none")  # fmt: skip
+
+
+def _cell(rows: Sequence[Standing]) -> Cell:
+    asked = [r for r in rows if r.status != "na"]
+    if not asked:
+        return Cell("\u2013", "na")
+    held = sum(r.status == "pass" for r in asked)
+    kind = "fail" if any(r.missing for r in asked) else "waived" if held < len(asked) else "pass"
+    return Cell(f"{held} of {len(asked)}", kind)
+
+
+def anchor(area: str) -> str:
+    """The id of an area's section."""
+    return f"area-{area.replace(' ', '-')}"
+
+
+def _until(rows: Sequence[Standing]) -> str:
+    days = sorted(r.waiver.until for r in rows if r.waiver)
+    return f"until {days[0]}" if len(set(days)) == 1 else f"the first until {days[0]}, the last until {days[-1]}"
+
+
+def _number(rows: Sequence[Standing], what: str) -> str:
+    return f"{len(rows)} {what}" if len(rows) == 1 else f"{len(rows)} {what}s"
+
+
+def _title(level: str) -> str:
+    return level.capitalize()
