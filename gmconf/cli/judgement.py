@@ -107,7 +107,7 @@ def check(
     from gmconf.check import check as judge
     from gmconf.check import verdict
 
-    today = _day(day)
+    today = day_of(day)
     wanted = _level(level)
     loaded = load_site(site, lenient=True)
     results = judge(loaded, today)
@@ -116,6 +116,11 @@ def check(
         from gmconf.verdicts import annotated, marks
 
         print(annotated(site.read_text("utf-8"), marks(results, found.declared, site.name)), end="")
+    elif output is Report.html:
+        from gmconf.report.page import page
+        from gmconf.report.standing import standings
+
+        print(page(standings(loaded, today, level=wanted)), end="")
     else:
         _print_results(results, found, output, site)
     if not found.holds:
@@ -140,7 +145,8 @@ def _print_results(results: list[Result], found: Verdict, output: Report, site: 
             print(line)
 
 
-def _day(text: str | None) -> date:
+def day_of(text: str | None) -> date:
+    """The day of --date; today in UTC without it."""
     from datetime import UTC, date, datetime
 
     if text is None:

@@ -113,7 +113,7 @@ def entry(row: Standing, found: Standings, lines: Sequence[Line]) -> Entry:
     failing = [r for r in row.results if r.status in ("fail", "error")]
     more = f"{len(failing) - FAILURES} more findings are in gmconf check --format json." if len(failing) > FAILURES else ""
     return Entry(
-        control.id, control.title, control.level, row.status, WORDS[row.status], automated(control),
+        control.id, control.title, control.level, row.kind, WORDS[row.kind], automated(control),
         tuple(part.replace("\n", " ") for part in control.why.split("\n\n")), tuple(_sources(control)),
         tuple(SettingRow(f"{line.file}:{line.key}" if line.key else line.file, short(line.value), named(line.hosts, hosts), line.origin) for line in lines),
         ", ".join(fact.path for fact in control.facts), tuple(_documents(control, found)), proof(row, found), tuple(_proved(control, found)),
@@ -183,7 +183,8 @@ def _proved(control: type[Control], found: Standings) -> Iterable[str]:
 def _findings(row: Standing, failing: Sequence[Result], hosts: Sequence[str]) -> Iterable[Finding]:
     for result in failing[:FAILURES]:
         remedy = result.remedy or (f"see {result.origin}" if result.origin else "")
-        yield Finding(result.subject, _METHODS[result.method], result.status, WORDS[result.status], short(result.expected),
+        kind = result.status if row.asked or row.kind == "waived" else "open"
+        yield Finding(result.subject, _METHODS[result.method], kind, WORDS[kind], short(result.expected),
                       short(result.observed), result.where, remedy)  # fmt: skip
     alike: dict[tuple[str, ...], list[str]] = {}
     for result in row.results:

@@ -32,6 +32,16 @@ class Text:
     kind: str
 
 
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A coloured bar beside rows of ports."""
+
+    x: int
+    y: int
+    height: int
+    kind: str
+
+
 @dataclass
 class Box:
     """A rectangle with texts, and where its groups of ports can be joined: kind of party -> middle of its rows."""
@@ -42,8 +52,7 @@ class Box:
     kind: str
     height: int = 0
     texts: list[Text] = field(default_factory=list)
-    marks: list[tuple[int, int, int, str]] = field(default_factory=list)
-    """Bars beside the rows of ports: x, y, height, style class."""
+    marks: list[Mark] = field(default_factory=list)
     doors: dict[str, int] = field(default_factory=dict)
 
     def write(self, text: str, kind: str) -> int:
@@ -92,7 +101,7 @@ def picture(groups: Sequence[Group], admins: str) -> Picture:
     wires += list(_between(groups, boxes, columns[1]))
     under = any(b.x > columns[1] and set(b.doors) & {p.kind for p in parties} for b in boxes.values())
     height = max(bottom, lane + 8 if under else 0, *(p.y + p.height for p in parties)) + GAP
-    note = Box(0, height, columns[1] + BOX if not back else columns[2] + BOX, "note")
+    note = Box(-PAD, height, columns[1] + BOX if not back else columns[2] + BOX, "note")
     note.write(f"22 SSH on every host: {admins}", "small")
     width = (columns[2] if back else columns[1]) + BOX + LOOP + 4
     names = "; ".join(f"{g.title}: {len(g.hosts)} {'host' if len(g.hosts) == 1 else 'hosts'}" for g in groups)
@@ -111,7 +120,7 @@ def _host_box(group: Group, x: int, y: int) -> Box:
         box.height += 5
         top = box.y + box.height
         middles = [box.write(f"{port.number} {port.protocol}", f"port {kind}") for port in ports]
-        box.marks.append((x, top + 2, LINE * len(ports) - 2, kind))
+        box.marks.append(Mark(x, top + 2, LINE * len(ports) - 2, kind))
         box.doors[kind] = (middles[0] + middles[-1]) // 2
     box.height += PAD // 2 + 2
     return box

@@ -68,8 +68,7 @@ def sheet(found: Standings) -> Sheet:
     hosts = list(sides(found.loaded))
     rendered = lines(hosts)
     entries = {row.control.id: entry(row, found, rendered.get(row.control.id, ())) for row in found.rows}
-    upto = {row.control.id for row in found.upto(found.verdict.declared)}
-    missing = [row.control.id for row in found.rows if row.missing]
+    missing = [row for row in found.rows if row.missing]
     admins = found.loaded.site.network.admin
     return Sheet(
         title=found.loaded.site.organisation.name,
@@ -77,8 +76,8 @@ def sheet(found: Standings) -> Sheet:
         headline=summary.headline(found),
         levels=summary.levels(found),
         areas=summary.areas(found),
-        gaps=tuple(entries[name] for name in missing if name in upto and found.verdict.declared),
-        further=len(missing) if found.verdict.declared is None else sum(name not in upto for name in missing),
+        gaps=tuple(entries[row.control.id] for row in missing if row.asked),
+        further=sum(not row.asked for row in missing),
         waivers=tuple(e.waiver for e in entries.values() if e.waiver),
         looser=looser(found.loaded),
         overrides=overrides(found.loaded),

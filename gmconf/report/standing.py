@@ -13,8 +13,8 @@ from gmconf.model.operation import Waiver
 from gmconf.model.site import Level
 from gmconf.report.live import Live
 
-WORDS: dict[Status, str] = {"pass": "held", "fail": "missing", "error": "error", "waived": "waived", "na": "does not apply"}
-"""What a reader sees for a status."""
+WORDS = {"pass": "held", "fail": "missing", "open": "not held", "error": "error", "waived": "waived", "na": "does not apply"}
+"""What a reader sees for a status, or for the kind of a standing."""
 
 
 @dataclass(frozen=True)
@@ -25,11 +25,18 @@ class Standing:
     status: Status
     results: tuple[Result, ...]
     waiver: Waiver | None
+    asked: bool
+    """Whether the declared level asks for it."""
 
     @property
     def missing(self) -> bool:
-        """Whether it ought to be held and is not."""
+        """Whether it is not held, nor waived."""
         return self.status in ("fail", "error")
+
+    @property
+    def kind(self) -> str:
+        """The status, or "open" for what is not held because no declared level asks for it."""
+        return "open" if self.missing and not self.asked else self.status
 
 
 @dataclass(frozen=True)
@@ -42,11 +49,6 @@ class Standings:
     verdict: Verdict
     rows: tuple[Standing, ...]
 
-    def upto(self, level: Level | None) -> Iterator[Standing]:
-        """Controls that a level asks for; all of them without a level."""
-        reach = LEVELS[: LEVELS.index(level) + 1] if level else LEVELS
-        yield from (row for row in self.rows if row.control.level in reach)
-
     def results(self) -> Iterator[Result]:
         """Every result, control by control."""
         for row in self.rows:
@@ -57,7 +59,8 @@ def standings(loaded: Loaded, day: date, live: Live | None = None, level: Level 
     """Judge a site on a day, and add what its hosts were seen to do; ``level`` is asked for instead of the declared one."""
     static = check(loaded, day)
     seen = live.results if live else ()
-    return Standings(loaded, day, live, verdict(counted(static, seen), level or loaded.site.level), _rows(loaded, static, seen))
+    found = verdict(counted(static, seen), level or loaded.site.level)
+    return Standings(loaded, day, live, found, _rows(loaded, static, seen, found.declared))
 
 
 def counted(static: Sequence[Result], live: Iterable[Result]) -> list[Result]:
@@ -66,10 +69,13 @@ def counted(static: Sequence[Result], live: Iterable[Result]) -> list[Result]:
     return [*static, *(r for r in live if r.control not in waived)]
 
 
-def _rows(loaded: Loaded, static: Sequence[Result], live: Sequence[Result]) -> tuple[Standing, ...]:
+def _rows(loaded: Loaded, static: Sequence[Result], live: Sequence[Result], declared: Level | None) -> tuple[Standing, ...]:
+    reach = LEVELS[: LEVELS.index(declared) + 1] if declared else ()
     status = worst(counted(static, live))
     grouped: dict[str, list[Result]] = {name: [] for name in CATALOGUE}
     for result in (*static, *live):
         grouped[result.control].append(result)
     waivers = {w.control: w for w in loaded.site.waivers}
-    return tuple(Standing(CATALOGUE[name], status[name], tuple(found), waivers.get(name)) for name, found in grouped.items())
+    return tuple(
+        Standing(CATALOGUE[name], status[name], tuple(found), waivers.get(name), CATALOGUE[name].level in reach) for name, found in grouped.items()
+    )

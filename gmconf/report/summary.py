@@ -70,7 +70,7 @@ class AreaRow:
 def headline(found: Standings) -> Headline:
     """The answer to "does it hold?"."""
     verdict, declared = found.verdict, found.verdict.declared
-    rows = list(found.upto(declared))
+    rows = [r for r in found.rows if r.asked]
     missing, waived = [r for r in rows if r.missing], [r for r in rows if r.status == "waived"]
     asked = f"The running hosts were asked on {found.live.when}." if found.live else (
         "Judged from the site and what is rendered from it; the running hosts were not asked.")  # fmt: skip
@@ -97,8 +97,9 @@ def _level(found: Standings, level: Level) -> LevelRow:
     missing = count["fail"] + count["error"]
     reached = found.verdict.reached
     holds = reached is not None and LEVELS.index(reached) >= LEVELS.index(level)
-    kind = ("waived" if count["waived"] else "pass") if holds else "fail"
-    shares = (("pass", count["pass"]), ("waived", count["waived"]), ("fail", missing), ("na", count["na"]))
+    asked = any(r.asked for r in rows)
+    kind = ("waived" if count["waived"] else "pass") if holds else "fail" if asked else "na"
+    shares = (("pass", count["pass"]), ("waived", count["waived"]), ("fail" if asked else "open", missing), ("na", count["na"]))
     return LevelRow(
         level, found.verdict.declared == level, "holds" if holds else "does not hold", kind, len(rows), count["pass"], missing,
         count["waived"], count["na"], tuple(Share(k, n) for k, n in shares if n),
@@ -111,27 +112,26 @@ def areas(found: Standings) -> tuple[AreaRow, ...]:
 
 
 def _areas(found: Standings) -> Iterator[AreaRow]:
-    declared = found.verdict.declared
-    asked = {r.control.id for r in found.upto(declared)}
     for name in dict.fromkeys(AREAS.values()):
         rows = [r for r in found.rows if r.control.area() == name]
         if not rows:
             continue
         cells = tuple(_cell([r for r in rows if r.control.level == level]) for level in LEVELS)
-        missing = [r for r in rows if r.missing and r.control.id in asked]
-        waived = [r for r in rows if r.status == "waived" and r.control.id in asked]
+        missing = [r for r in rows if r.missing and r.asked]
+        waived = [r for r in rows if r.status == "waived"]
         kind = "fail" if missing else "waived" if waived else "pass"
         yield AreaRow(name, anchor(name), found.verdict.areas[name] or "none", kind, cells, str(len(missing) or "none"),
                       f"{len(waived)}, {_until(waived)}" if waived else "none")  # fmt: skip
 
 
 def _cell(rows: Sequence[Standing]) -> Cell:
-    asked = [r for r in rows if r.status != "na"]
-    if not asked:
+    apply = [r for r in rows if r.status != "na"]
+    if not apply:
         return Cell("\u2013", "na")
-    held = sum(r.status == "pass" for r in asked)
-    kind = "fail" if any(r.missing for r in asked) else "waived" if held < len(asked) else "pass"
-    return Cell(f"{held} of {len(asked)}", kind)
+    held = sum(r.status == "pass" for r in apply)
+    missing = [r for r in apply if r.missing]
+    kind = "pass" if held == len(apply) else "waived" if not missing else "fail" if missing[0].asked else "na"
+    return Cell(f"{held} of {len(apply)}", kind)
 
 
 def anchor(area: str) -> str:
