@@ -29,6 +29,9 @@ lint: setup ## ruff, mypy, yamllint, ansible-lint, codespell
 	$(BIN)/codespell -L iif,anull,atmost,atleast,conformin gmconf templates roles molecule tests/unit tests/host docs README.md CHANGELOG.md
 	ANSIBLE_HOME=.lab/ansible $(BIN)/ansible-lint --offline -q roles molecule/default
 
+mutants: setup ## every setting of every control, weakened: what the static check does not notice
+	PYTHONPATH=$(CURDIR) $(BIN)/python tests/unit/mutants.py
+
 unit: setup ## unit tests, goldens, packaging
 	$(BIN)/python -m pytest tests/unit
 
@@ -42,4 +45,4 @@ down: ## remove the hosts of the lab
 
 test: lint unit host ## everything
 
-.PHONY: help setup demo lint unit host down test
+.PHONY: help setup demo lint mutants unit host down test

@@ -9,6 +9,8 @@ from functools import cached_property
 from gmconf.model import Domain, Mailbox, Site
 
 ROLE_ADDRESSES = ("abuse", "postmaster")
+OPERATOR_ADDRESSES = ("hostmaster", "noc", "security")
+"""What RFC 2142 asks of whoever runs DNS, a network and servers; they exist in the postmaster's own domain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,14 @@ class Directory:
         return tuple(a for a in self.mailboxes if a.receive)
 
     @cached_property
+    def _logins(self) -> frozenset[str]:
+        return frozenset(a.login for a in self.receiving)
+
+    def has(self, address: str) -> bool:
+        """Whether it is a mailbox that takes mail."""
+        return address in self._logins
+
+    @cached_property
     def aliases(self) -> dict[str, tuple[str, ...]]:
         """Address -> where its mail goes, sorted by address; ``@domain`` is a catch-all.
 
@@ -129,6 +139,10 @@ class Directory:
                 address = f"{role}@{domain.name}"
                 if address not in taken:
                     found.setdefault(address, self.role_targets(domain, role))
+            if domain.name == self.site.organisation.postmaster.rpartition("@")[2]:
+                for role in OPERATOR_ADDRESSES:
+                    if f"{role}@{domain.name}" not in taken:
+                        found.setdefault(f"{role}@{domain.name}", (self.site.organisation.postmaster,))
             if domain.catch_all:
                 found[f"@{domain.name}"] = (domain.catch_all,)
         found |= self._mirrored(found)

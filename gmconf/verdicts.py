@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from gmconf.check import Result, Verdict
+from gmconf.controls.choices import Choice
 from gmconf.controls.control import CATALOGUE, LEVELS
 
 
-def lines(results: Sequence[Result], verdict: Verdict, wanted: str | None) -> Iterator[str]:
-    """Findings up to the wanted level, waivers, and one line of verdict."""
+def lines(results: Sequence[Result], verdict: Verdict, wanted: str | None, chosen: Iterable[Choice] = ()) -> Iterator[str]:
+    """Findings up to the wanted level, waivers, choices that are looser than recommended, and one line of verdict."""
     reach = LEVELS.index(wanted) if wanted in LEVELS else -1
     last = ""
     for row in sorted(results, key=lambda r: (LEVELS.index(r.level), list(CATALOGUE).index(r.control))):
@@ -25,6 +26,9 @@ def lines(results: Sequence[Result], verdict: Verdict, wanted: str | None) -> It
     for row in results:
         if row.status == "waived":
             yield f"waived: {row.control}: {row.observed}"
+    for choice in chosen:
+        if choice.loose:
+            yield f"looser than recommended: {choice.field} ({choice.id}): {choice.chosen}"
     yield summary(verdict)
 
 
@@ -33,9 +37,14 @@ def summary(verdict: Verdict) -> str:
     counts = verdict.counts
     held = f"{counts['pass']} controls held, {counts['fail'] + counts['error']} not, {counts['waived']} waived, {counts['na']} not applicable"
     reached = verdict.reached or "no level"
+    waivers = len(verdict.waived)
     if verdict.declared is None:
         return f"{reached} holds; none is declared ({held})"
-    return f"{verdict.declared} holds ({held})" if verdict.holds else f"{verdict.declared} does not hold; {reached} does ({held})"
+    if not verdict.holds:
+        return f"{verdict.declared} does not hold; {reached} does ({held})"
+    if waivers:
+        return f"{verdict.declared} holds with {waivers} waiver{'s' if waivers > 1 else ''}; without: {reached} ({held})"
+    return f"{verdict.declared} holds ({held})"
 
 
 def annotated(text: str, marks: Iterable[tuple[int, str]]) -> str:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from gmconf.check import Result, Verdict
     from gmconf.controls import Control
+    from gmconf.controls.choices import Choice
     from gmconf.model.site import Level
 
 
@@ -106,6 +107,7 @@ def check(
     """
     from gmconf.check import check as judge
     from gmconf.check import verdict
+    from gmconf.controls.choices import choices
 
     today = day_of(day)
     wanted = _level(level)
@@ -122,14 +124,16 @@ def check(
 
         print(page(standings(loaded, today, level=wanted)), end="")
     else:
-        _print_results(results, found, output, site)
+        _print_results(results, found, output, site, choices(loaded.site))
     if not found.holds:
         raise typer.Exit(1)
 
 
-def _print_results(results: list[Result], found: Verdict, output: Report, site: Path) -> None:
+def _print_results(results: list[Result], found: Verdict, output: Report, site: Path, chosen: tuple[Choice, ...]) -> None:
     if output is Report.json:
-        print_json({"verdict": found.json(), "results": [r.json() for r in results]})
+        from dataclasses import asdict
+
+        print_json({"verdict": found.json(), "results": [r.json() for r in results], "choices": [asdict(c) for c in chosen]})
     elif output is Report.junit:
         from gmconf.formats import junit
 
@@ -141,7 +145,7 @@ def _print_results(results: list[Result], found: Verdict, output: Report, site: 
     else:
         from gmconf.verdicts import lines
 
-        for line in lines(results, found, found.declared):
+        for line in lines(results, found, found.declared, chosen):
             print(line)
 
 

@@ -9,7 +9,7 @@ from gmconf.controls.case import Claim, HostCase
 from gmconf.controls.control import Control
 from gmconf.controls.files import ACTIONS, CLAMD, HEADERS, LUA, MAIN, MAPS, OPTIONS, PROXY
 from gmconf.controls.submission import milter
-from gmconf.controls.wants import AtLeast, Has, Model, Within
+from gmconf.controls.wants import AtLeast, Has, Model, Within, exactly
 from gmconf.limits import MIB, chain
 from gmconf.model import Role
 
@@ -118,7 +118,12 @@ class RiskyAttachments(Control):
     id, level, sources = "flt.risky-attachments", "bronze", ("P:95", "P:84")
     on = BY_FILTER
     settings: ClassVar = {
-        LUA: {"refused_files": Has("exe", "scr", "com", "pif", "bat", "cmd", "vbs", "js", "jse", "wsf", "hta", "jar", "lnk", "iso", "img")}
+        LUA: {
+            "refused_files": (
+                Has("exe", "scr", "com", "pif", "bat", "cmd", "vbs", "js", "jse", "wsf", "hta", "jar", "lnk", "iso", "img"),
+                Model(lambda c: list(c.site.filter.refused_files), "filter.refused_files"),
+            )
+        }
     }
     live = ("attachment",)
 
@@ -133,7 +138,7 @@ class SpamMark(Control):
     on = BY_FILTER
     settings: ClassVar = {
         ACTIONS: {"mark": Model(lambda c: c.site.filter.mark, "filter.mark")},
-        HEADERS: {"use": Has("x-spam-status", "x-spam-level", "x-spamd-bar"), "flag": "X-Spam-Flag", "yes": "YES", "all": 0},
+        HEADERS: {"use": exactly("x-spamd-bar", "x-spam-level", "x-spam-status", "authentication-results", "spam-header", "remove-headers"), "flag": "X-Spam-Flag", "yes": "YES", "all": 0},
     }
     files = (HEADERS,)
 

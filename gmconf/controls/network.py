@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from ipaddress import ip_network
 from typing import ClassVar
 
-from gmconf.controls.case import HostCase
+from gmconf.controls.case import Claim, HostCase, SiteCase
 from gmconf.controls.control import Control, Evidence
 from gmconf.controls.files import DOVECOT, MAIN, NFT, UNBOUND
 from gmconf.controls.wants import Model, Only
@@ -122,13 +123,32 @@ class Ipv6(Control):
     live = ("smtp", "submissions", "imap")
 
 
+class Ipv6Mx(Control):
+    """Every MX takes mail over IPv6 just as over IPv4.
+
+    Who has IPv6 only must not need a go-between; basic lets a site promise one family, bronze does not.
+    """
+
+    id, level, sources = "net.ipv6-mx", "bronze", ("internet.nl mail test: IPv6 of the mail servers",)
+
+    @classmethod
+    def of_site(cls, case: SiteCase) -> Iterable[Claim]:
+        """Every host that takes mail has an address of each family."""
+        for host in case.site.hosts:
+            if Role.MTA in host.roles:
+                families = {"IPv6" if ":" in a else "IPv4" for a in host.addresses}
+                yield Claim(f"{host.name} has IPv4 and IPv6", " and ".join(sorted(families)), len(families) > 1, "hosts")
+        promised = case.site.address_families
+        yield Claim("address_families: ipv4 and ipv6", ", ".join(promised), len(promised) > 1, "address_families")
+
+
 class Bcp38(Control):
     """Packets with impossible source addresses are dropped on the hosts, and the network's edge does the same.
 
     The rules stand in the firewall's file; what the provider's routers do only the provider can show.
     """
 
-    id, level, sources = "net.bcp38", "basic", ("RFC 2827", "RFC 3704")
+    id, level, sources = "net.bcp38", "basic", ("RFC 2827", "RFC 3704", "RFC 8704")
     files = (NFT,)
     evidence = Evidence("the provider's statement that it drops forged source addresses (BCP 38)", 731)
 

@@ -103,7 +103,7 @@ class AbuseProcedure(Control):
 class AbuseWeek(Control):
     """Every complaint is answered within a week.
 
-    An acknowledgement comes at once; this is about the answer of a person.
+    The ticket system, or whoever takes it, says at once that it has come; this is about the answer of a person.
     """
 
     id, level, sources = "prc.abuse-sla", "basic", ("G:11b",)
@@ -355,7 +355,7 @@ class Topology(Control):
     Rendered from the site, so it is never out of date.
     """
 
-    id, level, sources = "doc.topology", "basic", ("F:64",)
+    id, level, sources = "doc.topology", "basic", ("F:64", "F:82")
     documents = ("topology",)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from gmconf.check import views
 from gmconf.controls.catalogue import CATALOGUE
 from gmconf.controls.case import HostCase
-from gmconf.controls.files import ROLES
+from gmconf.controls.files import counts
 from gmconf.controls.wants import spelled
 from gmconf.effective import host_case
 from gmconf.load import Loaded
@@ -81,14 +81,13 @@ def _of_host(side: HostSide, looked: dict[tuple[str, str], tuple[str, ...]]) -> 
         for file in plan.files:
             for control in _controls((file.because,)):
                 yield control, plan.name, file.path, "", _Values({"the whole file": None})
-            if file.path in ROLES and not side.case.has(ROLES[file.path]):
-                continue
             grouped: dict[tuple[str, str], _Values] = {}
             for setting in side.case.settings.get(file.path, {}).values():
                 key = ROW.sub("[*]", setting.key)
                 because = _controls(setting.because)
                 for control in dict.fromkeys((*because, *looked.get((file.path, key), ()))):
-                    if control in because or not CATALOGUE[control].on or side.case.has(*CATALOGUE[control].on):
+                    on = CATALOGUE[control].on
+                    if control in because or (counts(file.path, key, side.case) and (not on or side.case.has(*on))):
                         seen = grouped.setdefault((control, key), _Values())
                         seen.values.setdefault(_shown(setting))
                         seen.origin = seen.origin or _origin(setting)

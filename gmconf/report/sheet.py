@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from gmconf import __version__
+from gmconf.controls.choices import Choice, choices
 from gmconf.controls.control import Control
 from gmconf.controls.proofs import automated, judged, proofs
 from gmconf.controls.statements import STATEMENTS, Statement
@@ -51,6 +52,7 @@ class Sheet:
     further: int
     """Controls of levels above the declared one that are not held."""
     waivers: tuple[WaiverRow, ...]
+    choices: tuple[Choice, ...]
     looser: tuple[Looser, ...]
     overrides: tuple[Override, ...]
     picture: Picture
@@ -79,6 +81,7 @@ def sheet(found: Standings) -> Sheet:
         gaps=tuple(entries[row.control.id] for row in missing if row.asked),
         further=sum(not row.asked for row in missing),
         waivers=tuple(e.waiver for e in entries.values() if e.waiver),
+        choices=choices(found.loaded.site),
         looser=looser(found.loaded),
         overrides=overrides(found.loaded),
         picture=picture(site_ports.groups(hosts), _networks(admins)),

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from gmconf.check import Result, Status, Verdict, check, verdict, worst
+from gmconf.check import Result, Status, Verdict, check, states, verdict
 from gmconf.controls.catalogue import CATALOGUE, LEVELS, Control
 from gmconf.load import Loaded
 from gmconf.model.operation import Waiver
@@ -71,7 +71,7 @@ def counted(static: Sequence[Result], live: Iterable[Result]) -> list[Result]:
 
 def _rows(loaded: Loaded, static: Sequence[Result], live: Sequence[Result], declared: Level | None) -> tuple[Standing, ...]:
     reach = LEVELS[: LEVELS.index(declared) + 1] if declared else ()
-    status = worst(counted(static, live))
+    status = states(counted(static, live))
     grouped: dict[str, list[Result]] = {name: [] for name in CATALOGUE}
     for result in (*static, *live):
         grouped[result.control].append(result)

@@ -82,7 +82,8 @@ def headline(found: Standings) -> Headline:
         more = f"{reached} {but[:1].upper()}{but[1:]}{'. ' if but else ''}{asked}"
         return Headline(f"{_title(declared)} is declared and does not hold: {_number(missing, 'control')} missing.", more, "fail")
     if waived:
-        return Headline(f"{_title(declared)} is declared and holds, with {but}.", f"What is waived is not met. {asked}", "waived")
+        without = f"What is waived is not met: without its waivers the site holds {verdict.reached or 'no level'}. {asked}"
+        return Headline(f"{_title(declared)} is declared and holds, with {but}.", without, "waived")
     return Headline(f"{_title(declared)} is declared and holds.", asked, "pass")
 
 
@@ -95,15 +96,21 @@ def _level(found: Standings, level: Level) -> LevelRow:
     rows = [r for r in found.rows if r.control.level == level]
     count = {status: sum(r.status == status for r in rows) for status in ORDER}
     missing = count["fail"] + count["error"]
-    reached = found.verdict.reached
-    holds = reached is not None and LEVELS.index(reached) >= LEVELS.index(level)
     asked = any(r.asked for r in rows)
-    kind = ("waived" if count["waived"] else "pass") if holds else "fail" if asked else "na"
+    word, kind = "does not hold", "fail" if asked else "na"
+    if _within(level, found.verdict.reached):
+        word, kind = "holds", "pass"
+    elif _within(level, found.verdict.granted):
+        word, kind = "holds with waivers", "waived"
     shares = (("pass", count["pass"]), ("waived", count["waived"]), ("fail" if asked else "open", missing), ("na", count["na"]))
     return LevelRow(
-        level, found.verdict.declared == level, "holds" if holds else "does not hold", kind, len(rows), count["pass"], missing,
+        level, found.verdict.declared == level, word, kind, len(rows), count["pass"], missing,
         count["waived"], count["na"], tuple(Share(k, n) for k, n in shares if n),
     )  # fmt: skip
+
+
+def _within(level: Level, reached: Level | None) -> bool:
+    return reached is not None and LEVELS.index(reached) >= LEVELS.index(level)
 
 
 def areas(found: Standings) -> tuple[AreaRow, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from gmconf.controls import control
+from gmconf.dialects.ini import word
 from gmconf.dialects.postfix import spell
 from gmconf.limits import chain
 from gmconf.model import Host, Role
@@ -15,7 +16,10 @@ from gmconf.settings import Reason, Settings, Value, need
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 COMPLAINTS = [r"\b(warning|fatal|panic): "]
 """How Postfix tools speak of what they do not like."""
-MAIN, MASTER = "/etc/postfix/main.cf", "/etc/postfix/master.cf"
+MAIN, MASTER, OPENSSL = "/etc/postfix/main.cf", "/etc/postfix/master.cf", "/etc/postfix/openssl.cnf"
+SIGNATURES = ":".join(
+    ["ECDSA+SHA256", "ECDSA+SHA384", "ECDSA+SHA512", "Ed25519", *(f"{kind}+SHA{size}" for kind in ("RSA-PSS", "RSA") for size in (256, 384, 512))]
+)
 
 
 def plan(view: View) -> Plan:
@@ -24,7 +28,7 @@ def plan(view: View) -> Plan:
     files = [
         File(MAIN, "postfix", need("postfix", "its main configuration"), "postfix/main.cf.j2", _main(view), spell),
         File(MASTER, "postfix", need("postfix", "its processes"), "postfix/master.cf.j2", _master(view), spell),
-        File("/etc/postfix/openssl.cnf", "postfix", control("tls.sigalgs"), "postfix/openssl.cnf.j2", Settings("")),
+        File(OPENSSL, "postfix", control("tls.sigalgs"), "postfix/openssl.cnf.j2", _openssl(), word),
         *postfix_maps.files(view),
         *postfix_flush.files(view),
     ]
@@ -188,7 +192,7 @@ def _inbound(c: Settings, view: View) -> None:
         *([f"check_policy_service {_quota(view)}"] if view.has(Role.MTA) else []),
     ]
     c.set("smtpd_recipient_restrictions", checks, unknown, control("role.postmaster"), control("mta.refuse-lists"), helo,
-          spoof, *([control("maa.quota")] if view.has(Role.MTA) else []), control("mta.null-sender"), control("mta.blocklist"), view.why("filter.blocks"))  # fmt: skip
+          *([spoof, control("maa.quota")] if view.has(Role.MTA) else []), control("mta.null-sender"), control("mta.blocklist"), view.why("filter.blocks"))  # fmt: skip
     c.set("smtpd_policy_service_default_action", "DUNNO",
           need("postfix", "while Dovecot is down mail is still taken and queued; quota is then told by LMTP"))  # fmt: skip
     c.set("smtpd_policy_service_max_idle", "60s", need("postfix", "no stale connections after Dovecot reloads"))
@@ -306,6 +310,26 @@ def _master(view: View) -> Settings:
     c.set("postscreen", "postscreen" if view.has(Role.MTA) else "", control("mta.local-only"), runs)
     c.set("submission", "smtpd" if view.has(Role.MSA) else "", control("msa.port-587"))
     c.set("submissions", "smtpd" if view.has(Role.MSA) else "", control("tls.implicit"))
+    asks, rights = control("msa.auth-required"), control("msa.sender-rights")
+    for key, value, why in (
+        ("users_tls", "encrypt", control("tls.mua-required")),
+        ("users_auth", "yes", asks),
+        ("users_client", "$submission_client_restrictions", asks),
+        ("users_sender", "$submission_sender_restrictions", rights),
+        ("users_relay", "permit_sasl_authenticated,reject", asks),
+        ("users_recipient", "$submission_recipient_restrictions", asks),
+        ("users_headers", "regexp:/etc/postfix/submission-headers", control("msa.privacy")),
+        ("wrapper", "yes", control("tls.implicit")),
+    ):
+        c.set(key, value if view.has(Role.MSA) else "", why)
+    return c
+
+
+def _openssl() -> Settings:
+    c = Settings(OPENSSL)
+    c.set("min_protocol", "TLSv1.2", control("tls.versions"))
+    c.set("signatures", SIGNATURES, control("tls.sigalgs"))
+    c.set("options", "ExtendedMasterSecret", control("tls.ems"), need("postfix", "OpenSSL's default, written down"))
     return c
 
 
