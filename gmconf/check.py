@@ -178,12 +178,18 @@ class Verdict:
 _WORST: tuple[Status, ...] = ("error", "fail", "waived", "pass", "na")
 
 
-def verdict(results: Iterable[Result], declared: Level | None) -> Verdict:
-    """The level of the site and of each area: the lowest of all its parts. What is waived never counts as met."""
+def states(results: Iterable[Result]) -> dict[str, Status]:
+    """The state of each control: the worst of its results."""
     status: dict[str, Status] = {}
     for result in results:
         old = status.get(result.control, "na")
         status[result.control] = min(old, result.status, key=_WORST.index)
+    return status
+
+
+def verdict(results: Iterable[Result], declared: Level | None) -> Verdict:
+    """The level of the site and of each area: the lowest of all its parts. What is waived never counts as met."""
+    status = states(results)
     areas: dict[str, dict[str, Status]] = {}
     for name, worst in status.items():
         areas.setdefault(CATALOGUE[name].area(), {})[name] = worst

@@ -10,9 +10,11 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 # Each may import what stands above it, and its own package.
 LAYERS = (
-    ("errors",), ("document", "settings", "resources"), ("model",), ("dialects", "facts", "keynames"), ("directory", "documents", "limits", "userfiles", "vault"), ("controls",), ("invariants", "requirements"),
-    ("rules",), ("plan", "trace"), ("load",), ("effective", "services"), ("manifest", "project", "render", "diff", "explain", "keys", "output", "passwords", "check"),
-    ("formats", "tree", "verdicts"), ("cli",),
+    ("errors",), ("document", "settings", "resources"), ("model",), ("dialects", "facts", "keynames", "records", "spf", "zones"), ("published",),
+    ("directory", "documents", "limits", "userfiles", "vault"), ("controls",), ("invariants", "requirements", "zonerules"), ("rules",),
+    ("plan", "trace"), ("load",), ("dns", "effective", "services"),
+    ("manifest", "project", "render", "diff", "explain", "keys", "output", "passwords", "check"), ("handbook",),
+    ("formats", "lookup", "report", "tree", "verdicts"), ("medium", "verify"), ("cli",),
     ("__main__",),
 )  # fmt: skip
 LEVEL = {name: number for number, layer in enumerate(LAYERS) for name in layer}
