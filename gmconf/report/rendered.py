@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from gmconf.check import views
-from gmconf.controls.catalogue import CATALOGUE
 from gmconf.controls.case import HostCase
+from gmconf.controls.catalogue import CATALOGUE
 from gmconf.controls.files import counts
 from gmconf.controls.wants import spelled
 from gmconf.effective import host_case
