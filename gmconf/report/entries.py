@@ -17,7 +17,9 @@ from gmconf.report.standing import WORDS, Kind, Standing, Standings
 NAMED = 4
 """Hosts or domains named in a row; of more, the number is given."""
 FAILURES = 20
-"""Findings listed for one control; ``gmconf check --format json`` has all of them."""
+"""Results listed for one control, that do not hold and that do; ``gmconf check --format json`` has all of them."""
+VALUES = 4
+"""Different values of one key that are listed."""
 LETTERS = 240
 """Of one value."""
 _METHODS = {"static": "site and rendered files", "live": "running hosts", "evidence": "evidence"}
@@ -114,12 +116,13 @@ def entry(row: Standing, found: Standings, lines: Sequence[Line]) -> Entry:
     """One control, ready to be printed."""
     control, hosts = row.control, [h.name for h in found.loaded.site.hosts]
     failing = [r for r in row.results if r.status in BROKEN]
-    more = f"{len(failing) - FAILURES} more findings are in gmconf check --format json." if len(failing) > FAILURES else ""
+    findings, left = _findings(row, failing, hosts)
+    more = f"{left} more results are in gmconf check --format json." if left else ""
     return Entry(
         control.id, control.title, control.level, row.kind, WORDS[row.kind],
         tuple(part.replace("\n", " ") for part in control.why.split("\n\n")), tuple(_parts(row, found)),
-        tuple(SettingRow(f"{line.file}:{line.key}" if line.key else line.file, short(line.value), named(line.hosts, hosts), line.origin) for line in lines),
-        proof(row, found), tuple(_findings(row, failing, hosts)), more, waiver(row, found),
+        tuple(_settings(lines, hosts)),
+        proof(row, found), findings, more, waiver(row, found),
     )  # fmt: skip
 
 
@@ -134,6 +137,19 @@ def named(some: Sequence[str], all_: Sequence[str]) -> str:
         return "all hosts"
     rest = f" and {len(some) - NAMED} more" if len(some) > NAMED else ""
     return ", ".join(some[:NAMED]) + rest
+
+
+def _settings(lines: Sequence[Line], hosts: Sequence[str]) -> Iterable[SettingRow]:
+    """Each value with its hosts; of a key that differs nearly everywhere, the first values and how many more there are."""
+    places: dict[str, list[Line]] = {}
+    for line in lines:
+        places.setdefault(f"{line.file}:{line.key}" if line.key else line.file, []).append(line)
+    for place, found in places.items():
+        for line in found[:VALUES]:
+            yield SettingRow(place, short(line.value), named(line.hosts, hosts), line.origin)
+        if found[VALUES:]:
+            rest = sum(len(line.hosts) for line in found[VALUES:])
+            yield SettingRow(place, f"{len(found) - VALUES} other values", f"{rest} other hosts", "")
 
 
 def _parts(row: Standing, found: Standings) -> Iterable[Part]:
@@ -194,19 +210,25 @@ def _proved(control: type[Control], found: Standings) -> Iterable[Item]:
         yield Item(f"Evidence by a person, every {control.evidence.days} days.")
 
 
-def _findings(row: Standing, failing: Sequence[Result], hosts: Sequence[str]) -> Iterable[Finding]:
+def _findings(row: Standing, failing: Sequence[Result], hosts: Sequence[str]) -> tuple[tuple[Finding, ...], int]:
+    """What does not hold, one by one, then what does, put together; and how many results are left out."""
+    found, left = [], max(0, len(failing) - FAILURES)
     for result in failing[:FAILURES]:
         remedy = result.remedy or (f"see {result.origin}" if result.origin else "")
         kind: Kind = result.status if row.asked or row.kind == "waived" else "open"
-        yield Finding(result.subject, _METHODS[result.method], kind, WORDS[kind], short(result.expected),
-                      short(result.observed), result.where, remedy)  # fmt: skip
+        found.append(Finding(result.subject, _METHODS[result.method], kind, WORDS[kind], short(result.expected),
+                             short(result.observed), result.where, remedy))  # fmt: skip
     alike: dict[tuple[str, ...], list[str]] = {}
     for result in row.results:
         if result.status not in BROKEN:
             key = (_METHODS[result.method], result.status, WORDS[result.status], short(result.expected), short(result.observed), result.where)
             alike.setdefault(key, []).append(result.subject)
-    for (method, status, word, expected, observed, where), subjects in alike.items():
-        yield Finding(named(subjects, hosts if subjects == list(hosts) else ()), method, status, word, expected, observed, where, "")
+    for number, ((method, status, word, expected, observed, where), subjects) in enumerate(alike.items()):
+        if number < FAILURES:
+            found.append(Finding(named(subjects, hosts if subjects == list(hosts) else ()), method, status, word, expected, observed, where, ""))
+        else:
+            left += len(subjects)
+    return tuple(found), left
 
 
 def waiver(row: Standing, found: Standings) -> WaiverRow | None:

@@ -24,7 +24,7 @@ from gmconf.report.entries import LETTERS, entry
 from gmconf.report.live import Live, read_live
 from gmconf.report.looser import looser, overrides
 from gmconf.report.page import page
-from gmconf.report.rendered import lines, sides
+from gmconf.report.rendered import Line, lines, sides
 from gmconf.report.revision import revision
 from gmconf.report.sheet import sheet
 from gmconf.report.standing import Standings, standings
@@ -242,11 +242,23 @@ def test_long_values_and_many_findings_stay_short(bronze) -> None:
     many = tuple(Result("mta.banner-min", "basic", f"d{n}.example", "static", "fail", "x" * 5000, "y") for n in range(300))
     shown = entry(replace(broken, results=many, status="fail"), found, ())
     assert len(shown.findings) == 20
-    assert shown.more.startswith("280 more findings")
+    assert shown.more.startswith("280 more results")
     assert all(len(f.expected) < LETTERS + 40 for f in shown.findings)
+    each = tuple(replace(r, status="pass", observed=f"value {n}") for n, r in enumerate(many))
+    shown = entry(replace(broken, results=each, status="pass"), found, ())
+    assert len(shown.findings) == 20
+    assert shown.more.startswith("280 more results")
     good = tuple(replace(r, status="pass", expected="x") for r in many)
     (only,) = entry(replace(broken, results=good, status="pass"), found, ()).findings
     assert only.subjects == "d0.example, d1.example, d2.example, d3.example and 296 more"
+
+
+def test_a_value_that_differs_on_every_host_does_not_fill_the_page(bronze) -> None:
+    found = standings(load(bronze), DAY)
+    some = tuple(Line("postfix", "/etc/postfix/main.cf", "myhostname", f"h{n}.example.org", "", (f"h{n}.example.org",)) for n in range(100))
+    shown = entry(row(found, "mta.helo"), found, some).settings
+    assert len(shown) == 5
+    assert (shown[-1].value, shown[-1].hosts) == ("96 other values", "96 other hosts")
 
 
 def git(folder: Path, *argv: str) -> None:
