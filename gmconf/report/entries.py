@@ -215,7 +215,7 @@ def _findings(row: Standing, failing: Sequence[Result], hosts: Sequence[str]) ->
     found, left = [], max(0, len(failing) - FAILURES)
     for result in failing[:FAILURES]:
         remedy = result.remedy or (f"see {result.origin}" if result.origin else "")
-        kind: Kind = result.status if row.asked or row.kind == "waived" else "open"
+        kind: Kind = result.status if row.asked and row.missing else "open"
         found.append(Finding(result.subject, _METHODS[result.method], kind, WORDS[kind], short(result.expected),
                              short(result.observed), result.where, remedy))  # fmt: skip
     alike: dict[tuple[str, ...], list[str]] = {}
