@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from fnmatch import fnmatch
@@ -46,9 +46,13 @@ class Result:
 
 def check(loaded: Loaded, today: date) -> list[Result]:
     """Every control of the catalogue, in its order; several results where several subjects or claims fail."""
+    return judged(loaded, today, [host_case(v, plans(v)) for v in views(loaded)])
+
+
+def judged(loaded: Loaded, today: date, hosts: Sequence[HostCase]) -> list[Result]:
+    """The same, of hosts that are given as they are or will be."""
     site = loaded.site
     case = case_of(site, loaded.mail, today)
-    hosts = [host_case(v, plans(v)) for v in views(loaded)]
     domains = [DomainCase(site, loaded.mail, d, frozenset(loaded.public)) for d in site.domains]
     waived = {w.control: w for w in site.waivers}
     found: list[Result] = []

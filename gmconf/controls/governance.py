@@ -29,7 +29,7 @@ def _controller(case: HostCase) -> list[str]:
 
 
 def _stores(case: HostCase) -> list[str]:
-    return [a for h in case.site.hosts if Role.STORE in h.roles and h.name != case.host.name for a in h.addresses]
+    return [a for h in case.site.hosts if Role.STORE in h.roles and Role.FILTER not in h.roles for a in h.addresses]
 
 
 def _protocols(case: HostCase) -> list[str]:

@@ -49,7 +49,7 @@ def _peers(case: HostCase) -> list[int]:
     found: set[int] = set()
     if any(Role.FILTER in h.roles for h in others):
         found |= {11332} if case.has(Role.MTA, Role.MSA) else set()
-        found |= {11334} if case.has(Role.STORE) else set()
+        found |= {11334} if case.has(Role.STORE) and not case.has(Role.FILTER) else set()
     if any(Role.STORE in h.roles for h in others):
         found |= {24} if case.has(Role.MTA, Role.MSA) else set()
         found |= {12340} if case.has(Role.MTA) else set()

@@ -7,9 +7,9 @@ from typing import ClassVar
 
 from gmconf.controls.case import Claim, SiteCase
 from gmconf.controls.control import Control, Evidence, Fact
-from gmconf.controls.files import DOVECOT, ISOLATE
+from gmconf.controls.files import APT, DOVECOT, ISOLATE, NEEDRESTART, NFT
 from gmconf.controls.network import admin
-from gmconf.controls.wants import Only
+from gmconf.controls.wants import AtMost, Only
 from gmconf.model import Role
 
 SUSPENDED = "/etc/dovecot/suspended"
@@ -163,6 +163,7 @@ class Updates(Control):
     """
 
     id, level, sources = "prc.updates", "basic", ("G:12a",)
+    settings: ClassVar = {APT: {"update": AtMost(7), "upgrade": AtMost(7)}, NEEDRESTART: {"restart": "a"}}
     documents = ("updates",)
 
 
@@ -352,10 +353,11 @@ class Sla(Control):
 class Topology(Control):
     """A page shows hosts, roles, ports and who may reach what.
 
-    Rendered from the site, so it is never out of date.
+    Rendered from the site, so it is never out of date; with it, who runs the network can be reached.
     """
 
     id, level, sources = "doc.topology", "basic", ("F:64", "F:82")
+    facts = (Fact("procedures.incident_contacts", least=1),)
     documents = ("topology",)
 
 
@@ -366,4 +368,6 @@ class Firewall(Control):
     """
 
     id, level, sources = "doc.firewall", "basic", ("F:75",)
+    files = (NFT,)
+    facts = (Fact("procedures.incident_contacts", least=1),)
     documents = ("topology",)

@@ -249,7 +249,7 @@ class TimeoutsLimits(Control):
 
     id, level = "mta.timeouts-limits", "basic"
     sources = ("F:25", "RFC 5321 section 4.5.3", "RFC 5321 section 6.3")
-    settings: ClassVar = {MAIN: {"unverified_sender_reject_code": 450, "smtpd_recipient_limit": AtLeast(100)}}
+    settings: ClassVar = {MAIN: {"unverified_sender_reject_code": 450, "smtpd_recipient_limit": AtLeast(100), "hopcount_limit": Within(100, 1000, "100 to 1000")}}
     live = ("recipients",)
 
 

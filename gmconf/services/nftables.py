@@ -108,7 +108,7 @@ def _site_ports(view: View) -> list[int]:
     found: set[int] = set()
     if any(Role.FILTER in host.roles for host in others):
         found |= {11332} if view.has(Role.MTA, Role.MSA) else set()
-        found |= {11334} if view.has(Role.STORE) else set()
+        found |= {11334} if view.has(Role.STORE) and not view.has(Role.FILTER) else set()
     if any(Role.STORE in host.roles for host in others):
         found |= {24} if view.has(Role.MTA, Role.MSA) else set()
         found |= {12340} if view.has(Role.MTA) else set()

@@ -202,6 +202,7 @@ def _inbound(c: Settings, view: View) -> None:
     c.set("unknown_address_reject_code", 550, control("mta.refuse-lists"))
     c.set("unverified_sender_reject_code", 450, control("mta.timeouts-limits"))
     c.set("smtpd_recipient_limit", view.site.limits.recipients, control("mta.timeouts-limits"), view.why("limits.recipients"))
+    c.set("hopcount_limit", 100, control("mta.timeouts-limits"))
     flood = control("mta.flood-control")
     c.set("default_process_limit", limits.smtpd_processes, flood)
     c.set("smtpd_client_connection_count_limit", limits.client_connections, flood)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from gmconf.controls import control
 from gmconf.dialects.ucl import literal, spell, spell_raw
 from gmconf.limits import chain
-from gmconf.model import Role
+from gmconf.model import Host, Role
 from gmconf.plan import File, Plan, SecretFile, Unit, View
 from gmconf.services import rspamd_maps, rspamd_rules
 from gmconf.services.redis import SOCKET as REDIS
@@ -34,7 +34,7 @@ def plan(view: View) -> Plan:
     keys = _keys(view)
     groups = ["clamav", "postfix", "redis", *(["vmail"] if view.has(Role.STORE) else [])]
     remote = [h for h in view.site.hosts if Role.FILTER not in h.roles and {Role.MTA, Role.MSA} & set(h.roles)]
-    stores = [h for h in view.hosts(Role.STORE) if h.name != view.host.name]
+    stores = _pupils(view)
     listens = (*(((11332, "site"),) if remote else ()), *(((11334, "site"),) if stores else ()))
     return Plan(
         name="rspamd",
@@ -63,6 +63,11 @@ def plan(view: View) -> Plan:
         ),
         listens=listens,
     )
+
+
+def _pupils(view: View) -> list[Host]:
+    """Stores elsewhere that have no filter of their own to teach."""
+    return [h for h in view.hosts(Role.STORE) if Role.FILTER not in h.roles and h.name != view.host.name]
 
 
 def _keys(view: View) -> tuple[SecretFile, ...]:
@@ -149,7 +154,7 @@ def _normal(c: Settings) -> None:
 def _controller(c: Settings, view: View, stores: bool) -> None:
     group = "vmail" if view.has(Role.STORE) else "_rspamd"
     sockets = [f"{CONTROLLER} mode=0660 owner=_rspamd group={group}"]
-    hosts = [a for h in view.hosts(Role.STORE) if h.name != view.host.name for a in h.addresses]
+    hosts = [a for h in _pupils(view) for a in h.addresses]
     learn = need("rspamd", "users' moves to and from Junk teach the filter")
     c.set("sockets", [*sockets, *(["*:11334"] if stores else [])], control("gov.minimal"), learn)
     c.set("trusted", ["127.0.0.1", "::1", *hosts], control("gov.minimal"), learn)
