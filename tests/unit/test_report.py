@@ -20,14 +20,17 @@ from gmconf.controls import CATALOGUE
 from gmconf.errors import GmconfError
 from gmconf.load import Loaded, load
 from gmconf.report import summary
+from gmconf.report.assessment import assessment
+from gmconf.report.components import components
 from gmconf.report.entries import LETTERS, entry
 from gmconf.report.live import Live, read_live
 from gmconf.report.looser import looser, overrides
 from gmconf.report.page import page
-from gmconf.report.rendered import Line, lines, sides
+from gmconf.report.rendered import Line, _shown, lines, sides
 from gmconf.report.revision import revision
 from gmconf.report.sheet import sheet
 from gmconf.report.standing import Standings, standings
+from gmconf.settings import Reason, Setting
 
 RUN = Live("site.yml", datetime(2026, 11, 24, 9, 30, tzinfo=UTC), 12.0, ())
 
@@ -84,6 +87,18 @@ def test_page_is_whole_and_fetches_nothing(any_site) -> None:
     assert not parts.tags & {"script", "img", "iframe", "object", "embed", "form"}
     assert "url(" not in text
     assert "@import" not in text
+
+
+def test_no_secret_is_told(any_site) -> None:
+    found = standings(any_site, DAY)
+    for text in (page(found), components(found), assessment(found)):
+        assert "PRIVATE KEY" not in text
+        assert "argon2id$v" not in text
+
+
+def test_secret_settings_are_named_and_not_shown() -> None:
+    setting = Setting("/etc/x", "password", "correct-horse", (Reason("control", "mta.helo", ""),), secret=True)
+    assert _shown(setting) == "(secret)"
 
 
 def test_same_site_same_page(any_site) -> None:
