@@ -87,6 +87,8 @@ def _in_full(control: type[Control]) -> Iterator[str]:
         yield f"    document: build/documents/{name}.md"
     if control.evidence:
         yield f"    evidence: {control.evidence.what} (every {control.evidence.days} days; evidence.{control.id} in site.yml)"
+    for release, what in control.lacking.items():
+        yield f"    not on {release}: {what}"
     if control.live:
         yield f"    live: {', '.join(control.live)}"
     tests = proofs().get(control.id, ())

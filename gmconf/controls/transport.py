@@ -155,7 +155,6 @@ class ExtendedMasterSecret(Control):
 
     id, level, sources = "tls.ems", "bronze", ("internet.nl mail test: extended_master_secret", "BSI TR-03108")
     settings: ClassVar = {MAIN: {"tls_config_file": OPENSSL}, OPENSSL: {"options": "ExtendedMasterSecret"}}
-    live = ("tls-ems",)
 
 
 class NoRenegotiation(Control):

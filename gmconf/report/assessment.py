@@ -7,9 +7,9 @@ deviation with a deadline. What does not apply is left out of the reviewed contr
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from gmconf.check import Method, Result
+from gmconf.check import BROKEN, Method, Result
 from gmconf.report.components import CATALOGUE_TITLE
 from gmconf.report.oscal import Json, Names, at_midnight, line, metadata, of_control, prop, resource, written
 from gmconf.report.standing import Standing, Standings
@@ -39,6 +39,7 @@ def _result(found: Standings, names: Names) -> Json:
         selection["remarks"] = "Excluded controls do not apply to this site."
     waived = [row for row in applying if row.status == "waived"]
     verdict = found.verdict
+    known = {d.name: False for d in found.loaded.site.domains} | {h.name: True for h in found.loaded.site.hosts}
     result: Json = {
         "uuid": names("result", str(found.day)),
         "title": f"Level {verdict.declared or 'none'} declared, {verdict.reached or 'none'} reached",
@@ -48,7 +49,7 @@ def _result(found: Standings, names: Names) -> Json:
                   prop("holds", "yes" if verdict.holds else "no")],
         "local-definitions": _subjects(found, names),
         "reviewed-controls": {"control-selections": [selection]},
-        "observations": [_observation(found, names, row, r, n) for row in applying for n, r in enumerate(row.results)],
+        "observations": [_observation(found, names, known, row, r, n) for row in applying for n, r in enumerate(row.results)],
         **({"risks": [_risk(names, row) for row in waived]} if waived else {}),
         "findings": [_finding(found, names, row) for row in applying],
     }  # fmt: skip
@@ -70,10 +71,9 @@ def _subjects(found: Standings, names: Names) -> Json:
     }  # fmt: skip
 
 
-def _observation(found: Standings, names: Names, row: Standing, result: Result, number: int) -> Json:
-    host = any(h.name == result.subject for h in found.loaded.site.hosts)
-    known = host or result.subject == "site" or any(d.name == result.subject for d in found.loaded.site.domains)
-    subject = result.subject if known else "site"
+def _observation(found: Standings, names: Names, known: Mapping[str, bool], row: Standing, result: Result, number: int) -> Json:
+    host = result.subject in known and known[result.subject]
+    subject = result.subject if result.subject in known else "site"
     live = result.method == "live" and found.live is not None
     observation: Json = {
         "uuid": names("observation", str(found.day), row.control.id, str(number)),
@@ -114,7 +114,7 @@ def _finding(found: Standings, names: Names, row: Standing) -> Json:
 
 
 def _reasons(results: Sequence[Result]) -> Iterator[str]:
-    broken = [r for r in results if r.status in ("fail", "error")]
+    broken = [r for r in results if r.status in BROKEN]
     if all(r.status == "pass" for r in results):
         yield f"All {len(results)} observations are as wanted." if len(results) > 1 else "The observation is as wanted."
     for result in broken[:3]:

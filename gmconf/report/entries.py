@@ -6,30 +6,40 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from gmconf.check import Result
+from gmconf.check import BROKEN, Result
 from gmconf.controls.control import Control
 from gmconf.controls.proofs import automated, judged, proofs
-from gmconf.controls.statements import STATEMENTS
 from gmconf.documents import DOCUMENTS, written
 from gmconf.model.operation import Shown
 from gmconf.report.rendered import Line
-from gmconf.report.standing import WORDS, Standing, Standings
+from gmconf.report.standing import WORDS, Kind, Standing, Standings
 
 NAMED = 4
 """Hosts or domains named in a row; of more, the number is given."""
 FAILURES = 20
-"""Findings listed for one control; ``gmconf check --format json`` has all of them."""
+"""Results listed for one control, that do not hold and that do; ``gmconf check --format json`` has all of them."""
+VALUES = 4
+"""Different values of one key that are listed."""
 LETTERS = 240
 """Of one value."""
 _METHODS = {"static": "site and rendered files", "live": "running hosts", "evidence": "evidence"}
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """Where it is asked for; ``quote`` is empty for standards, which are only named."""
+class Item:
+    """A line of text, with a link where it is one; ``kind`` is its style class."""
+
+    text: str
+    link: str = ""
+    kind: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Lines under one heading."""
 
     name: str
-    quote: str
+    lines: tuple[Item, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,15 +103,10 @@ class Entry:
     level: str
     kind: str
     word: str
-    automated: bool
     why: tuple[str, ...]
-    sources: tuple[Source, ...]
+    parts: tuple[Part, ...]
     settings: tuple[SettingRow, ...]
-    facts: str
-    documents: tuple[str, ...]
     evidence: Proof | None
-    proved: tuple[str, ...]
-    tests: str
     findings: tuple[Finding, ...]
     more: str
     waiver: WaiverRow | None
@@ -110,14 +115,14 @@ class Entry:
 def entry(row: Standing, found: Standings, lines: Sequence[Line]) -> Entry:
     """One control, ready to be printed."""
     control, hosts = row.control, [h.name for h in found.loaded.site.hosts]
-    failing = [r for r in row.results if r.status in ("fail", "error")]
-    more = f"{len(failing) - FAILURES} more findings are in gmconf check --format json." if len(failing) > FAILURES else ""
+    failing = [r for r in row.results if r.status in BROKEN]
+    findings, left = _findings(row, failing, hosts)
+    more = f"{left} more results are in gmconf check --format json." if left else ""
     return Entry(
-        control.id, control.title, control.level, row.kind, WORDS[row.kind], automated(control),
-        tuple(part.replace("\n", " ") for part in control.why.split("\n\n")), tuple(_sources(control)),
-        tuple(SettingRow(f"{line.file}:{line.key}" if line.key else line.file, short(line.value), named(line.hosts, hosts), line.origin) for line in lines),
-        ", ".join(fact.path for fact in control.facts), tuple(_documents(control, found)), proof(row, found), tuple(_proved(control, found)),
-        ", ".join(proofs().get(control.id, ())), tuple(_findings(row, failing, hosts)), more, waiver(row, found),
+        control.id, control.title, control.level, row.kind, WORDS[row.kind],
+        tuple(part.replace("\n", " ") for part in control.why.split("\n\n")), tuple(_parts(row, found)),
+        tuple(_settings(lines, hosts)),
+        proof(row, found), findings, more, waiver(row, found),
     )  # fmt: skip
 
 
@@ -134,13 +139,33 @@ def named(some: Sequence[str], all_: Sequence[str]) -> str:
     return ", ".join(some[:NAMED]) + rest
 
 
-def _sources(control: type[Control]) -> Iterable[Source]:
-    for source in control.sources:
-        if source in STATEMENTS:
-            statement = STATEMENTS[source]
-            yield Source(statement.cited.partition(": \u201c")[0], statement.quote)
-        else:
-            yield Source(source, "")
+def _settings(lines: Sequence[Line], hosts: Sequence[str]) -> Iterable[SettingRow]:
+    """Each value with its hosts; of a key that differs nearly everywhere, the first values and how many more there are."""
+    places: dict[str, list[Line]] = {}
+    for line in lines:
+        places.setdefault(f"{line.file}:{line.key}" if line.key else line.file, []).append(line)
+    for place, found in places.items():
+        for line in found[:VALUES]:
+            yield SettingRow(place, short(line.value), named(line.hosts, hosts), line.origin)
+        if found[VALUES:]:
+            rest = sum(len(line.hosts) for line in found[VALUES:])
+            yield SettingRow(place, f"{len(found) - VALUES} other values", f"{rest} other hosts", "")
+
+
+def _parts(row: Standing, found: Standings) -> Iterable[Part]:
+    control, given = row.control, waiver(row, found)
+    if given:
+        yield Part("Waived", (Item(f"Until {given.until} ({given.left}), by {given.owner}: {given.reason}"),))
+    yield Part("Sources", tuple(map(Item, control.quoted())))
+    yield Part("Proof", tuple(_proved(control, found)))
+    if control.facts:
+        yield Part("Asks site.yml for", (Item(", ".join(fact.path for fact in control.facts), kind="code"),))
+    if control.documents:
+        yield Part("Documents", tuple(map(Item, _documents(control, found))))
+    shown = proof(row, found)
+    if shown:
+        seen = (Item(f"{shown.by}, {shown.day}; to be looked at again by {shown.until}"),) if shown.by else ()
+        yield Part("Evidence", (Item(f"{shown.what}:"), Item(shown.where, shown.link), *seen))
 
 
 def _documents(control: type[Control], found: Standings) -> Iterable[str]:
@@ -164,35 +189,46 @@ def proof(row: Standing, found: Standings) -> Proof | None:
     return Proof(row.control.id, wanted.what, shown.where, link, shown.by, str(shown.day), str(until), "pass" if fresh else "fail")
 
 
-def _proved(control: type[Control], found: Standings) -> Iterable[str]:
+def _proved(control: type[Control], found: Standings) -> Iterable[Item]:
     """How it is proved, in sentences."""
+    if automated(control):
+        yield Item("automated", kind="tag")
     if judged(control):
         count = sum(map(len, control.settings.values()))
         what = f"{count} settings" if count > 1 else "one setting" if count else "the site"
-        yield f"Checked before roll-out: {what}{' and files' if control.files else ''}."
+        yield Item(f"Checked before roll-out: {what}{' and files' if control.files else ''}.")
     if control.live:
         asked = set(control.live) & (found.live.probes() if found.live else set())
-        yield f"Probes of running hosts: {', '.join(control.live)}{'' if asked else ' (not asked for this report)'}."
-    tests = len(proofs().get(control.id, ()))
+        yield Item(f"Probes of running hosts: {', '.join(control.live)}{'' if asked else ' (not asked for this report)'}.")
+    tests = proofs().get(control.id, ())
     if tests:
-        yield f"Shown on real hosts of both Debian releases by {tests} test{'s' if tests > 1 else ''} of gmconf."
+        yield Item(f"Shown on real hosts of both Debian releases by {len(tests)} test{'s' if len(tests) > 1 else ''} of gmconf:")
+        yield Item(", ".join(tests), kind="code")
+    if control.documents:
+        yield Item("Carried out by documents that gmconf writes when the site has the facts for them.")
     if control.evidence:
-        yield f"Evidence by a person, every {control.evidence.days} days."
+        yield Item(f"Evidence by a person, every {control.evidence.days} days.")
 
 
-def _findings(row: Standing, failing: Sequence[Result], hosts: Sequence[str]) -> Iterable[Finding]:
+def _findings(row: Standing, failing: Sequence[Result], hosts: Sequence[str]) -> tuple[tuple[Finding, ...], int]:
+    """What does not hold, one by one, then what does, put together; and how many results are left out."""
+    found, left = [], max(0, len(failing) - FAILURES)
     for result in failing[:FAILURES]:
         remedy = result.remedy or (f"see {result.origin}" if result.origin else "")
-        kind = result.status if row.asked or row.kind == "waived" else "open"
-        yield Finding(result.subject, _METHODS[result.method], kind, WORDS[kind], short(result.expected),
-                      short(result.observed), result.where, remedy)  # fmt: skip
+        kind: Kind = result.status if row.asked and row.missing else "open"
+        found.append(Finding(result.subject, _METHODS[result.method], kind, WORDS[kind], short(result.expected),
+                             short(result.observed), result.where, remedy))  # fmt: skip
     alike: dict[tuple[str, ...], list[str]] = {}
     for result in row.results:
-        if result not in failing:
+        if result.status not in BROKEN:
             key = (_METHODS[result.method], result.status, WORDS[result.status], short(result.expected), short(result.observed), result.where)
             alike.setdefault(key, []).append(result.subject)
-    for (method, kind, word, expected, observed, where), subjects in alike.items():
-        yield Finding(named(subjects, hosts if subjects == list(hosts) else ()), method, kind, word, expected, observed, where, "")
+    for number, ((method, status, word, expected, observed, where), subjects) in enumerate(alike.items()):
+        if number < FAILURES:
+            found.append(Finding(named(subjects, hosts if subjects == list(hosts) else ()), method, status, word, expected, observed, where, ""))
+        else:
+            left += len(subjects)
+    return tuple(found), left
 
 
 def waiver(row: Standing, found: Standings) -> WaiverRow | None:

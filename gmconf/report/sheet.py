@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gmconf import __version__
+from gmconf.check import BROKEN
 from gmconf.controls.choices import Choice, choices
-from gmconf.controls.control import Control
+from gmconf.controls.control import LEVELS, Control
 from gmconf.controls.proofs import automated, judged, proofs
 from gmconf.controls.statements import STATEMENTS, Statement
 from gmconf.documents import DOCUMENTS, written
@@ -18,7 +19,7 @@ from gmconf.report.looser import Looser, Override, looser, overrides
 from gmconf.report.picture import Picture, picture
 from gmconf.report.rendered import lines, sides
 from gmconf.report.revision import revision
-from gmconf.report.standing import Standings
+from gmconf.report.standing import Standing, Standings
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ def sheet(found: Standings) -> Sheet:
         headline=summary.headline(found),
         levels=summary.levels(found),
         areas=summary.areas(found),
-        gaps=tuple(entries[row.control.id] for row in missing if row.asked),
+        gaps=tuple(_gap(entries[row.control.id]) for row in sorted(missing, key=_rank) if row.asked),
         further=sum(not row.asked for row in missing),
         waivers=tuple(e.waiver for e in entries.values() if e.waiver),
         choices=choices(found.loaded.site),
@@ -93,6 +94,15 @@ def sheet(found: Standings) -> Sheet:
         unproved=tuple(Pair(c.id, c.title) for c in (row.control for row in found.rows) if judged(c) and c.id not in proofs()),
         unasking=tuple(s for s in STATEMENTS.values() if s.reason),
     )
+
+
+def _rank(row: Standing) -> int:
+    return LEVELS.index(row.control.level)
+
+
+def _gap(whole: Entry) -> Entry:
+    """A control with what is wrong, and nothing else."""
+    return replace(whole, findings=tuple(f for f in whole.findings if f.kind in BROKEN))
 
 
 def _in_order(entries: dict[str, Entry], found: Standings) -> Iterator[tuple[str, tuple[Entry, ...]]]:

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Literal
 
-from gmconf.check import Result, Status, Verdict, check, states, verdict
+from gmconf.check import BROKEN, Result, Status, Verdict, check, states, verdict
 from gmconf.controls.catalogue import CATALOGUE, LEVELS, Control
 from gmconf.load import Loaded
 from gmconf.model.operation import Waiver
 from gmconf.model.site import Level
 from gmconf.report.live import Live
 
-WORDS = {"pass": "held", "fail": "missing", "open": "not held", "error": "error", "waived": "waived", "na": "does not apply"}
-"""What a reader sees for a status, or for the kind of a standing."""
+Kind = Literal[Status, "open"]
+"""A status, or "open" for what is not held because no declared level asks for it."""
+WORDS: dict[Kind, str] = {"pass": "held", "fail": "missing", "open": "not held", "error": "error", "waived": "waived", "na": "does not apply"}
+"""What a reader sees."""
 
 
 @dataclass(frozen=True)
@@ -31,11 +34,11 @@ class Standing:
     @property
     def missing(self) -> bool:
         """Whether it is not held, nor waived."""
-        return self.status in ("fail", "error")
+        return self.status in BROKEN
 
     @property
-    def kind(self) -> str:
-        """The status, or "open" for what is not held because no declared level asks for it."""
+    def kind(self) -> Kind:
+        """The status as a reader is to see it."""
         return "open" if self.missing and not self.asked else self.status
 
 
