@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date
-from fnmatch import fnmatch
+from fnmatch import filter as matching
 from typing import Literal
 
 from gmconf.controls.case import Claim, DomainCase, HostCase
@@ -53,7 +53,8 @@ def judged(loaded: Loaded, today: date, hosts: Sequence[HostCase]) -> list[Resul
     """The same, of hosts that are given as they are or will be."""
     site = loaded.site
     case = case_of(site, loaded.mail, today)
-    domains = [DomainCase(site, loaded.mail, d, frozenset(loaded.public)) for d in site.domains]
+    public = frozenset(loaded.public)
+    domains = [DomainCase(site, loaded.mail, d, public) for d in site.domains]
     waived = {w.control: w for w in site.waivers}
     found: list[Result] = []
     for control in CATALOGUE.values():
@@ -75,7 +76,7 @@ def judged(loaded: Loaded, today: date, hosts: Sequence[HostCase]) -> list[Resul
             for host in hosts:
                 if not control.on or host.has(*control.on):
                     found += _judged(control, list(of_host(control, host)), host.host.name)
-            for domain in domains:
+            for domain in domains if control.sees_domains() else ():
                 found += _judged(control, list(control.of_domain(domain)), domain.domain.name)
             if found[-1].control != control.id if found else True:
                 found.append(_result(control, "site", "static", "na", Claim("", "nothing of the site is concerned", holds=True)))
@@ -119,7 +120,7 @@ def of_host(control: type[Control], case: HostCase) -> Iterator[Claim]:
             origin = next((r.ref for r in setting.because if r.kind == "site" and ":" in r.ref), "")
             yield Claim(words(wanted), spelled(setting.value), holds(wanted, setting.value, case), f"{file}:{key}", origin)
     for pattern in control.files:
-        there = any(fnmatch(path, pattern) for path in case.files)
+        there = pattern in case.files or ("*" in pattern and bool(matching(case.files, pattern)))
         yield Claim(f"{pattern} on the host", "there" if there else "missing", there, pattern)
     yield from control.of_host(case)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -95,6 +94,8 @@ def _problem(document: Document, error: Any) -> Problem:
     kind, message = error["type"], error["msg"]
     about_key = kind == "extra_forbidden"
     if about_key:
+        import difflib
+
         known = sorted(_fields(Site, path[:-1]))
         close = difflib.get_close_matches(str(path[-1]), known, 1, 0.6)
         hint = f'did you mean "{close[0]}"?' if close else f"known here: {', '.join(known)}"

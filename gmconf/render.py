@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 from jinja2 import Environment, FileSystemBytecodeCache, FileSystemLoader, StrictUndefined, Template, Undefined
 
@@ -22,8 +22,7 @@ _MARK = "\ue000"
 _LONG = 16
 
 
-@dataclass(frozen=True, slots=True)
-class Rendered:
+class Rendered(NamedTuple):
     """Text of a file; ``lines`` maps line numbers (from 1) to the settings printed there."""
 
     text: str

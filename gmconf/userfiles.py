@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 from collections.abc import Iterator
@@ -57,6 +56,8 @@ def _rows(name: str, text: str, problems: list[Problem]) -> Iterator[tuple[int, 
                 else:
                     problems.append(Problem(Mark(name, number, 1), "", "a JSON object is needed on every line"))
         return
+    import csv
+
     reader = csv.reader(io.StringIO(text), strict=True)
     try:
         head = [column.strip() for column in next(reader, [])]

@@ -130,6 +130,11 @@ class Control:
         return ()
 
     @classmethod
+    def sees_domains(cls) -> bool:
+        """Whether it looks at domains at all: there may be very many of them."""
+        return any("of_domain" in vars(kind) for kind in cls.__mro__ if kind is not Control)
+
+    @classmethod
     def quoted(cls) -> Iterator[str]:
         """Its sources as a reader finds them."""
         for source in cls.sources:

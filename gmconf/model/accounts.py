@@ -1,7 +1,5 @@
 """Who may log in: people's mailboxes, and accounts of printers and programs."""
 
-from __future__ import annotations
-
 from gmconf.model.base import Part
 from gmconf.model.names import AccountName, Address, DomainName, Line, Network, Size
 

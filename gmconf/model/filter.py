@@ -1,7 +1,5 @@
 """Spam and virus filtering."""
 
-from __future__ import annotations
-
 from datetime import date
 from typing import Annotated, Literal
 

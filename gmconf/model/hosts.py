@@ -1,7 +1,5 @@
 """Hosts and what they do."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 from typing import Literal
 

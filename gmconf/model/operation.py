@@ -1,7 +1,5 @@
 """Support, duties, promises and proof: what the operator's documents are made of."""
 
-from __future__ import annotations
-
 from datetime import date
 from typing import Annotated, Literal
 

@@ -1,7 +1,5 @@
 """The whole of site.yml."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
