@@ -9,6 +9,7 @@ sides of a ratio find their modules compiled, as an installed package is.
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import os
@@ -135,6 +136,7 @@ def main_cf(site: Path, target: Path) -> float:
 
     loaded = load(site)
     target.mkdir()
+    gc.disable()  # as the program does
     start = time.process_time()
     for host in loaded.site.hosts:
         plan = postfix.plan(View(loaded.site, host, loaded.mail, loaded.why, loaded.public))
@@ -142,7 +144,9 @@ def main_cf(site: Path, target: Path) -> float:
         data = render(file).text.encode()
         hashlib.sha256(data)
         (target / host.name).write_bytes(data)
-    return (time.process_time() - start) / len(loaded.site.hosts)
+    took = time.process_time() - start
+    gc.enable()
+    return took / len(loaded.site.hosts)
 
 
 def small(folder: Path, env: dict[str, str]) -> list[dict[str, object]]:

@@ -1,7 +1,7 @@
 """From settings to text, with the reasons of every line.
 
 Jinja prints through ``finalize``: only settings can be printed, each leaves a mark in the text, and the marks
-tell which line prints what. The mark is a private-use character, which the model refuses in any value.
+tell which line prints what. The mark is a control character, which the model refuses in any value.
 """
 
 from __future__ import annotations
@@ -18,8 +18,7 @@ from gmconf.plan import File
 from gmconf.resources import folder
 from gmconf.settings import Setting, Settings, Value
 
-_MARK = "\ue000"
-_LONG = 16
+_MARK = "\x00"
 
 
 class Rendered(NamedTuple):
@@ -35,32 +34,31 @@ class _Tracer:
     def __init__(self) -> None:
         self.spell: Callable[[Value], str] = str
         self.seen: list[Setting] = []
-        self._long: dict[tuple[Callable[[Value], str], tuple[object, ...]], str] = {}
+        self._spelled: dict[Hashable, str] = {}
 
-    def __call__(self, value: object) -> str:
-        if isinstance(value, Setting):
-            self.seen.append(value)
-            return self._marked(value)
-        if isinstance(value, Undefined):
-            str(value)  # StrictUndefined raises here and names what is missing
-        raise GmconfError(f"a template prints {value!r}, which has no reason")
+    def __call__(self, setting: object) -> str:
+        if not isinstance(setting, Setting):
+            if isinstance(setting, Undefined):
+                str(setting)  # StrictUndefined raises here and names what is missing
+            raise GmconfError(f"a template prints {setting!r}, which has no reason")
+        self.seen.append(setting)
+        # Most values are the same on many hosts, and some are the addresses of all hosts.
+        value = self.spell, hashable(setting.value)
+        text = self._spelled.get(value)
+        if text is None:
+            text = self._spelled[value] = self._mark(setting)
+        return text
 
-    def _marked(self, setting: Setting) -> str:
-        value = setting.value
-        # The addresses of all hosts, say, are the same long list in the files of all hosts.
-        if not isinstance(value, list | tuple) or len(value) < _LONG:
-            return self._spelled(setting)
-        key = (self.spell, tuple(value))
-        found = self._long.get(key)
-        if found is None:
-            found = self._long[key] = self._spelled(setting)
-        return found
-
-    def _spelled(self, setting: Setting) -> str:
+    def _mark(self, setting: Setting) -> str:
         text = self.spell(setting.value)
         if "\n" in text or "\r" in text or _MARK in text:
             raise GmconfError(f"{setting.file}: {setting.key} would take more than one line: {text!r}")
         return _MARK + text
+
+
+def hashable(value: Value) -> Hashable:
+    """A value as a key; its type counts too, for 1 and true are equal but spelled differently."""
+    return (list, *value) if isinstance(value, list) else (type(value), value)
 
 
 _TRACER = _Tracer()
@@ -127,8 +125,7 @@ def render(file: File) -> Rendered:
 def likeness(file: File) -> Hashable:
     """Templated files of several hosts with the same likeness have the same text and the same reasons."""
     settings = file.settings.flat() if file.settings else ()
-    # The type counts too: 1 and true are equal, and are spelled differently.
-    printed = [(s.key, type(s.value), tuple(s.value) if isinstance(s.value, list) else s.value, s.because) for s in settings]
+    printed = [(s.key, hashable(s.value), s.because) for s in settings]
     return file.path, file.template, file.spell, file.comment, file.because, tuple(printed)
 
 

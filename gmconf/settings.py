@@ -95,7 +95,7 @@ class Settings:
         if not because:
             raise GmconfError(f"{self.file}: {key} has no reason")
         *parents, name = key.split(".")
-        section = self._section(parents)
+        section = self._section(parents) if parents else self.root
         old = section.names.get(name)
         if isinstance(old, Setting):
             if old.value != value:

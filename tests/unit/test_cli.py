@@ -59,6 +59,7 @@ def test_schema_describes_the_example(site) -> None:
     import yaml
 
     jsonschema.validate(yaml.safe_load((site / "site.yml").read_text()), described)
+    assert described["$defs"]["Limits"]["properties"]["message_size"]["description"].startswith("Bytes of one message")
 
 
 def test_passwd_refuses(site) -> None:
