@@ -10,6 +10,9 @@ from typing import Any
 
 from gmconf.errors import GmconfError
 
+SITE = "site"
+"""Stands where a host's name would, for files that belong to no host: the documents. No host can have this name."""
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -30,9 +33,10 @@ class Answer:
 def explain(build: Path, what: str, host: str | None = None) -> list[Answer]:
     """Answers for PATH, PATH:LINE, FILE:KEY or a site field, on all hosts or one. Raises GmconfError if nothing fits."""
     trace = _trace(build)
-    hosts = {name: files for name, files in trace["hosts"].items() if host in (None, name)}
+    places = _places(trace)
+    hosts = {name: files for name, files in places.items() if host in (None, name)}
     if not hosts:
-        raise GmconfError(f"no host {host}; known: {', '.join(trace['hosts'])}")
+        raise GmconfError(f"no host {host}; known: {', '.join(places)}")
     name, _, rest = what.partition(":")
     found = [
         answer
@@ -54,7 +58,12 @@ def rendered_by(build: Path, control: str) -> list[Answer]:
     trace = _trace(build)
     reasons = trace["reasons"]
     wanted = {n for n, r in enumerate(reasons) if r["kind"] == "control" and r["ref"] == control}
-    return list(_because(build, reasons, trace["hosts"], wanted))
+    return list(_because(build, reasons, _places(trace), wanted))
+
+
+def _places(trace: dict[str, Any]) -> dict[str, Any]:
+    """Files by host, and those of no host under ``SITE``."""
+    return {**trace["hosts"], **({SITE: trace["site"]} if trace.get("site") else {})}
 
 
 def _trace(build: Path) -> dict[str, Any]:
@@ -119,4 +128,4 @@ def _same_field(path: str, field: str) -> bool:
 
 
 def _lines(build: Path, host: str, path: str) -> list[str]:
-    return (build / f"hosts/{host}/tree{path}").read_text().split("\n")
+    return (build / (path if host == SITE else f"hosts/{host}/tree{path}")).read_text().split("\n")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
 from gmconf import __version__
+from gmconf.documents import written
 from gmconf.errors import GmconfError
 from gmconf.load import Loaded
 from gmconf.manifest import dump, manifest
@@ -20,7 +21,7 @@ from gmconf.project import inventory, playbook, project_readme
 from gmconf.render import header, render
 from gmconf.resources import folder
 from gmconf.services.registry import plans
-from gmconf.settings import Reason
+from gmconf.settings import Reason, Setting
 
 
 @dataclass
@@ -28,6 +29,8 @@ class Trace:
     """Reasons of every line, written once as build/trace.json: reasons and settings are listed once, lines point to them."""
 
     hosts: dict[str, dict[str, object]] = field(default_factory=dict)
+    site: dict[str, object] = field(default_factory=dict)
+    """Files that belong to no host, by their path in build/."""
     reasons: dict[Reason, int] = field(default_factory=dict)
 
     def number(self, reason: Reason) -> int:
@@ -35,11 +38,20 @@ class Trace:
         return self.reasons.setdefault(reason, len(self.reasons))
 
     def dump(self) -> str:
-        """JSON: {"reasons": [...], "hosts": {host: {path: {"because": n, "lines": {line: [[key, [n, ...]], ...]}}}}}."""
+        """JSON: {"reasons": [...], "site": files, "hosts": {host: files}}.
+
+        Files are {path: {"because": n, "lines": {line: [[key, [n, ...]], ...]}}}; n is a place in reasons.
+        """
         reasons = [{"kind": r.kind, "ref": r.ref, "text": r.text} for r in self.reasons]
         head = json.dumps({"format": 1, "gmconf": __version__, "reasons": reasons}, ensure_ascii=False, indent=0)
-        hosts = json.dumps(self.hosts, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
-        return f'{head[:-2]},\n"hosts": {hosts}\n}}\n'
+        site, hosts = (json.dumps(part, ensure_ascii=False, separators=(",", ":"), sort_keys=True) for part in (self.site, self.hosts))
+        return f'{head[:-2]},\n"site": {site},\n"hosts": {hosts}\n}}\n'
+
+    def entry(self, because: Reason, lines: Mapping[int, Iterable[Setting]]) -> dict[str, object]:
+        """What is written about one file."""
+        traced = {number: [[s.key, [self.number(r) for r in s.because]] for s in settings] for number, settings in lines.items()}
+        found: dict[str, object] = {"because": self.number(because)}
+        return found | {"lines": traced} if traced else found
 
 
 class Tree:
@@ -69,11 +81,16 @@ def build(loaded: Loaded) -> Tree:
     """Render the whole site."""
     tree, trace = Tree(), Trace()
     secrets: set[str] = set()
+    documents = _Documents(loaded) if written(loaded.site) else None
     for host in sorted(loaded.site.hosts, key=lambda h: h.name):
         view = View(loaded.site, host, loaded.mail, loaded.why, loaded.public)
         found = plans(view)
         _host(view, found, tree, trace)
+        if documents:
+            documents.see(view, found)
         secrets.update(f.secret for plan in found for f in plan.files if isinstance(f, SecretFile))
+    if documents:
+        documents.put(tree, trace)
     for name in sorted(secrets):
         with open(f"{loaded.secrets}/{name}", "rb") as vaulted:
             tree.files[f"secrets/{name}"] = vaulted.read()
@@ -85,6 +102,27 @@ def build(loaded: Loaded) -> Tree:
     _role(tree)
     tree.files[MARKER] = f"written by gmconf {__version__}\n".encode()
     return tree
+
+
+class _Documents:
+    """The documents, written when all hosts have been seen. Imported for sites that have some only."""
+
+    def __init__(self, loaded: Loaded) -> None:
+        from gmconf.handbook import book, desk, exposure
+
+        self._book, self._desk, self._exposure, self._loaded = book, desk, exposure, loaded
+        self._seen: list[exposure.Exposure] = []
+
+    def see(self, view: View, found: tuple[Plan, ...]) -> None:
+        """Remember what a host opens."""
+        self._seen.append(self._exposure.exposure(view, found))
+
+    def put(self, tree: Tree, trace: Trace) -> None:
+        """Add every document and its reasons."""
+        loaded = self._loaded
+        for file in self._book.written(self._desk.Desk(loaded.site, loaded.mail, loaded.why, tuple(self._seen))):
+            tree.put(file.path, file.rendered.text.encode())
+            trace.site[file.path] = trace.entry(file.because, file.rendered.lines)
 
 
 def _role(tree: Tree) -> None:
@@ -107,11 +145,10 @@ def _host(view: View, host_plans: tuple[Plan, ...], tree: Tree, trace: Trace) ->
             if file.path in owner:
                 raise GmconfError(f"{file.path} is written by {owner[file.path]} and by {plan.name}")
             owner[file.path] = plan.name
-            because = trace.number(file.because)
             if isinstance(file, SecretFile):
-                traced[file.path] = {"because": because, "secret": file.secret}
+                traced[file.path] = {"because": trace.number(file.because), "secret": file.secret}
                 continue
-            lines: dict[int, list[object]] = {}
+            lines: Mapping[int, Iterable[Setting]] = {}
             relative = f"hosts/{host.name}/tree{file.path}"
             if file.shared:
                 digests[file.path] = tree.put_shared(file.path, relative, partial(_bulk, file))
@@ -120,9 +157,8 @@ def _host(view: View, host_plans: tuple[Plan, ...], tree: Tree, trace: Trace) ->
             else:
                 rendered = render(file)
                 digests[file.path] = tree.put(relative, rendered.text.encode())
-                for number, settings in rendered.lines.items():
-                    lines[number] = [[s.key, [trace.number(r) for r in s.because]] for s in settings]
-            traced[file.path] = {"because": because, "lines": lines} if lines else {"because": because}
+                lines = rendered.lines
+            traced[file.path] = trace.entry(file.because, lines)
     trace.hosts[host.name] = traced
     tree.files[f"hosts/{host.name}/manifest.json"] = dump(manifest(host, host_plans, digests)).encode()
 
