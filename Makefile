@@ -30,6 +30,7 @@ lint: setup ## ruff, mypy, yamllint, ansible-lint, codespell
 	ANSIBLE_HOME=.lab/ansible $(BIN)/ansible-lint --offline -q roles molecule/default
 
 unit: setup ## unit tests, goldens, packaging
+	@command -v xorriso >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends xorriso; }
 	$(BIN)/python -m pytest tests/unit
 
 host: setup ## Molecule: both Debian releases side by side, with real mail and real failures

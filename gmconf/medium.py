@@ -55,8 +55,13 @@ def _installers(loaded: Loaded) -> dict[str, bytes]:
         file = (beside / client.file).resolve()
         if not file.is_relative_to(beside) or not file.is_file():
             raise GmconfError(f"clients[{number}].file: {client.file} is no file beside {loaded.path.name}; fetch it from {client.url}, or remove the line")
-        found[f"{PROGRAMS}/{client.file}"] = file.read_bytes()
+        found[_place(client.file)] = file.read_bytes()
     return found
+
+
+def _place(file: str) -> str:
+    """Where an installer lies on the medium."""
+    return file if file.startswith(f"{PROGRAMS}/") else f"{PROGRAMS}/{file}"
 
 
 def _index(loaded: Loaded, paths: list[str]) -> dict[str, bytes]:
@@ -67,7 +72,7 @@ def _index(loaded: Loaded, paths: list[str]) -> dict[str, bytes]:
     c.rows("pages", [{"page": (Link(TITLES[name], f"{name}.md"), why)} for name in PAGES])
     c.rows("sheets", [{"sheet": (Link(path.split("/")[1], path), why)} for path in paths if path.endswith("/setup.md")])
     c.rows("programs", [
-        {"name": (client.name, why), "version": (client.version, why), "file": (Link(client.file, f"{PROGRAMS}/{client.file}"), why)}
+        {"name": (client.name, why), "version": (client.version, why), "file": (Link(client.file, _place(client.file)), why)}
         for client in loaded.site.clients if client.file
     ])  # fmt: skip
     text = render(File(c.file, "medium", why[0], "documents/medium.md.j2", c, markdown.spell, comment="")).text

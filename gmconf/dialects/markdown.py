@@ -13,7 +13,7 @@ _NUMBER = re.compile(r"([0-9]+)([.)])(?=\s|$)")
 # GitHub makes links of bare addresses, and mentions of @names.
 _BARE = re.compile(r"(?i)(https?|ftp|xmpp|mailto|www)([:.])")
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ue000-\uf8ff]")
-_TARGET = re.compile(r"(https://|mailto:|tel:)?[A-Za-z0-9._~/?=&%+#@-]+\Z")
+_TARGET = re.compile(r"(https://|mailto:|tel:)?([A-Za-z0-9._~/?=&+#@-]|%[0-9A-Fa-f]{2})+\Z")
 
 
 class Code(str):

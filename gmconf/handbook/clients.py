@@ -66,7 +66,7 @@ def setup(c: Settings, desk: Desk) -> None:
     why = (desk.why("domains"), control("dns.parked"))
     parked = sorted(d.name for d in desk.site.domains if d.kind == "parked")
     c.rows("parked", [{"name": (Link(name, f"clients/{name}/records.zone"), why)} for name in parked])
-    links(c, desk, "support", "onboarding", because=control("mua.supplied"))
+    links(c, desk, "support", because=control("mua.supplied"))
 
 
 def servers(c: Settings, desk: Desk) -> None:

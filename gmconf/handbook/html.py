@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from functools import cache, lru_cache
 from html import escape
 from typing import TYPE_CHECKING
@@ -47,9 +48,12 @@ def _style() -> str:
 def _body(text: str) -> str:
     converter = _converter()
     tokens = converter.parse(text)
+    seen: Counter[str] = Counter()
     for number, token in enumerate(tokens):
-        if token.type == "heading_open":
-            token.attrSet("id", _anchor(tokens[number + 1].content))
+        if token.type == "heading_open" and token.tag != "h1":
+            anchor = _anchor(tokens[number + 1].content)
+            token.attrSet("id", f"{anchor}-{seen[anchor]}" if seen[anchor] else anchor)
+            seen[anchor] += 1
         for child in token.children or ():
             _relink(child)
     return str(converter.renderer.render(tokens, converter.options, {}))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from gmconf.controls import control
 from gmconf.controls.operation import SUPPORTED
-from gmconf.dialects.markdown import Code, Verbatim
+from gmconf.dialects.markdown import Code, Link, Verbatim
 from gmconf.handbook.desk import Desk, contacts, links, names, told
-from gmconf.handbook.words import mail, phone, plural, span, volume, web
+from gmconf.handbook.words import every, mail, phone, plural, span, volume, web
 from gmconf.model import Role
 from gmconf.settings import Settings
 
@@ -29,11 +29,11 @@ def support(c: Settings, desk: Desk) -> None:
 
 
 def tickets(c: Settings, desk: Desk) -> None:
-    """``tickets.system`` and ``tickets.url``, or ``tickets.owner``."""
+    """``tickets.system``, linked where it has a page, or ``tickets.owner``."""
     found = desk.site.support.tickets if desk.site.support else None
     why = (desk.why("support.tickets"), control("sup.tickets"))
-    c.set("tickets.system", found.system or "" if found else "", *why)
-    c.set("tickets.url", web(found.url) if found and found.url else "", *why)
+    system = found.system or "" if found else ""
+    c.set("tickets.system", Link(system, found.url) if found and found.url and system else system, *why)
     c.set("tickets.owner", "the person who took it" if found and found.single_owner else "", *why)
 
 
@@ -87,7 +87,7 @@ def updates(c: Settings, desk: Desk) -> None:
 def postmaster(c: Settings, desk: Desk) -> None:
     """The manual."""
     told(c, desk, "organisation", "organisation.name", "prc.written")
-    told(c, desk, "check", "procedures.postmaster_check", "prc.postmaster-daily", words=span)
+    told(c, desk, "check", "procedures.postmaster_check", "prc.postmaster-daily", words=every)
     told(c, desk, "answer", "procedures.abuse_answer", "prc.complaints", words=span)
     contacts(c, desk, "duty", "procedures.duty", "prc.postmaster-daily")
     contacts(c, desk, "contacts", "procedures.incident_contacts", "prc.incident-contacts")

@@ -67,6 +67,7 @@ def onboarding(c: Settings, desk: Desk) -> None:
     told(c, desk, "email", "support.email", "role.customer-duty", words=mail)
     why = control("role.customer-duty")
     c.rows("addresses", [{"local": (Code(f"{local}@"), (why,)), "what": (what, (why,))} for local, what in _RFC2142])
+    c.set("copy", "Of mail to abuse@ we get a copy." if desk.site.organisation.abuse_copy else "", desk.why("organisation.abuse_copy"), control("role.abuse"))
     c.set("mx", [Code(host.name) for host in desk.hosts(Role.MTA)], desk.why("hosts"), control("dns.fcrdns"))
     c.set("spf", Code(" ".join(["v=spf1", *(f"a:{host.name}" for host in desk.hosts(Role.MTA)), "-all"])), desk.why("hosts"), control("auth.spf-verify"))
     selectors = sorted({d.dkim.selector for d in desk.mail.hosted})

@@ -16,6 +16,11 @@ def span(seconds: int) -> str:
     return plural(seconds // size, unit)
 
 
+def every(seconds: int) -> str:
+    """How often: "every day", "every 12 hours"."""
+    return f"every {span(seconds).removeprefix('1 ')}"
+
+
 def plural(count: int, noun: str) -> str:
     """A number and its noun."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
