@@ -64,7 +64,13 @@ class Desk:
 
     def reaches(self, port: int) -> tuple[Host, ...]:
         """Hosts on which everybody may reach a port, by name."""
-        return tuple(e.host for e in self.exposures if e.open(port))
+        return self._open.get(port, ())
+
+    @cached_property
+    def _open(self) -> dict[int, tuple[Host, ...]]:
+        # Asked for every domain.
+        ports = {p.number for e in self.exposures for p in e.ports}
+        return {port: tuple(e.host for e in self.exposures if e.open(port)) for port in ports}
 
 
 def told(c: Settings, desk: Desk, key: str, path: str, *controls: str, words: Callable[..., Value] | None = None) -> None:
