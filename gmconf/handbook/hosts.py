@@ -9,7 +9,7 @@ from gmconf.dialects.markdown import Verbatim
 from gmconf.handbook.desk import Desk, contacts, links, names
 from gmconf.handbook.exposure import Port, Way
 from gmconf.handbook.people import searching
-from gmconf.handbook.words import span
+from gmconf.handbook.words import debian, span
 from gmconf.model import Role
 from gmconf.plan import Reach
 from gmconf.services.postfix_maps import BLOCKED
@@ -45,7 +45,7 @@ def topology(c: Settings, desk: Desk) -> None:
     """Which program does what on which host, and who may reach it."""
     shown, hosts = control("doc.topology"), desk.why("hosts")
     c.rows("hosts", [
-        {"name": (e.host.name, (hosts, shown)), "release": (e.host.release, (hosts, shown)), "addresses": (list(e.host.addresses), (hosts, shown)),
+        {"name": (e.host.name, (hosts, shown)), "release": (debian(e.host.release), (hosts, shown)), "addresses": (list(e.host.addresses), (hosts, shown)),
          "roles": ([role.value for role in e.host.roles], (hosts, shown))}
         for e in desk.exposures
     ])  # fmt: skip

@@ -6,7 +6,7 @@ from gmconf.controls import control
 from gmconf.controls.operation import SUPPORTED
 from gmconf.dialects.markdown import Code, Link, Verbatim
 from gmconf.handbook.desk import Desk, contacts, links, names, told
-from gmconf.handbook.words import every, mail, phone, plural, span, volume, web
+from gmconf.handbook.words import debian, every, mail, phone, plural, span, volume, web
 from gmconf.model import Role
 from gmconf.settings import Settings
 
@@ -78,7 +78,7 @@ def updates(c: Settings, desk: Desk) -> None:
     for release in sorted({host.release for host in desk.hosts(*Role)}):
         ours = [host.name for host in desk.hosts(*Role) if host.release == release]
         why = (desk.why("hosts"), control("ops.supported-os"))
-        rows.append({"name": (f"Debian {'13' if release == 'trixie' else '12'} ({release})", why), "until": (SUPPORTED[release].isoformat(), why),
+        rows.append({"name": (debian(release), why), "until": (SUPPORTED[release].isoformat(), why),
                      "hosts": (ours, why)})  # fmt: skip
     c.rows("releases", rows)
     links(c, desk, "runbooks", because=control("prc.updates"))

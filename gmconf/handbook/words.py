@@ -16,6 +16,11 @@ def span(seconds: int) -> str:
     return plural(seconds // size, unit)
 
 
+def debian(release: str) -> str:
+    """A release by number and name."""
+    return f"Debian {'13' if release == 'trixie' else '12'} ({release})"
+
+
 def every(seconds: int) -> str:
     """How often: "every day", "every 12 hours"."""
     return f"every {span(seconds).removeprefix('1 ')}"
