@@ -23,7 +23,7 @@ class Service:
     """Something users' programs connect to, and how it is announced (RFC 6186, RFC 8314, RFC 5804, RFC 6120, XEP-0368)."""
 
     label: str
-    """SRV label, without underscore."""
+    """SRV label, without underscore; empty where no standard has one."""
     port: int
     what: str
     tls: str
@@ -40,6 +40,8 @@ SERVICES = (
     Service("pop3s", 995, "fetching (POP3)", "TLS", 20),
     Service("pop3", 110, "fetching (POP3)", "STARTTLS", 30),
     Service("sieve", 4190, "filter rules (ManageSieve)", "STARTTLS"),
+    Service("", 563, "news (NNTP)", "TLS", mail=False),
+    Service("", 119, "news (NNTP)", "STARTTLS", mail=False),
     Service("xmpps-client", 5223, "chat (XMPP)", "TLS", mail=False),
     Service("xmpp-client", 5222, "chat (XMPP)", "STARTTLS", 10, mail=False),
     Service("xmpps-server", 5270, "chat between servers (XMPP)", "TLS", mail=False),
@@ -82,8 +84,8 @@ def servers(c: Settings, desk: Desk) -> None:
     c.rows("servers", rows)
     news = desk.site.news
     why = (desk.why("news"), control("nntp.access"))
-    c.set("news.host", Code(news.host) if news else "", *why)
-    c.set("news.port", news.port if news else "", *why)
+    c.set("news.host", Code(news.host) if news and news.host else "", *why)
+    c.set("news.port", news.port if news and news.host else "", *why)
 
 
 def _login(domain: Domain) -> str:
@@ -172,6 +174,8 @@ def _records(c: Settings, desk: Desk, domain: Domain) -> None:
     for service in SERVICES:
         owner = (f"_{service.label}._tcp.{domain.name}", (desk.why("domains"), control("dns.srv")))
         hosts = desk.reaches(service.port)
+        if not service.label or not (service.mail or domain.kind == "hosted"):
+            continue
         if not hosts and service.mail:
             rows.append({"owner": owner, "priority": (0, why), "weight": (0, why), "port": (0, why), "target": (".", why)})
         for host in hosts:

@@ -1,14 +1,24 @@
-"""What runs on a host, what listens and what may leave, taken from the very plans that its firewall is made of."""
+"""What runs on a host, what listens and what may leave: from its plans, and from the very rules of its firewall."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from gmconf.controls import control
+from gmconf.errors import GmconfError
 from gmconf.model import Host
 from gmconf.plan import File, Plan, Reach, View
+from gmconf.render import Rendered, render
 from gmconf.services.nftables import CONF
-from gmconf.settings import Reason, Scalar, Setting
+from gmconf.settings import Reason
+
+_WAY = re.compile(
+    r"(?:udp sport \d+ )?(?:ip6? daddr (?P<to>\{[^}]*\}|\S+) )?(?:meta l4proto (?P<protocols>\{[^}]*\}|\S+) )?"
+    r"(?:(?P<protocol>tcp|udp|th) dport (?P<ports>\{[^}]*\}|\S+) )?(?:meta skuid (?P<user>\{[^}]*\}|\S+) )?accept"
+)
+_SITE = {"@site4": "the other hosts of this site", "@site6": "the other hosts of this site"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +33,12 @@ class Port:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """A way out of the host: ports (or "any") to somewhere, for a user of the system."""
+    """A way out of the host, one line of the firewall: ports to somewhere, for a user of the system."""
 
-    ports: tuple[Scalar, ...]
+    ports: tuple[str, ...]
+    protocol: str
     to: str
-    user: str
+    users: tuple[str, ...]
     because: tuple[Reason, ...]
 
 
@@ -50,40 +61,31 @@ def exposure(view: View, plans: Sequence[Plan]) -> Exposure:
     """What a host's plans let in and out."""
     ports = {Port(number, reach, plan.name) for plan in plans for number, reach in plan.listens}
     firewall = next(f for plan in plans for f in plan.files if isinstance(f, File) and f.path == CONF)
-    assert firewall.settings is not None  # it is printed by a template
-    rules = {s.key: s for s in firewall.settings.flat()}
     programs = tuple(plan.name for plan in plans if plan.packages)
-    return Exposure(view.host, programs, tuple(sorted(ports, key=lambda p: (p.number, p.program))), tuple(_ways(rules)))
+    return Exposure(view.host, programs, tuple(sorted(ports, key=lambda p: (p.number, p.program))), tuple(dict.fromkeys(_ways(render(firewall)))))
 
 
-def _ways(rules: dict[str, Setting]) -> list[Way]:
-    """The output chain's accepting rules, in its order."""
-    found = [_way(rules, "", "anywhere", "smtp_user", 25), _way(rules, "site_ports", "hosts of this site", "")]
-    forwarders = _list(rules["forwarders4"]) + _list(rules["forwarders6"])
-    where = ", ".join(map(str, forwarders)) if forwarders else "anywhere"
-    found += [_way(rules, "" if forwarders else "recursive", where, "dns_user", 53), _way(rules, "", "anywhere", "time_user", 123)]
-    found.append(_way(rules, "web", "anywhere", "web_users"))
-    proxies = _list(rules["proxies4"]) + _list(rules["proxies6"])
-    if proxies:
-        found.append(Way(("any",), ", ".join(map(str, proxies)), _names(rules["web_users"]), rules["proxies4"].because))
-    found.append(_way(rules, "fuzzy", "anywhere", "filter_user"))
-    return [way for way in found if way is not None]
+def _ways(rules: Rendered) -> Iterator[Way]:
+    """Lines of the output chain that let a port or a user out. Raises GmconfError for one that cannot be read."""
+    inside = False
+    for number, line in enumerate(rules.text.split("\n"), 1):
+        rule = line.strip()
+        if rule.startswith("chain "):
+            inside = rule.startswith("chain output ")
+        if not inside or not rule.endswith(" accept") or not (" dport " in rule or " skuid " in rule):
+            continue
+        found = _WAY.fullmatch(rule)
+        if found is None:
+            raise GmconfError(f"{CONF}:{number}: the page on ports cannot read {rule!r}")
+        printed = [reason for setting in rules.lines.get(number, ()) for reason in setting.because]
+        protocols = _words(found["protocols"]) if found["protocol"] in (None, "th") else (found["protocol"],)
+        yield Way(_words(found["ports"]) or ("every port",), " and ".join(p.upper() for p in protocols), _to(found["to"]),
+                  _words(found["user"]) or ("every program",), tuple(dict.fromkeys([control("net.egress-filter"), *printed])))  # fmt: skip
 
 
-def _way(rules: dict[str, Setting], ports: str, to: str, user: str, fixed: int = 0) -> Way | None:
-    """The rule made of these settings; None when its ports are not opened."""
-    if ports and not rules[ports].value:
-        return None
-    because = rules[ports or user].because
-    return Way(_list(rules[ports]) if ports else (fixed,), to, _names(rules[user]) if user else "every program", because)
+def _to(text: str | None) -> str:
+    return _SITE.get(text or "", ", ".join(_words(text)) or "anywhere")
 
 
-def _list(setting: Setting) -> tuple[Scalar, ...]:
-    value = setting.value
-    if isinstance(value, str | int | float):
-        return (value,) if value else ()
-    return tuple(value)
-
-
-def _names(setting: Setting) -> str:
-    return ", ".join(map(str, _list(setting)))
+def _words(text: str | None) -> tuple[str, ...]:
+    return tuple(word.strip(' "') for word in (text or "").strip("{} ").split(",") if word.strip())

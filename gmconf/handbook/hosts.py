@@ -6,14 +6,14 @@ from collections.abc import Iterable
 
 from gmconf.controls import control
 from gmconf.dialects.markdown import Verbatim
-from gmconf.handbook.desk import Desk, contacts, links, names
+from gmconf.handbook.desk import Desk, Row, contacts, links, names
 from gmconf.handbook.exposure import Port, Way
 from gmconf.handbook.people import searching
 from gmconf.handbook.words import debian, span
 from gmconf.model import Role
 from gmconf.plan import Reach
 from gmconf.services.postfix_maps import BLOCKED
-from gmconf.settings import Reason, Settings, Value
+from gmconf.settings import Settings, Value
 
 PROTOCOLS = {
     22: "SSH", 24: "LMTP, with TLS", 25: "SMTP, STARTTLS offered", 119: "NNTP, STARTTLS", 143: "IMAP, STARTTLS required", 443: "HTTPS",
@@ -73,7 +73,11 @@ def _functions(c: Settings, desk: Desk) -> None:
         on = [e.host.name for e in desk.exposures if program in e.programs]
         spoken = sorted({p.number for e in desk.exposures for p in e.ports if p.program == program})
         rows.append((f"serves {_spoken(spoken)}", program, on))
-    c.rows("functions", [{"what": (w, why), "program": (p, why), "hosts": (on, (*why, desk.why("hosts")))} for w, p, on in rows])
+    c.rows("functions", [{"what": (w, why), "program": (p, why), "hosts": (_on(desk, on), (*why, desk.why("hosts")))} for w, p, on in rows])
+
+
+def _on(desk: Desk, hosts: list[str]) -> Value:
+    return "all hosts" if 2 < len(hosts) == len(desk.exposures) else hosts
 
 
 def _spoken(ports: Iterable[int]) -> str:
@@ -89,7 +93,7 @@ def _ports(c: Settings, desk: Desk) -> None:
             rows.setdefault(port, []).append(e.host.name)
     c.rows("ports", [
         {"port": (port.number, why), "spoken": (PROTOCOLS.get(port.number, "no standard one"), why), "program": (_program(port), why),
-         "hosts": (on, (*why, desk.why("hosts"))), "reach": (_reach(port.reach), why)}
+         "hosts": (_on(desk, on), (*why, desk.why("hosts"))), "reach": (_reach(port.reach), why)}
         for port, on in sorted(rows.items(), key=lambda item: (item[0].number, item[0].program, item[0].reach))
     ])  # fmt: skip
 
@@ -108,15 +112,12 @@ def _ways(c: Settings, desk: Desk) -> None:
     for e in desk.exposures:
         for way in e.ways:
             rows.setdefault(way, []).append(e.host.name)
-    more = (control("net.egress-filter"), control("doc.firewall"))
+    c.rows("ways", [_cells(way, _on(desk, on)) for way, on in rows.items()])
 
-    def cell(value: Value, because: tuple[Reason, ...]) -> tuple[Value, tuple[Reason, ...]]:
-        return value, (*because, *(reason for reason in more if reason not in because))
 
-    c.rows("ways", [
-        {"ports": cell(list(way.ports), way.because), "to": cell(way.to, way.because), "user": cell(way.user, way.because), "hosts": cell(on, way.because)}
-        for way, on in rows.items()
-    ])  # fmt: skip
+def _cells(way: Way, on: Value) -> Row:
+    why = (*way.because, control("doc.firewall"))
+    return {"ports": (list(way.ports), why), "protocol": (way.protocol, why), "to": (way.to, why), "user": (list(way.users), why), "hosts": (on, why)}
 
 
 def runbooks(c: Settings, desk: Desk) -> None:
