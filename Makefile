@@ -32,12 +32,12 @@ lint: setup ## ruff, mypy, yamllint, ansible-lint, codespell
 mutants: setup ## every setting of every control, weakened: what the static check does not notice
 	PYTHONPATH=$(CURDIR) $(BIN)/python tests/unit/mutants.py
 
-browser: ## Chromium, its driver and poppler, with which the tests look at the report
-	@for tool in chromium chromedriver pdftotext; do command -v $$tool >/dev/null || missing=1; done; test -z "$$missing" || \
-	{ test "$$(id -u)" = 0 || { echo "install chromium, chromium-driver and poppler-utils, or run this as root"; exit 2; }; \
-	echo "==> Chromium"; apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium chromium-driver poppler-utils fonts-dejavu-core; }
+tools: ## what the tests look at results with: Chromium and poppler (the report), xorriso (the portable medium)
+	@for tool in chromium chromedriver pdftotext xorriso; do command -v $$tool >/dev/null || missing=1; done; test -z "$$missing" || \
+	{ test "$$(id -u)" = 0 || { echo "install chromium, chromium-driver, poppler-utils and xorriso, or run this as root"; exit 2; }; \
+	echo "==> Chromium, poppler, xorriso"; apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium chromium-driver poppler-utils fonts-dejavu-core xorriso; }
 
-unit: setup browser ## unit tests, goldens, packaging
+unit: setup tools ## unit tests, goldens, packaging
 	$(BIN)/python -m pytest tests/unit
 
 host: setup ## Molecule: both Debian releases side by side, with real mail and real failures
@@ -50,4 +50,4 @@ down: ## remove the hosts of the lab
 
 test: lint unit host ## everything
 
-.PHONY: help setup demo lint mutants browser unit host down test
+.PHONY: help setup demo lint mutants tools unit host down test

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gmconf.errors import GmconfError
-from gmconf.trace import FORMAT
+from gmconf.trace import FORMAT, SITE
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,4 +129,4 @@ def _same_field(path: str, field: str) -> bool:
 
 
 def _lines(build: Path, host: str, path: str) -> list[str]:
-    return (build / f"hosts/{host}/tree{path}").read_text().split("\n")
+    return (build / (path if host == SITE else f"hosts/{host}/tree{path}")).read_text().split("\n")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from ipaddress import ip_address, ip_network
 
 from gmconf.directory import ROLE_ADDRESSES, Directory
+from gmconf.facts import fact
 from gmconf.invariants import broken
 from gmconf.limits import MIB, chain
 from gmconf.model import Role, Site
@@ -293,6 +294,15 @@ def blocks_name_one(site: Site, _: Directory) -> Iterator[Finding]:
             yield f"filter.blocks[{number}]", "name either a sender or a client to block"
 
 
+def contacts_can_be_reached(site: Site, _: Directory) -> Iterator[Finding]:
+    """Who is named as a contact has a telephone or an address."""
+    for path in ("support.escalation", "procedures.duty", "procedures.incident_contacts"):
+        people = fact(site, path)
+        for number, person in enumerate(people if isinstance(people, tuple) else ()):
+            if not person.phone and not person.email:
+                yield f"{path}[{number}]", f"nobody can reach {person.name}: add phone or email"
+
+
 def level_is_whole(site: Site, mail: Directory) -> Iterator[Finding]:
     """What the declared level asks of the site is there, or waived."""
     return lacking(site, mail)
@@ -307,5 +317,5 @@ RULES: tuple[Rule, ...] = (
     domains_once, alias_domains, mailbox_domains, one_owner, aliases_have_targets, targets_exist, no_alias_loops,
     role_addresses_stay, senders_are_ours, hosts_once, addresses_of_families, roles_are_held, names_are_not_domains,
     thresholds_ascend, sizes_fit, memory_fits, closed_network_is_whole, admins_can_enter, numbers_fit_together,
-    senders_to_switch_to, blocks_name_one, level_is_whole, proofs_have_controls,
+    senders_to_switch_to, blocks_name_one, contacts_can_be_reached, level_is_whole, proofs_have_controls,
 )  # fmt: skip

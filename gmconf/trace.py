@@ -9,6 +9,8 @@ from gmconf import __version__
 from gmconf.settings import Reason, Setting
 
 FORMAT = 2
+SITE = "site"
+"""Stands where a host's name would, for files that belong to no host: the documents. No host can have this name."""
 Entry = tuple[int, str, tuple[tuple[int, str, tuple[int, ...]], ...]]
 """One file: its reason, the secret it is made of, and (line, key of the setting, its reasons) for what is printed in it."""
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -38,7 +40,7 @@ class Trace:
         return found
 
     def add(self, host: str, files: Iterable[tuple[str, Entry]]) -> None:
-        """Add the files of one service of a host, by path."""
+        """Add the files of one service of a host, or of ``SITE``, by path."""
         part = tuple(files)
         if part:
             self._hosts.setdefault(host, []).append(self._parts.setdefault(part, len(self._parts)))

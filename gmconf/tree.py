@@ -8,6 +8,7 @@ from collections.abc import Callable, Hashable
 from functools import partial
 
 from gmconf import __version__
+from gmconf.documents import written
 from gmconf.errors import GmconfError
 from gmconf.load import Loaded
 from gmconf.manifest import manifest
@@ -17,7 +18,7 @@ from gmconf.project import inventory, playbook, project_readme
 from gmconf.render import header, likeness, render
 from gmconf.resources import folder
 from gmconf.services.registry import plans
-from gmconf.trace import Entry, Trace
+from gmconf.trace import SITE, Entry, Trace
 
 
 class Tree:
@@ -49,11 +50,16 @@ def build(loaded: Loaded) -> Tree:
     """Render the whole site."""
     tree, trace = Tree(), Trace()
     secrets: set[str] = set()
+    documents = _Documents(loaded) if written(loaded.site) else None
     for host in sorted(loaded.site.hosts, key=lambda h: h.name):
         view = View(loaded.site, host, loaded.mail, loaded.why, loaded.public)
         found = plans(view)
         _host(view, found, tree, trace)
+        if documents:
+            documents.see(view, found)
         secrets.update(f.secret for plan in found for f in plan.files if isinstance(f, SecretFile))
+    if documents:
+        documents.put(tree, trace)
     vaults = str(loaded.secrets)
     for name in sorted(secrets):
         with open(f"{vaults}/{name}", "rb", buffering=0) as vaulted:
@@ -66,6 +72,29 @@ def build(loaded: Loaded) -> Tree:
     _role(tree)
     tree.files[MARKER] = f"written by gmconf {__version__}\n".encode()
     return tree
+
+
+class _Documents:
+    """The documents, written when all hosts have been seen. Imported for sites that have some only."""
+
+    def __init__(self, loaded: Loaded) -> None:
+        from gmconf.handbook import book, desk, exposure
+
+        self._book, self._desk, self._exposure, self._loaded = book, desk, exposure, loaded
+        self._seen: list[exposure.Exposure] = []
+
+    def see(self, view: View, found: tuple[Plan, ...]) -> None:
+        """Remember what a host opens."""
+        self._seen.append(self._exposure.exposure(view, found))
+
+    def put(self, tree: Tree, trace: Trace) -> None:
+        """Add every document and its reasons."""
+        loaded = self._loaded
+        traced = []
+        for file in self._book.written(self._desk.Desk(loaded.site, loaded.mail, loaded.why, tuple(self._seen))):
+            tree.put(file.path, file.rendered.text.encode())
+            traced.append((file.path, trace.entry(file.because, file.rendered.lines)))
+        trace.add(SITE, traced)
 
 
 def _role(tree: Tree) -> None:

@@ -48,12 +48,12 @@ class Tickets(Control):
 class Media(Control):
     """The programs and settings a client needs can be had on a portable medium.
 
-    Who has no working mail cannot be sent a link. ``gmconf media`` makes the image, with checksums.
+    Who has no working mail cannot be sent a link. ``gmconf medium`` makes the image, with checksums.
     """
 
     id, level, sources = "sup.client-media", "basic", ("G:14",)
     facts = (Fact("support.media"),)
-    documents = ("client-setup",)
+    documents = ("client-setup", "support")
 
 
 class Phone(Control):
@@ -237,7 +237,7 @@ class ReportOut(Control):
     """
 
     id, level, sources = "prc.report-out", "bronze", ("P:107", "RFC 5965")
-    documents = ("postmaster",)
+    documents = ("postmaster", "abuse")
 
 
 class Isolate(Control):
@@ -334,7 +334,7 @@ class SecurityTxt(Control):
     """
 
     id, level, sources = "doc.security-txt", "bronze", ("M:69", "RFC 9116")
-    facts = (Fact("policies.security_contact"),)
+    facts = (Fact("policies.security_contact"), Fact("policies.security_expires"))
     documents = ("security",)
     evidence = Evidence("that the file is published and its date of expiry lies ahead", 366)
 

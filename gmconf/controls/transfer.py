@@ -483,6 +483,7 @@ class SwitchAddress(Control):
     """
 
     id, level, sources = "out.ip-switch", "silver", ("Q:54b",)
+    documents = ("runbooks",)
     on = BY_MTA
     settings: ClassVar = {
         MAIN: {"smtp_bind_address": Model(lambda c: str(c.host.sends_from.address) if c.host.sends_from else "", "hosts[].sends_from")}

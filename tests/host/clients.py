@@ -123,6 +123,8 @@ class Taken:
     sender: str
     recipients: tuple[str, ...]
     data: bytes
+    client: str = ""
+    """The address it came from."""
 
 
 @dataclass
@@ -168,7 +170,8 @@ class Sink:
                             if not part:
                                 return
                             data += part
-                        sink.taken.append(Taken(sender, tuple(recipients), bytes(data[:-3]).replace(b"\r\n..", b"\r\n.")))
+                        sink.taken.append(Taken(sender, tuple(recipients), bytes(data[:-3]).replace(b"\r\n..", b"\r\n."),
+                                                self.client_address[0]))  # fmt: skip
                     elif verb == "QUIT":
                         self.wfile.write(b"221 bye\r\n")
                         return

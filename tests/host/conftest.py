@@ -147,7 +147,7 @@ def signed(signer, mx):
     return sign
 
 
-ORDER = ("test_mail", "test_tls", "test_dialogue", "test_outgoing", "test_form", "test_results", "test_mailbox", "test_host", "test_rollout",
+ORDER = ("test_mail", "test_tls", "test_dialogue", "test_outgoing", "test_form", "test_results", "test_mailbox", "test_host", "test_runbooks", "test_rollout",
          "test_failures", "test_journal")  # fmt: skip
 
 
