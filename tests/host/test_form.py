@@ -66,7 +66,8 @@ def judge(mx, case: dict, smtp: smtplib.SMTP, sender: str, to: str, data: bytes,
         return None
     with smtp:
         smtp.sendmail(sender, [to], data, mail_options=options(case))
-    (found,) = stored(mx, to, "X-Corpus", id_)
+    # What was doubled or missing may look like spam as well.
+    (found,) = stored(mx, to, "X-Corpus", id_, ("INBOX", "Junk"))
     compare(case, data, found)
     return found
 
