@@ -13,7 +13,7 @@ from gmconf.plan import File, Plan, Unit, View
 from gmconf.services import postfix_flush, postfix_maps, tls
 from gmconf.settings import Reason, Settings, Value, need
 
-CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
+CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20:@SECLEVEL=2"
 COMPLAINTS = [r"\b(warning|fatal|panic): "]
 """How Postfix tools speak of what they do not like."""
 MAIN, MASTER, OPENSSL = "/etc/postfix/main.cf", "/etc/postfix/master.cf", "/etc/postfix/openssl.cnf"
@@ -141,7 +141,7 @@ def _tls(c: Settings, view: View) -> None:
         c.set(name, ">=TLSv1.2", control("tls.versions"))
     for name in ("smtpd_tls_ciphers", "smtpd_tls_mandatory_ciphers", "smtp_tls_mandatory_ciphers"):
         c.set(name, "high", control("tls.ciphers"))
-    c.set("tls_high_cipherlist", CIPHERS, control("tls.ciphers"))
+    c.set("tls_high_cipherlist", CIPHERS, control("tls.ciphers"), control("tls.sigalgs"))
     c.set("tls_preempt_cipherlist", True, control("tls.ciphers"))
     c.set("tls_ssl_options", ["NO_RENEGOTIATION", "NO_COMPRESSION"], control("tls.no-reneg-compress"))
     c.set("tls_config_file", "/etc/postfix/openssl.cnf", control("tls.sigalgs"))
