@@ -164,6 +164,6 @@ class ConformIn(Control):
     """
 
     id, level, sources = "msg.conform-in", "bronze", ("G:8a", "RFC 5322")
-    on = BY_FILTER
-    settings: ClassVar = {LUA: {"repair": True, "strict": True}, MAIN: {"message_reject_characters": "\\0"}}
+    on = (Role.FILTER, *SENDING)
+    settings: ClassVar = {LUA: {"repair": True, "strict": True}, MAIN: {"message_reject_characters": "\\0", "lmtp_line_length_limit": 0}}
     live = ("malformed",)

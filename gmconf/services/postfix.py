@@ -14,7 +14,7 @@ from gmconf.plan import File, Plan, Unit, View
 from gmconf.services import postfix_flush, postfix_maps, tls
 from gmconf.settings import Reason, Settings, Value, need
 
-CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
+CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20:@SECLEVEL=2"
 COMPLAINTS = [r"\b(warning|fatal|panic): "]
 """How Postfix tools speak of what they do not like."""
 MAIN, MASTER, OPENSSL = "/etc/postfix/main.cf", "/etc/postfix/master.cf", "/etc/postfix/openssl.cnf"
@@ -130,7 +130,7 @@ def _identity(c: Settings, view: View) -> None:
     c.set("recipient_delimiter", "+", need("postfix", "sub-addresses: alice+lists@ reaches alice"))
     c.set("message_size_limit", chain(view.site).message_size, control("mta.size-limit"), view.why("limits.message_size"))
     c.set("mailbox_size_limit", 0, need("postfix", "quotas are Dovecot's business"))
-    c.set("smtputf8_enable", True, control("mta.8bit-eai"))
+    c.set("smtputf8_enable", False, control("mta.8bit-eai"), need("postfix", "Dovecot's LMTP does not take it: what was accepted would be returned"))
 
 
 def _tls(c: Settings, view: View) -> None:
@@ -142,7 +142,7 @@ def _tls(c: Settings, view: View) -> None:
         c.set(name, ">=TLSv1.2", control("tls.versions"))
     for name in ("smtpd_tls_ciphers", "smtpd_tls_mandatory_ciphers", "smtp_tls_mandatory_ciphers"):
         c.set(name, "high", control("tls.ciphers"))
-    c.set("tls_high_cipherlist", CIPHERS, control("tls.ciphers"))
+    c.set("tls_high_cipherlist", CIPHERS, control("tls.ciphers"), control("tls.sigalgs"))
     c.set("tls_preempt_cipherlist", True, control("tls.ciphers"))
     c.set("tls_ssl_options", ["NO_RENEGOTIATION", "NO_COMPRESSION"], control("tls.no-reneg-compress"))
     c.set("tls_config_file", "/etc/postfix/openssl.cnf", control("tls.sigalgs"))
@@ -293,6 +293,7 @@ def _delivery(c: Settings, view: View) -> None:
     c.set("lmtp_tls_CAfile", f"{tls.FOLDER}/ca.crt" if own_ca else "", control("tls.mua-required"))
     c.set("lmtp_destination_concurrency_limit", limits.lmtp_concurrency,
           need("postfix", f"below Dovecot's limit of {limits.lmtp_user_concurrency} deliveries to one user: no deferral in a burst"))  # fmt: skip
+    c.set("lmtp_line_length_limit", 0, control("msg.conform-in"), need("postfix", "folded lines on the last step would break signatures"))
     c.set("lmtp_destination_recipient_limit", 1, need("postfix", "one recipient must not learn of another, one full mailbox not delay the rest"))
     c.set("relayhost", "" if view.has(Role.MTA) else f"[{view.hosts(Role.MTA)[0].name}]", need("postfix", "only MTA hosts send mail out"))
     switched = view.host.sends_from

@@ -61,19 +61,22 @@ def imap(mx, login: str) -> imaplib.IMAP4_SSL:
 
 def find(mx, login: str, built: EmailMessage, folder: str = "INBOX", within: float = 30) -> list[bytes]:
     """All copies of a message in a folder as the store has them; waits for the first."""
-    return stored(mx, login, "Subject", f'"{built["Subject"]}"', folder, within)
+    return stored(mx, login, "Subject", f'"{built["Subject"]}"', (folder,), within)
 
 
-def stored(mx, login: str, header: str, value: str, folder: str = "INBOX", within: float = 30) -> list[bytes]:
-    """All messages of a folder with a header, as the store has them; waits for the first."""
+def stored(mx, login: str, header: str, value: str, folders: tuple[str, ...] = ("INBOX",), within: float = 30) -> list[bytes]:
+    """All messages with a header, as the store has them, from the first of the folders that has any; waits for the first."""
     deadline = time.monotonic() + within
     with imap(mx, login) as client:
         while True:
-            client.select(folder, readonly=True)
-            _, found = client.search(None, "HEADER", header, value)
-            numbers = found[0].split() if found and found[0] else []
-            if numbers or time.monotonic() > deadline:
-                return [client.fetch(number.decode(), "(BODY.PEEK[])")[1][0][1] for number in numbers]
+            for folder in folders:
+                client.select(folder, readonly=True)
+                _, found = client.search(None, "HEADER", header, value)
+                numbers = found[0].split() if found and found[0] else []
+                if numbers:
+                    return [client.fetch(number.decode(), "(BODY.PEEK[])")[1][0][1] for number in numbers]
+            if time.monotonic() > deadline:
+                return []
             time.sleep(0.2)
 
 

@@ -15,7 +15,7 @@ from clients import outside, stored, submission, txt
 CORPUS = Path(__file__).resolve().parents[1] / "corpus"
 INDEX = tomllib.loads((CORPUS / "corpus.toml").read_text("utf-8"))
 OURS = {b"return-path", b"delivered-to", b"received", b"x-report-abuse", b"dkim-signature", b"authentication-results",
-        b"x-spam-status", b"x-spam-level", b"x-spamd-bar"}  # fmt: skip
+        b"x-spam-status", b"x-spam-level", b"x-spamd-bar", b"x-spam", b"x-spam-flag"}  # fmt: skip
 """Header fields that a host adds to every message."""
 
 
@@ -51,22 +51,39 @@ def sent(name: str, login: str, domain: str) -> tuple[bytes, str]:
     return data, id_
 
 
-def options(case: dict) -> list[str]:
-    return ["BODY=8BITMIME", "SMTPUTF8"] if case.get("smtputf8") else ["BODY=8BITMIME"]
+def refusal(case: dict, smtp: smtplib.SMTP, sender: str, to: str, data: bytes) -> str:
+    """Code and words with which a message is refused; one that asks for SMTPUTF8, at MAIL already."""
+    if case.get("smtputf8"):
+        smtp.ehlo_or_helo_if_needed()
+        code, words = smtp.docmd(f"MAIL FROM:<{sender}> BODY=8BITMIME SMTPUTF8")
+        return f"{code} {words.decode()}"
+    with pytest.raises(smtplib.SMTPDataError) as error:
+        smtp.sendmail(sender, [to], data, mail_options=["BODY=8BITMIME"])
+    return f"{error.value.smtp_code} {error.value.smtp_error.decode()}"
+
+
+_SESSIONS: dict[tuple[str, str], smtplib.SMTP] = {}
+
+
+def session(mx, login: str) -> smtplib.SMTP:
+    """One session as long as nothing is refused: logins are counted (smtpd_client_auth_rate_limit)."""
+    if (mx.name, login) not in _SESSIONS:
+        _SESSIONS[mx.name, login] = submission(mx, login)
+    return _SESSIONS[mx.name, login]
 
 
 def judge(mx, case: dict, smtp: smtplib.SMTP, sender: str, to: str, data: bytes, id_: str) -> bytes | None:
     """Sends and compares with what is expected; returns what was stored."""
     if case["expect"] == "refused":
-        with smtp, pytest.raises(smtplib.SMTPDataError) as error:
-            smtp.sendmail(sender, [to], data, mail_options=options(case))
-        answer = f"{error.value.smtp_code} {error.value.smtp_error.decode()}"
-        assert 500 <= error.value.smtp_code < 600, answer
+        _SESSIONS.clear()
+        with smtp:
+            answer = refusal(case, smtp, sender, to, data)
+        assert re.match(r"5\d\d ", answer), answer
         assert re.search(case["words"], answer), answer
         return None
-    with smtp:
-        smtp.sendmail(sender, [to], data, mail_options=options(case))
-    (found,) = stored(mx, to, "X-Corpus", id_)
+    smtp.sendmail(sender, [to], data, mail_options=["BODY=8BITMIME"])
+    # What was doubled or missing may look like spam as well.
+    (found,) = stored(mx, to, "X-Corpus", id_, ("INBOX", "Junk"))
     compare(case, data, found)
     return found
 
@@ -103,7 +120,7 @@ def compare(case: dict, data: bytes, found: bytes) -> None:
 def test_submitted(mx, name: str) -> None:
     login, to = f"bob@{mx.domain}", f"carol@{mx.domain}"
     data, id_ = sent(name, login, mx.domain)
-    judge(mx, INDEX[name]["submission"], submission(mx, login), login, to, data, id_)
+    judge(mx, INDEX[name]["submission"], session(mx, login), login, to, data, id_)
 
 
 @pytest.mark.control("msg.conform-in")
@@ -114,7 +131,8 @@ def test_received(mx, signed, name: str) -> None:
     if case.get("signed"):
         there = tuple(dict.fromkeys(name_of(f) for f in parted(data)[0]))
         data = signed(data, there)
-    found = judge(mx, case, outside(mx), case.get("sender", "x@sender.example"), f"carol@{mx.domain}", data, id_)
+    with outside(mx) as smtp:
+        found = judge(mx, case, smtp, case.get("sender", "x@sender.example"), f"carol@{mx.domain}", data, id_)
     if case.get("signed"):
         assert dkim.verify(found, dnsfunc=txt)
 
@@ -136,8 +154,3 @@ def test_what_was_completed_is_signed(mx) -> None:
         assert {b"date", b"message-id"} <= set(re.split(rb"[:\s]+", list_))
     mail = dkim.DKIM(taken)
     assert [mail.verify(n, dnsfunc=txt) for n in range(2)] == [True, True]
-
-
-def test_every_message_of_the_corpus_is_named() -> None:
-    assert {p.stem for p in CORPUS.glob("*.msg")} == set(INDEX)
-    assert len(INDEX) >= 40

@@ -64,7 +64,7 @@ def test_keys_are_bound_to_the_handshake(mx, port: str) -> None:
 
 
 @pytest.mark.control("tls.sigalgs")
-@pytest.mark.parametrize("port", ["25", "465", "587"])
+@pytest.mark.parametrize("port", WAYS)
 def test_no_sha1_signatures(mx, port: str) -> None:
     seen = openssl(mx, *way(mx, port), "-tls1_2", "-sigalgs", "ECDSA+SHA1:RSA+SHA1", *LAX)
     assert "Cipher is (NONE)" in seen, seen
