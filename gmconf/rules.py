@@ -303,6 +303,13 @@ def contacts_can_be_reached(site: Site, _: Directory) -> Iterator[Finding]:
                 yield f"{path}[{number}]", f"nobody can reach {person.name}: add phone or email"
 
 
+def questions_are_kept(site: Site, _: Directory) -> Iterator[Finding]:
+    """Where questions go is said."""
+    tickets = site.support.tickets if site.support else None
+    if tickets and not tickets.system and not tickets.single_owner:
+        yield "support.tickets", "name the system, or set single_owner: true"
+
+
 def level_is_whole(site: Site, mail: Directory) -> Iterator[Finding]:
     """What the declared level asks of the site is there, or waived."""
     return lacking(site, mail)
@@ -317,5 +324,5 @@ RULES: tuple[Rule, ...] = (
     domains_once, alias_domains, mailbox_domains, one_owner, aliases_have_targets, targets_exist, no_alias_loops,
     role_addresses_stay, senders_are_ours, hosts_once, addresses_of_families, roles_are_held, names_are_not_domains,
     thresholds_ascend, sizes_fit, memory_fits, closed_network_is_whole, admins_can_enter, numbers_fit_together,
-    senders_to_switch_to, blocks_name_one, contacts_can_be_reached, level_is_whole, proofs_have_controls,
+    senders_to_switch_to, blocks_name_one, contacts_can_be_reached, questions_are_kept, level_is_whole, proofs_have_controls,
 )  # fmt: skip

@@ -7,7 +7,7 @@ from gmconf.dialects.markdown import Code
 from gmconf.handbook.desk import Desk, contacts, links, names, told
 from gmconf.handbook.words import mail, mailto, phone, plural, span, volume, web
 from gmconf.model import Role
-from gmconf.settings import Settings
+from gmconf.settings import Scalar, Settings
 
 # Who must exist in a domain that has a mail service, web pages, or a network (RFC 2142 sections 3 to 5).
 _RFC2142 = (
@@ -33,8 +33,9 @@ def acceptable_use(c: Settings, desk: Desk) -> None:
     told(c, desk, "recipients", "limits.recipients", "mta.timeouts-limits")
     told(c, desk, "law", "policies.complaint_law", "doc.aup")
     told(c, desk, "abuse", "organisation.abuse_url", "doc.abuse-contact", words=web)
-    told(c, desk, "email", "support.email", "doc.tc-suspend", words=mail)
-    told(c, desk, "phone", "support.phone", "doc.tc-suspend", words=phone)
+    help_ = desk.site.support
+    reach: list[Scalar] = [mail(help_.email), *([phone(help_.phone)] if help_.phone else [])] if help_ else []
+    c.set("reach", reach, desk.why("support"), control("doc.tc-suspend"))
     c.set("lists", "Mailings and lists" if desk.site.policies and desk.site.policies.bulk else "", desk.why("policies.bulk"), control("list.one-click"))
 
 

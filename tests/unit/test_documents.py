@@ -19,6 +19,7 @@ from test_golden_sites import NOW, SITES, prepared
 from gmconf import explain, keys, output, passwords, tree
 from gmconf.controls import CATALOGUE, LEVELS
 from gmconf.documents import DOCUMENTS
+from gmconf.errors import SiteError
 from gmconf.handbook import html
 from gmconf.load import load
 from gmconf.model import Site
@@ -88,6 +89,36 @@ def test_pages_are_well_formed_and_say_something_everywhere(built) -> None:
         assert not re.search(r"\b(TODO|FIXME|None|undefined)\b|\{\{|\[\]|\(\)", text.partition("</style>")[2]), path
     for path in (built / "build/documents").rglob("*.md"):
         assert not re.search(r"\| +\|(?! \|$)", re.sub(r"^\| \| \|$", "", path.read_text(), flags=re.M)), path
+
+
+def optional(data: dict, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    """Paths of everything that may be left out."""
+    found = []
+    for key, value in data.items():
+        if path or key in ("support", "procedures", "policies", "clients", "news"):
+            found += [(*path, key), *(optional(value, (*path, key)) if isinstance(value, dict) else ())]
+    return found
+
+
+@pytest.mark.parametrize("path", [*optional(BRONZE), ("organisation", "abuse_url")], ids=".".join)
+def test_whatever_is_left_out_leaves_no_hole(path: tuple[str, ...], bronze, tmp_path) -> None:
+    """Without any one fact each page is written whole, or not at all, and no link leads to one that is not."""
+    data = copy.deepcopy(BRONZE)
+    del data["level"]
+    parent = data
+    for part in path[:-1]:
+        parent = parent[part]
+    del parent[path[-1]]
+    shutil.copytree(bronze / "keys", tmp_path / "keys")
+    (tmp_path / "site.yml").write_text(yaml.safe_dump(data))
+    try:
+        load(tmp_path / "site.yml")
+    except SiteError as error:
+        assert path[-2] in str(error), "what cannot be left out is asked for"
+        return
+    rendered(tmp_path)
+    test_pages_are_well_formed_and_say_something_everywhere(tmp_path)
+    test_no_dead_link(tmp_path)
 
 
 def test_the_reader_of_pages_can_fail(tmp_path) -> None:
