@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from typing import NoReturn
 
-from gmconf.cli import build, judgement, secrets
+from gmconf.cli import build, judgement, live, secrets
 from gmconf.cli.app import app
 from gmconf.errors import GmconfError, SiteError
 
-__all__ = ["app", "build", "judgement", "main", "secrets"]
+__all__ = ["app", "build", "judgement", "live", "main", "secrets"]
 
 
 def _die(message: str) -> NoReturn:

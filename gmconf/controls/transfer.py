@@ -100,7 +100,7 @@ class BannerMin(Control):
         MAIN: {"smtpd_banner": "$myhostname ESMTP", "postscreen_greet_banner": "$smtpd_banner"},
         "/etc/dovecot/dovecot.conf": {"greeting": "ready"},
     }
-    live = ("smtp", "imap")
+    live = ("banner", "imap")
 
 
 class Smuggling(Control):
@@ -119,6 +119,7 @@ class Smuggling(Control):
             "smtpd_data_restrictions": Has("reject_unauth_pipelining"),
         }
     }
+    live = ("pipelining",)
 
 
 class Helo(Control):
@@ -135,7 +136,7 @@ class Helo(Control):
             "smtpd_recipient_restrictions": Has("reject_invalid_helo_hostname", "reject_non_fqdn_helo_hostname"),
         }
     }
-    live = ("smtp",)
+    live = ("helo",)
 
 
 class NullSender(Control):
@@ -193,6 +194,7 @@ class RefuseLists(Control):
     settings: ClassVar = {
         MAIN: {"smtpd_recipient_restrictions": Has("reject_non_fqdn_sender", "reject_unknown_sender_domain"), "unknown_address_reject_code": 550}
     }
+    live = ("sender-domain",)
 
 
 class Blocklist(Control):
@@ -289,7 +291,7 @@ class EightBit(Control):
 
     id, level, sources = "mta.8bit-eai", "basic", ("RFC 6152", "RFC 6531")
     settings: ClassVar = {MAIN: {"smtputf8_enable": True}}
-    live = ("smtp",)
+    live = ("extensions",)
 
 
 class Trace(Control):

@@ -149,6 +149,7 @@ class NoRenegotiation(Control):
 
     id, level, sources = "tls.no-reneg-compress", "bronze", ("internet.nl mail test: renegotiation_client, tls_compression",)
     settings: ClassVar = {MAIN: {"tls_ssl_options": Has("NO_RENEGOTIATION", "NO_COMPRESSION")}}
+    live = ("tls-renegotiation",)
 
 
 class Certificate(Control):
