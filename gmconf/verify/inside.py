@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import errno
 import grp
 import hashlib
@@ -189,20 +190,25 @@ def _names(folder: str) -> list[str]:
 def collect(wanted: dict[str, Any]) -> dict[str, Any]:
     """Everything in one go."""
     back = os.environ.get("SSH_CONNECTION", "").split()[:1]
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        parts: dict[str, concurrent.futures.Future[Any]] = {
+            "packaged": pool.submit(packaged, wanted["packages"], wanted["known"]),
+            "updates": pool.submit(updates),
+            "leaves": pool.submit(lambda: {user: leaves(back[0], 25, user) for user in wanted["leaves"]} if back else {}),
+            "resolves": pool.submit(lambda: {name: resolves(name) for name in wanted["names"]}),
+            "units": pool.submit(units, wanted["units"]),
+        }
+        commands = {name: pool.submit(run, argv) for name, argv in wanted["commands"].items()}
+        parts |= {"files": pool.submit(files, wanted["files"]), "unwanted": pool.submit(unwanted, wanted)}
+        slow = {name: part.result() for name, part in parts.items()}
     return {
+        **slow,
         "release": run(["sh", "-c", ". /etc/os-release; echo $VERSION_CODENAME"])[1].strip(),
-        "files": files(wanted["files"]),
         "times": {path: _mtime(path) for path in wanted["files"]},
-        "unwanted": unwanted(wanted),
-        "packaged": packaged(wanted["packages"], wanted["known"]),
-        "units": units(wanted["units"]),
         "masked": {name: run(["systemctl", "is-enabled", name])[1].strip() for name in wanted["mask"]},
-        "commands": {name: run(argv) for name, argv in wanted["commands"].items()},
-        "resolves": {name: resolves(name) for name in wanted["names"]},
+        "commands": {name: command.result() for name, command in commands.items()},
         "resolv": [line.split()[1] for line in run(["cat", "/etc/resolv.conf"])[1].splitlines() if line.startswith("nameserver ")],
-        "leaves": {user: leaves(back[0], 25, user) for user in wanted["leaves"]} if back else {},
         "listening": listening(),
-        "updates": updates(),
     }
 
 

@@ -25,16 +25,16 @@ def listens(at: At, *reach: Reach) -> set[int]:
     return {port for plan in plans(view) for port, whom in plan.listens if not reach or whom in reach}
 
 
-def opened(address: str, numbers: tuple[int, ...], patience: float = PATIENCE) -> set[int]:
-    """Which of these TCP ports accept a connection, all tried at once, each once."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+def opened(addresses: tuple[str, ...], numbers: tuple[int, ...], patience: float = PATIENCE) -> dict[str, set[int]]:
+    """Which of these TCP ports accept a connection at which address, all tried at once, each once."""
     waiting = selectors.DefaultSelector()
-    found: set[int] = set()
-    for number in numbers:
-        client = socket.socket(family, socket.SOCK_STREAM)
-        client.setblocking(False)
-        client.connect_ex((address, number))
-        waiting.register(client, selectors.EVENT_WRITE, number)
+    found: dict[str, set[int]] = {address: set() for address in addresses}
+    for address in addresses:
+        for number in numbers:
+            client = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
+            client.setblocking(False)
+            client.connect_ex((address, number))
+            waiting.register(client, selectors.EVENT_WRITE, (address, number))
     until = time.monotonic() + patience
     try:
         while waiting.get_map() and (left := until - time.monotonic()) > 0:
@@ -42,7 +42,8 @@ def opened(address: str, numbers: tuple[int, ...], patience: float = PATIENCE) -
                 answered = key.fileobj
                 assert isinstance(answered, socket.socket)
                 if answered.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0:
-                    found.add(key.data)
+                    address, number = key.data
+                    found[address].add(number)
                 waiting.unregister(answered)
                 answered.close()
     finally:
@@ -61,8 +62,8 @@ def ports(at: At) -> Looks:
     """
     public, allowed = listens(at, "any"), listens(at)
     tried = tuple(sorted({*TRIED, *allowed}))
-    for address in at.host.addresses:
-        found = opened(address, tried)
+    open_at = opened(at.host.addresses, tried)
+    for address, found in open_at.items():
         lost, extra = sorted(public - found), sorted(found - allowed)
         listed = ", ".join(map(str, sorted(found))) or "nothing"
         yield Seen(f"open on {address}: {', '.join(map(str, sorted(public)))}", listed, not lost,

@@ -131,7 +131,7 @@ def signer() -> tuple[bytes, str]:
     return private, f"v=DKIM1; k=rsa; p={base64.b64encode(public).decode()}"
 
 
-ORDER = ("test_mail", "test_tls", "test_dialogue", "test_outgoing", "test_results", "test_mailbox", "test_host", "test_rollout",
+ORDER = ("test_mail", "test_tls", "test_dialogue", "test_outgoing", "test_results", "test_mailbox", "test_host", "test_verify", "test_rollout",
          "test_failures", "test_journal")  # fmt: skip
 
 
