@@ -117,19 +117,15 @@ class At:
     host: Host
     inside: dict[str, Any] | OSError | None = None
     """What it said of itself over ssh, once it was asked."""
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    """Whoever asks it from inside first does so for all."""
+
+    def __post_init__(self) -> None:
+        self._gate = threading.BoundedSemaphore(self.run.bounds.sessions)
 
     def has(self, *roles: str) -> bool:
         """Whether the host has one of these roles."""
         return any(role in self.host.roles for role in roles)
-
-    @cached_property
-    def _gate(self) -> threading.BoundedSemaphore:
-        return threading.BoundedSemaphore(self.run.bounds.sessions)
-
-    @cached_property
-    def lock(self) -> threading.Lock:
-        """Whoever asks the host from inside first does it for all."""
-        return threading.Lock()
 
     @property
     def address(self) -> str:

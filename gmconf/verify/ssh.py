@@ -74,13 +74,18 @@ def look(at: At) -> dict[str, Any]:
     return at.inside
 
 
+def program(asked: Mapping[str, Any]) -> bytes:
+    """What is sent: the program with what it is told."""
+    first = "from __future__ import annotations\n"
+    told = f"WANTED = __import__('json').loads({json.dumps(asked)!r})\n"
+    return (first + told + PROGRAM.read_text("utf-8").replace(first, "")).encode()
+
+
 def _ask(at: At, ssh: Ssh) -> dict[str, Any] | OSError:
     argv = command(at, ssh)
     where = argv[-3]
-    program = f"WANTED = __import__('json').loads({json.dumps(wanted(at))!r})\n"
-    source = PROGRAM.read_text("utf-8").replace("from __future__ import annotations\n", "")
     try:
-        done = subprocess.run(argv, input=f"from __future__ import annotations\n{program}{source}".encode(), capture_output=True, timeout=SECONDS)
+        done = subprocess.run(argv, input=program(wanted(at)), capture_output=True, timeout=SECONDS)
     except FileNotFoundError:
         return OSError("the program ssh is needed on this machine; without it use --no-drift")
     except subprocess.TimeoutExpired:

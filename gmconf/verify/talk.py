@@ -41,8 +41,7 @@ def chat(at: At) -> Looks:
                 offered, required, after = _starttls(wire, domain.name, kind)
             where = f"for {domain.name} on port {port}"
             seen = "required" if required else "offered only" if offered else after[:200]
-            # Between servers RFC 6120 leaves it open how "required" is said: who offers nothing but TLS requires it.
-            yield Seen(f"TLS required {where}", seen, required if kind == "jabber:client" else offered, REPLAY)
+            yield Seen(f"TLS required {where}", seen, required, "" if required else REPLAY)
             if kind == "jabber:client":
                 mechanisms = "urn:ietf:params:xml:ns:xmpp-sasl" in after and ">PLAIN<" in after
                 yield Seen(f"SASL PLAIN over TLS {where}", after[-300:], mechanisms, REPLAY)

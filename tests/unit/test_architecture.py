@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LAYERS = (
     ("errors",), ("document", "settings", "resources"), ("model",), ("dialects", "facts", "keynames"), ("directory", "documents", "limits", "userfiles", "vault"), ("controls",), ("invariants", "requirements"),
     ("rules",), ("plan",), ("load",), ("effective", "services"), ("manifest", "project", "render", "diff", "explain", "keys", "output", "passwords", "check"),
-    ("formats", "tree", "verdicts"), ("cli",),
+    ("formats", "tree", "verdicts"), ("verify",), ("cli",),
     ("__main__",),
 )  # fmt: skip
 LEVEL = {name: number for number, layer in enumerate(LAYERS) for name in layer}
