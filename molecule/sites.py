@@ -23,7 +23,7 @@ domains:
       - {{name: bob, senders: [info@{d}]}}
       - {{name: carol}}
       - {{name: joe}}
-      - {{name: probe}}
+      - {{name: probe, messages_per_hour: 2000}}
       - {{name: tiny, quota: 1 MiB}}
       - {{name: silent, send: false}}
       - {{name: limited, messages_per_hour: 5}}

@@ -51,7 +51,7 @@ def verify(run: Run, probes: Sequence[Probe], done: Callable[[Outcome, int], Non
     """All tasks of some probes, in their order; ``done`` is told of each as it ends. Never waits longer than the run's bounds."""
     tasks = [task for probe in probes for task in probe.each(run)]
     outcomes: dict[int, Outcome] = {}
-    until = time.monotonic() + run.bounds.whole
+    until = time.monotonic() + run.bounds.total(len(run.hosts))
     for stage in (False, True):
         part = {n: t for n, t in enumerate(tasks) if t.probe.last is stage}
         for number, outcome in _parallel(run, part, until):
@@ -87,21 +87,26 @@ def _parallel(run: Run, tasks: dict[int, Task], until: float) -> Iterator[tuple[
         left.discard(number)
         yield number, outcome
     for number in sorted(left):
-        yield number, Outcome(tasks[number], "error", text=f"no result within {run.bounds.whole:g} s")
+        yield number, Outcome(tasks[number], "error", text=f"no result within {run.bounds.total(len(run.hosts)):g} s")
 
 
 def _outcome(run: Run, task: Task) -> Outcome:
     if task.probe.login and run.login is None:
         return Outcome(task, "na", text="needs the probe account: --login ADDRESS")
+    seen: list[Seen] = []
     try:
-        seen = tuple(task.look())
+        for one in task.look():
+            seen.append(one)
     except NothingToSayError as reason:
         return Outcome(task, "na", text=str(reason))
     except (OSError, ValueError) as error:  # ssl.SSLError is an OSError; ValueError is an answer that no protocol knows
-        return Outcome(task, "error", text=_told(error))
+        if all(s.holds for s in seen):
+            return Outcome(task, "error", text=_told(error))
+        # What was found before is the reason more often than not.
+        seen.append(Seen("the rest of the probe", _told(error), holds=False))
     if not seen:
         return Outcome(task, "na", text="nothing to look at")
-    return Outcome(task, "pass" if all(s.holds for s in seen) else "fail", seen)
+    return Outcome(task, "pass" if all(s.holds for s in seen) else "fail", tuple(seen))
 
 
 def _told(error: Exception) -> str:

@@ -36,6 +36,12 @@ def run(argv: list[str], seconds: float = 15) -> tuple[int, str]:
     return done.returncode, (done.stdout + done.stderr).decode("utf-8", "replace")
 
 
+def told(argv: list[str]) -> tuple[int, str]:
+    """A command's exit code and output; of what is only asked whether it is content, the end."""
+    code, out = run(argv)
+    return code, out if argv[0] in ("postconf", "nft", "unbound-control") else out[-1000:]
+
+
 def file_of(path: str, *, shown: bool) -> dict[str, Any] | None:
     """What lies at a path: digest, owner, group, mode, and its text where that may be shown."""
     try:
@@ -198,7 +204,7 @@ def collect(wanted: dict[str, Any]) -> dict[str, Any]:
             "resolves": pool.submit(lambda: {name: resolves(name) for name in wanted["names"]}),
             "units": pool.submit(units, wanted["units"]),
         }
-        commands = {name: pool.submit(run, argv) for name, argv in wanted["commands"].items()}
+        commands = {name: pool.submit(told, argv) for name, argv in wanted["commands"].items()}
         parts |= {"files": pool.submit(files, wanted["files"]), "unwanted": pool.submit(unwanted, wanted)}
         slow = {name: part.result() for name, part in parts.items()}
     return {

@@ -39,7 +39,13 @@ class Bounds:
 
     dialogue: float = 15
     whole: float = 55
+    more: float = 5
+    """Seconds for each further host."""
     sessions: int = 6
+
+    def total(self, hosts: int) -> float:
+        """Seconds after which a run of so many hosts is over, whatever is still missing."""
+        return self.whole + self.more * max(0, hosts - 1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,10 @@ def upgrade(wire: Wire, port: Port, at: At, context: ssl.SSLContext) -> None:
     """Bring a fresh connection to TLS. Raises OSError; ssl.SSLError and ConnectionError of the handshake pass through."""
     before = _BEFORE.get(port.starttls)
     if before:
-        before(wire, at)
+        try:
+            before(wire, at)
+        except StarttlsError as error:
+            raise StarttlsError(f"{port}: {error}") from None
     wire.secure(context, port.name or at.host.name)
 
 

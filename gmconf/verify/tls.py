@@ -38,12 +38,14 @@ def handshake(at: At, port: Port, context: ssl.SSLContext) -> str:
             assert isinstance(agreed, ssl.SSLSocket)
             cipher = agreed.cipher()
             return f"{agreed.version()} {cipher[0] if cipher else ''}".strip()
+    except (ssl.SSLEOFError, ConnectionResetError):
+        return ""
     except ssl.SSLError as error:
+        if "ALERT" in (error.reason or ""):
+            return ""
         if error.reason in _OURS:
             raise OSError(f"OpenSSL on this machine cannot ask for it ({error.reason}); run verify elsewhere") from None
-        return ""
-    except ConnectionResetError:
-        return ""
+        raise OSError(f"no TLS on {port}: {error.reason or error}") from None
 
 
 @on_host("smtp-tls", Role.MTA)
@@ -117,6 +119,8 @@ def sigalgs(at: At) -> Looks:
     for port in ports(at):
         text = s_client(at, port, "-tls1_2", "-sigalgs", "ECDSA+SHA1:RSA+SHA1", "-cipher", "ALL:@SECLEVEL=0")
         found = "Cipher is (NONE)" not in text
+        if not found and not any(word in text for word in ("alert", "unexpected eof", "errno=")):
+            raise OSError(f"no TLS on {port}: {text.strip()[-200:]}")
         yield Seen(f"a handshake with SHA-1 signatures refused on {port}", "accepted" if found else "refused", not found, REPLAY if found else "")
 
 

@@ -156,7 +156,7 @@ SPOILS = (
     Spoil(("submission-auth",), service(*(f"submission/inet/{key}" for key in (
         "smtpd_client_restrictions=", "smtpd_sender_restrictions=", "smtpd_relay_restrictions=reject_unauth_destination", "smtpd_recipient_restrictions="))),
           says="without login"),
-    Spoil(("auth-mechanisms",), edited(DOVECOT, "s/^auth_mechanisms = .*/auth_mechanisms = plain login scram-sha-256/", "fresh dovecot"),
+    Spoil(("auth-mechanisms",), edited(DOVECOT, "s/^auth_mechanisms = .*/auth_mechanisms = plain login scram-sha-256/", "fresh dovecot; fresh postfix"),
           says="SCRAM-SHA-256"),
     Spoil(("auth-needs-tls",), edited(DOVECOT, "s/^ssl = required/ssl = yes/; s/^disable_plaintext_auth = .*/disable_plaintext_auth = no/; "
                                       "s/^auth_allow_cleartext = .*/auth_allow_cleartext = yes/", "fresh dovecot"), says="LOGINDISABLED"),
@@ -164,8 +164,9 @@ SPOILS = (
     Spoil(("wrong-password",), edited(DOVECOT, "s/^auth_failure_delay = .*/auth_failure_delay = 0/", "fresh dovecot"), says="after a second"),
     Spoil(("roundtrip",), "plant /etc/rspamd/override.d/dkim_signing.conf 'enabled = false;'; fresh rspamd", says="signatures"),
     Spoil(("imap",), edited(DOVECOT, "s/^login_greeting = .*/login_greeting = Dovecot ready./", "fresh dovecot"), says="Dovecot ready"),
-    Spoil(("imap-starttls",), f"keep {DOVECOT}; printf 'protocol imap {{\\n  ssl = no\\n}}\\n' >> {DOVECOT}; fresh dovecot", says="STARTTLS"),
-    Spoil(("sieve",), f"keep {DOVECOT}; printf 'protocol sieve {{\\n  ssl = no\\n}}\\n' >> {DOVECOT}; fresh dovecot", says="4190"),
+    # What comes from the host itself counts as safe: Dovecot then offers logins and no TLS.
+    Spoil(("imap-starttls",), "strip", ("drift", "listening", "auth-needs-tls", *TLS), undo=f"systemctl stop spoil; nft delete table ip spoil; {NFT}", says="STARTTLS"),
+    Spoil(("sieve",), f"keep {DOVECOT}; printf 'protocol sieve {{\\n  ssl = no\\n}}\\n' >> {DOVECOT}; fresh dovecot", ("drift", *TLS), says="4190"),
     Spoil(("imap-auth",), edited(DOVECOT, "s/^auth_mechanisms = .*/auth_mechanisms = plain login anonymous\\nauth_anonymous_username = nobody/",
                                  "fresh dovecot"), says="ANONYMOUS"),
     Spoil(("capabilities",), "xcapability", says="XSECRET"),
@@ -175,9 +176,11 @@ SPOILS = (
     Spoil(("tls-versions",), "keep /etc/postfix/openssl.cnf; sed -i 's/^MinProtocol.*/MinProtocol = TLSv1/' /etc/postfix/openssl.cnf; "
           + postfix("smtpd_tls_protocols=>=TLSv1", "tls_high_cipherlist=ECDHE+AESGCM:ECDHE+AES:@SECLEVEL=0"), ("drift", "tls-ciphers"), says="TLSv1"),
     Spoil(("tls-ciphers",), postfix("tls_high_cipherlist=ECDHE+AES"), says="port 25"),
-    Spoil(("tls-sigalgs",), postfix("tls_config_file=", "tls_config_name="), says="SHA-1"),
-    # Bit 8 is SSL_OP_ALLOW_CLIENT_RENEGOTIATION, which OpenSSL 3 leaves off.
-    Spoil(("tls-renegotiation",), postfix("tls_ssl_options=0x100"), says="renegotiation refused on port 25"),
+    Spoil(("tls-sigalgs",), edited("/etc/postfix/openssl.cnf", "s/^SignatureAlgorithms = /&ECDSA+SHA1:/", "true; ")
+          + postfix("tls_high_cipherlist=ECDHE+AESGCM:ECDHE+CHACHA20:@SECLEVEL=0"), says="SHA-1"),
+    # Bit 8 is SSL_OP_ALLOW_CLIENT_RENEGOTIATION, which OpenSSL 3 leaves off and Postfix 3.10 does not let anybody set.
+    Spoil(("tls-renegotiation",), "keep /etc/postfix/openssl.cnf; echo 'Options = -ExtendedMasterSecret' >> /etc/postfix/openssl.cnf; "
+          + postfix("tls_ssl_options=0x100"), says="extended master secret on port 25: no"),
     Spoil(("certificates",), "certificate", says="5 days"),
     Spoil(("fcrdns",), "zone {reverse}. 5 PTR another.example.", (), says="PTR"),
     Spoil(("dkim-records",), 'zone gm1-rsa._domainkey.{d}. 5 TXT "v=DKIM1; k=rsa; p=AAAA"', (), says="gm1-rsa"),
@@ -185,7 +188,7 @@ SPOILS = (
     Spoil(("parked",), "zone parked.{d}. 5 MX 10 mail.{d}.", (), says="MX of parked."),
     Spoil(("ports", "listening"), "nft insert rule inet gmconf input tcp dport 8080 accept; systemd-run -q --unit=spoil python3 -m http.server 8080",
           undo=f"systemctl stop spoil; {NFT}", says="8080"),
-    Spoil(("drift",), "systemctl stop gmconf-quickack.service", (), "systemctl start gmconf-quickack.service", "gmconf-quickack"),
+    Spoil(("drift",), "systemctl stop gmconf-queue-flush.path", (), "systemctl start gmconf-queue-flush.path", "gmconf-queue-flush"),
     Spoil(("egress",), "nft insert rule inet gmconf output tcp dport 25 accept", undo=NFT, says="root"),
     Spoil(("resolver",), edited("/etc/unbound/unbound.conf", 's/module-config:.*/module-config: "iterator"/', "systemctl restart unbound"),
           ("drift", "dnssec"), says="insecure"),
@@ -218,8 +221,26 @@ case "$all" in *rspamd*) fresh rspamd;; esac
 case "$all" in *postfix/maps*) postmap lmdb:/etc/postfix/maps/exempt;; esac
 for unit in postfix dovecot clamav unbound; do
   case "$all" in *$unit*|*gmconf/tls*) fresh $unit;; esac
+  # Postfix remembers the mechanisms that Dovecot had.
+  case "$all" in *dovecot.conf*) test $unit != dovecot || fresh postfix;; esac
 done
 rm -rf /root/kept /root/planted
+"""
+
+
+# Somebody in between who takes STARTTLS out of what the host says.
+STRIP = """\
+import socket, sys, threading
+def copy(source, target):
+    while data := source.recv(65536):
+        target.sendall(data.replace(b" STARTTLS", b" XTARTTLS"))
+    target.shutdown(socket.SHUT_WR)
+with socket.create_server((sys.argv[1], 1143)) as listener:
+    while True:
+        client, _ = listener.accept()
+        server = socket.create_connection((sys.argv[1], 143))
+        for ends in ((server, client), (client, server)):
+            threading.Thread(target=copy, args=ends, daemon=True).start()
 """
 
 
@@ -250,6 +271,10 @@ def shell(mx, row: Spoil) -> str:
         chain, key = ending_soon(mx)
         return (f"keep {stem}.crt; keep {stem}.key; cat > {stem}.crt <<'E'\n{chain}E\ncat > {stem}.key <<'E'\n{key}E\n"
                 "fresh postfix; fresh dovecot")  # fmt: skip
+    if row.do == "strip":
+        return (f"cat > /run/spoil.py <<'E'\n{STRIP}E\nsystemd-run -q --unit=spoil python3 /run/spoil.py {mx.ip4}\n"
+                "nft 'table ip spoil { chain pre { type nat hook prerouting priority dstnat; tcp dport 143 redirect to :1143; }; }'\n"
+                "nft insert rule inet gmconf input tcp dport 1143 accept; sleep 1")  # fmt: skip
     if row.do == "xcapability":
         line = "imap_capability = +XSECRET" if mx.machine.release == "bookworm" else "imap_capability {\\n  XSECRET = yes\\n}"
         return f"keep {DOVECOT}; printf '{line}\\n' >> {DOVECOT}; fresh dovecot"
@@ -299,13 +324,13 @@ def test_after_all_that_the_host_is_clean(mx) -> None:
 def test_drift_names_what_was_changed_and_a_rollout_puts_it_back(mx) -> None:
     mx.ssh("echo 'smtp_helo_timeout = 77s' >> /etc/postfix/main.cf; sed -i 's/reject = .*/reject = 99;/' /etc/rspamd/local.d/actions.conf; "
            "rm /etc/rspamd/local.d/milter_headers.conf; echo x >> /etc/dovecot/passwords; touch /etc/rspamd/local.d/mine.conf; "
-           "chmod 640 /etc/mailname; nft insert rule inet gmconf input tcp dport 6379 accept; systemctl stop gmconf-quickack.service")  # fmt: skip
+           "chmod 640 /etc/mailname; nft insert rule inet gmconf input tcp dport 6379 accept; systemctl stop gmconf-queue-flush.path")  # fmt: skip
     try:
         said = bad(outcomes(mx, "drift"))["drift"]
         for words in ("/etc/postfix/main.cf as rolled out: changed by hand", "+smtp_helo_timeout = 77s", "postconf -n: smtp_helo_timeout", "+reject = 99",
                       "/etc/rspamd/local.d/milter_headers.conf on the host: missing", "no /etc/rspamd/local.d/mine.conf",
                       "/etc/dovecot/passwords as rolled out: changed by hand\n(secret: not shown)", "/etc/mailname belongs to root:root 0644",
-                      "chain input: 1 loaded rule that the file does not have", "gmconf-quickack.service enabled and running",
+                      "chain input: 1 loaded rule that the file does not have", "gmconf-queue-flush.path enabled and running",
                       "postfix.service runs with /etc/postfix/main.cf"):  # fmt: skip
             assert words in said, (words, said)
         assert "ARGON2" not in said

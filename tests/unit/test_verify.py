@@ -98,6 +98,17 @@ def test_what_goes_wrong_is_told(site, error) -> None:
     assert str(error) in found.text
 
 
+def test_what_was_found_before_an_error_is_kept(site) -> None:
+    def look() -> Iterator[Seen]:
+        yield Seen("a", "b", holds=False)
+        raise OSError("gone")
+
+    run = Run(load(site / "site.yml"), "mark")
+    (found,) = engine.verify(run, [Probe("one", "One", "nothing", lambda _: iter([("site", look)]))])
+    assert found.status == "fail"
+    assert [s.observed for s in found.seen] == ["b", "gone"]
+
+
 @pytest.mark.parametrize(("said", "code", "lines"), [
     (b"220-mail.example.org ESMTP\r\n220 mail.example.org ESMTP\r\n", 220, ("mail.example.org ESMTP",) * 2),
     (b"250\r\n", 250, ("",)), (b"554 5.7.1 no\n", 554, ("5.7.1 no",)),
