@@ -74,7 +74,11 @@ def _parallel(run: Run, tasks: dict[int, Task], until: float) -> Iterator[tuple[
                 number = todo.get_nowait()
             except queue.Empty:
                 return
-            ended.put((number, _outcome(run, tasks[number])))
+            outcome = Outcome(tasks[number], "error", text="the probe itself is broken; please report what it printed")
+            try:
+                outcome = _outcome(run, tasks[number])
+            finally:
+                ended.put((number, outcome))
 
     for _ in range(min(WORKERS, len(tasks))):
         threading.Thread(target=work, daemon=True).start()

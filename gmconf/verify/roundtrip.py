@@ -69,7 +69,8 @@ def _wait(client: Imap, subject: str, until: float) -> Message | None:
         numbers = found[0].split() if found and found[0] else []
         if numbers:
             _, parts = client.uid("FETCH", numbers[0].decode(), "(BODY.PEEK[HEADER])")
-            return email.message_from_bytes(parts[0][1])
+            if parts and isinstance(parts[0], tuple):
+                return email.message_from_bytes(parts[0][1])
         if time.monotonic() > until:
             return None
         time.sleep(0.2)

@@ -18,6 +18,8 @@ UNBOUND = "/etc/unbound/unbound.conf"
 NFT = "/etc/nftables.conf"
 USERS = ("root", "nobody")
 """Who may not open port 25 outward."""
+ANSWER = {"release", "files", "times", "unwanted", "packaged", "units", "masked", "commands", "resolves", "resolv", "leaves", "listening", "updates"}
+"""What the program says; see inside.py."""
 COMMANDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "postconf -n": ("/etc/postfix/main.cf", ("postconf", "-n")),
     "postconf -M": ("/etc/postfix/master.cf", ("postconf", "-M")),
@@ -96,5 +98,7 @@ def _ask(at: At, ssh: Ssh) -> dict[str, Any] | OSError:
     try:
         found: dict[str, Any] = json.loads(done.stdout)
     except ValueError:
+        found = {}
+    if not isinstance(found, dict) or not found.keys() >= ANSWER:
         return OSError(f"ssh {where}: not the answer that was asked for: {done.stdout[:200]!r}")
     return found

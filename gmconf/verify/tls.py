@@ -163,6 +163,7 @@ def certificates(at: At) -> Looks:
 
 def _judged(at: At, port: Port) -> Looks:
     from cryptography import x509
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
     with secured(at, port, neutral()) as wire:
@@ -177,7 +178,11 @@ def _judged(at: At, port: Port) -> Looks:
     key = leaf.public_key()
     bits = getattr(key, "key_size", 0)
     strong = bits >= (CURVE_BITS if isinstance(key, ec.EllipticCurvePublicKey) else RSA_BITS if isinstance(key, rsa.RSAPublicKey) else 0)
-    digest = leaf.signature_hash_algorithm
+    try:
+        digest = leaf.signature_hash_algorithm
+    except UnsupportedAlgorithm as error:
+        yield Seen(f"a certificate signed with SHA-256 or better on {port}", str(error), holds=False, remedy="have a new certificate made")
+        return
     good = digest is None or digest.digest_size >= 32
     kind = type(key).__name__.removesuffix("PublicKey").lstrip("_")
     yield Seen(f"a strong key signed with SHA-256 or better on {port}", f"{kind} {bits} bits, {digest.name if digest else 'no digest of its own'}", strong and good,

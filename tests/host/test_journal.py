@@ -19,8 +19,10 @@ EXPLAINED = (
 )  # fmt: skip
 
 
-def test_journal(mx) -> None:
-    lines = mx.ssh("journalctl --merge --no-pager -o json --output-fields=SYSLOG_IDENTIFIER,MESSAGE -p warning").splitlines()
+def unexplained(mx, *options: str) -> dict[str, int]:
+    """Warnings and errors that stand in no line above, and how often."""
+    command = "journalctl --merge --no-pager -o json --output-fields=SYSLOG_IDENTIFIER,MESSAGE -p warning"
+    lines = mx.ssh(" ".join((command, *options))).splitlines()
     seen: dict[str, int] = {}
     for line in lines:
         entry = json.loads(line)
@@ -29,4 +31,9 @@ def test_journal(mx) -> None:
         if not any(name.startswith(who) and re.search(words, text) for who, words, _ in EXPLAINED if words):
             key = f"{name}: {re.sub(r'[0-9a-fA-F]{6,}|[0-9]+', '#', text)}"
             seen[key] = seen.get(key, 0) + 1
+    return seen
+
+
+def test_journal(mx) -> None:
+    seen = unexplained(mx)
     assert not seen, "\n".join(f"{count} x {text}" for text, count in sorted(seen.items()))

@@ -19,6 +19,7 @@ from pathlib import Path
 import demo
 import lab
 import pytest
+from test_journal import unexplained
 
 from gmconf.load import load
 from gmconf.verify import engine, roundtrip
@@ -87,6 +88,7 @@ def test_nothing_is_left_behind(mx) -> None:
     assert bad(outcomes(mx)) == {}
     assert mx.ssh("postqueue -j") == ""
     assert mx.ssh(f"grep -rl --exclude='dovecot*' {HEADER} /var/vmail/{mx.domain}/probe || true") == ""
+    assert unexplained(mx, f"--since=@{mark}") == {}
     log = mx.ssh(f"journalctl --since @{mark} -o cat --no-pager")
     assert not [line for line in log.splitlines() if "too many" in line.lower() or "rate limit" in line.lower()]
 

@@ -262,6 +262,7 @@ def test_the_program_for_the_host_runs_on_its_own(site) -> None:
     assert done.returncode == 0, done.stderr.decode()
     found = json.loads(done.stdout)
     assert found["files"]["/etc/postfix/main.cf"] is None or found["files"]["/etc/postfix/main.cf"]["sha256"]
+    assert set(found) == ssh.ANSWER
     assert found["commands"]["ls"][0] == 0
     assert found["commands"]["none"][0] == 127
 
