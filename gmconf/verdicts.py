@@ -69,3 +69,32 @@ def marks(results: Iterable[Result], wanted: str | None, name: str) -> Iterator[
             line = int(numbers[0]) if file == name and numbers else 0
             text = row.observed if row.status == "waived" else f"expected {row.expected}; found {row.observed}"
             yield line, f"{row.control} ({row.status}): {text}"
+
+
+def live(results: Sequence[Result]) -> Iterator[str]:
+    """What probes found, once for all controls they prove; what could not be looked at and why; and one line of summary."""
+    proves: dict[tuple[str, str, str, str, str, str], list[str]] = {}
+    for row in results:
+        proves.setdefault((row.status, row.subject, row.where, row.expected, row.observed, row.remedy), []).append(row.control)
+    for wanted in ("error", "fail", "waived"):
+        for (status, subject, where, expected, observed, remedy), controls in proves.items():
+            if status == wanted:
+                yield f"{status.upper()} {subject} {where} ({', '.join(controls)})"
+                first, *more = observed.split("\n")
+                yield f"    expected {expected}; found {first}"
+                yield from (f"        {line}" for line in more)
+                if remedy:
+                    yield f"    {remedy}"
+    reasons: dict[str, list[str]] = {}
+    for status, _, where, _, observed, _ in proves:
+        if status == "na" and where not in reasons.setdefault(observed, []):
+            reasons[observed].append(where)
+    for reason, names in reasons.items():
+        yield f"not looked at: {', '.join(names)}: {reason}"
+    probes = {(subject, where): status for status, subject, where, *_ in sorted(proves, key=lambda k: _WORST.index(k[0]), reverse=True)}
+    counts = {status: sum(s == status for s in probes.values()) for status in _WORST}
+    yield (f"{counts['pass']} probes passed, {counts['fail']} failed, {counts['error']} without a result, {counts['waived']} waived, "
+           f"{counts['na']} not applicable")  # fmt: skip
+
+
+_WORST = ("error", "fail", "waived", "pass", "na")

@@ -23,6 +23,7 @@ domains:
       - {{name: bob, senders: [info@{d}]}}
       - {{name: carol}}
       - {{name: joe}}
+      - {{name: probe, messages_per_hour: 2000}}
       - {{name: tiny, quota: 1 MiB}}
       - {{name: silent, send: false}}
       - {{name: limited, messages_per_hour: 5}}
@@ -42,7 +43,7 @@ resolver:
   forwarders: [{ns}]
   trust_anchors: ["{anchor}"]
 """
-LOCALS = ("alice", "bob", "carol", "joe", "tiny", "silent", "limited", "printer")
+LOCALS = ("alice", "bob", "carol", "joe", "tiny", "silent", "limited", "printer", "probe")
 HOSTED = ("", "a.", "all.", "alias.")
 # What the rest of the world has in DNS. The client of the tests is the first address of the lab.
 CLIENT = f"{lab.NET4}.1"
@@ -88,15 +89,20 @@ def publish(machine: lab.Machine) -> None:
     """What belongs into DNS for this site, and for the outside host that takes its mail."""
     ip4, ip6 = machine.addresses
     out, sink = outside(machine)
-    lines = [f"{machine.fqdn}. 5 A {ip4}", f"{machine.fqdn}. 5 AAAA {ip6}", f"{out}. 5 MX 10 mx.{out}.", f"mx.{out}. 5 A {sink}"]
+    lines = [f"{ip_address(a).reverse_pointer}. 5 PTR {machine.fqdn}." for a in machine.addresses]
+    lines += [f"{machine.fqdn}. 5 A {ip4}", f"{machine.fqdn}. 5 AAAA {ip6}", f"{out}. 5 MX 10 mx.{out}.", f"mx.{out}. 5 A {sink}"]
     for prefix in HOSTED:
         name = prefix + domain(machine)
         lines += [f"{name}. 5 MX 10 {machine.fqdn}.", f'{name}. 5 TXT "v=spf1 mx -all"', f'_dmarc.{name}. 5 TXT "v=DMARC1; p=reject"']
+        services = {"submissions": 465, "imaps": 993, "pop3s": 995} if prefix != "alias." else {}
+        lines += [f"_{service}._tcp.{name}. 5 SRV 0 1 {port} {machine.fqdn}." for service, port in services.items()]
         for file in sorted((folder(machine) / "keys/dkim" / name).glob("*.pub")):
             kind = file.stem.rpartition("-")[2]
             text = f"v=DKIM1; k={kind}; p={file.read_text().strip()}"
             parts = " ".join(f'"{text[i : i + 250]}"' for i in range(0, len(text), 250))
             lines.append(f"{file.stem}._domainkey.{name}. 5 TXT {parts}")
+    parked = f"parked.{domain(machine)}"
+    lines += [f"{parked}. 5 MX 0 .", f'{parked}. 5 TXT "v=spf1 -all"', f'_dmarc.{parked}. 5 TXT "v=DMARC1; p=reject"']
     lab.zone(machine.name, "\n".join(lines) + "\n")
     lab.zone("world", WORLD)
 

@@ -52,7 +52,7 @@ class MaaAuth(Control):
     id, level, sources = "maa.auth", "basic", ("D:auth",)
     on = (Role.STORE, Role.MSA)
     settings: ClassVar = {DOVECOT: {"auth.passwords": "/etc/dovecot/passwords", "auth.mechanisms": Only("plain", "login")}}
-    live = ("imap-auth",)
+    live = ("imap-auth", "imap-login")
 
 
 class VirtualDomains(Control):
@@ -94,6 +94,7 @@ class Quota(Control):
             "remote.quota": Model(lambda c: 12340 if any(Role.STORE not in h.roles for h in c.site.hosts) else "", "where MTA hosts elsewhere ask"),
         }
     }
+    live = ("quota",)
 
     @classmethod
     def of_host(cls, case: HostCase) -> Iterable[Claim]:
@@ -148,3 +149,4 @@ class JunkFolder(Control):
     on = BY_STORE
     settings: ClassVar = {DOVECOT: {"sieve.junk": "/etc/dovecot/sieve/junk.sieve"}}
     files = ("/etc/dovecot/sieve/junk.sieve",)
+    live = ("imap-login",)

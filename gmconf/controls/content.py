@@ -55,7 +55,7 @@ class VirusReject(Control):
     on = BY_FILTER
     settings: ClassVar = {CLAMD: {"mail": True, "archive": True}, LUA: {"clamd": "/run/clamav/clamd.ctl"}}
     files = (CLAMD, "/var/lib/clamav/gmconf.ndb")
-    live = ("virus",)
+    live = ("virus", "submission-virus")
 
 
 class FailClosed(Control):
@@ -153,7 +153,7 @@ class Conform(Control):
     id, level, sources = "msg.conform-msa", "bronze", ("G:8a", "RFC 6409 section 8", "RFC 5322")
     on = (Role.FILTER, *SENDING)
     settings: ClassVar = {LUA: {"repair": True, "strict": True}, MAIN: {"message_reject_characters": "\\0"}}
-    live = ("malformed",)
+    live = ("submission-malformed",)
 
 
 class ConformIn(Control):

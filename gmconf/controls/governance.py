@@ -116,7 +116,7 @@ class Minimal(Control):
         MASTER: {"postscreen": OneOf("", "postscreen")},
     }
     files = ("/etc/nftables.conf",)
-    live = ("ports",)
+    live = ("ports", "listening")
 
 
 class FeatureOwner(Control):

@@ -70,6 +70,7 @@ class Dnssec(Control):
 
     id, level, sources = "dns.dnssec", "bronze", ("D:encryption", "BSI TR-03108-05-M", "internet.nl mail test: DNSSEC", "BSI Grundschutz++ KONF.13.10")
     evidence = Evidence("a validated look-up of every zone, and the alarm for signatures that end", 184)
+    live = ("dnssec",)
 
 
 class NoStale(Control):
@@ -120,6 +121,7 @@ class Parked(Control):
 
     id, level, sources = "dns.parked", "basic", ("RFC 7505", "BSI TR-03182-11-M", "internet.nl mail test: domains that do not send")
     documents = ("client-setup",)
+    live = ("parked",)
 
     @classmethod
     def applies(cls, case: SiteCase) -> str:

@@ -106,6 +106,7 @@ class Egress(Control):
             "web_users": Only("root", "_apt", "clamav", "_rspamd"),
         }
     }
+    live = ("egress",)
 
 
 class Ipv6(Control):
@@ -120,7 +121,7 @@ class Ipv6(Control):
         DOVECOT: {"listen": Model(_listen, "as address_families says")},
         MAIN: {"inet_protocols": Model(lambda c: c.site.address_families[0] if len(c.site.address_families) == 1 else "all", "as address_families says")},
     }
-    live = ("smtp", "submissions", "imap")
+    live = ("smtp", "submission", "submissions", "imap")
 
 
 class Ipv6Mx(Control):

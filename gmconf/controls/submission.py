@@ -89,6 +89,7 @@ class AuthAnywhere(Control):
 
     id, level, sources = "msa.auth-anywhere", "basic", ("M:31", "M:29", "RFC 5068")
     on = BY_MSA
+    live = ("submission", "submissions")
 
     @classmethod
     def of_host(cls, case: HostCase) -> Iterable[Claim]:
@@ -106,6 +107,7 @@ class OnlyPath(Control):
 
     id, level, sources = "msa.only-path", "basic", ("G:6b",)
     settings: ClassVar = {NFT: {"smtp_user": "postfix"}}
+    live = ("egress",)
 
 
 class SenderRights(Control):
@@ -190,7 +192,7 @@ class Rfc6409(Control):
     id, level, sources = "msa.rfc6409", "basic", ("RFC 6409 section 8",)
     on = BY_MSA
     settings: ClassVar = {MAIN: {"local_header_rewrite_clients": Only("permit_sasl_authenticated")}}
-    live = ("submission-sender",)
+    live = ("roundtrip",)
 
 
 class Privacy(Control):
@@ -219,6 +221,7 @@ class Bruteforce(Control):
         DOVECOT: {"auth.failure_delay": "2 secs"},
         MAIN: {"smtpd_client_auth_rate_limit": AtMost(120), "smtpd_error_sleep_time": "2s"},
     }
+    live = ("wrong-password",)
 
 
 class NoLockout(Control):
@@ -232,6 +235,7 @@ class NoLockout(Control):
     documents = ("runbooks",)
     on = BY_STORE
     settings: ClassVar = {DOVECOT: {"auth.failure_delay": "2 secs"}}
+    live = ("wrong-password",)
 
 
 class CompromiseLock(Control):
@@ -256,7 +260,7 @@ class Mech(Control):
         DOVECOT: {"auth.mechanisms": Only("plain", "login"), "auth.cleartext": False},
         MAIN: {"smtpd_tls_auth_only": True},
     }
-    live = ("auth-needs-tls",)
+    live = ("auth-needs-tls", "auth-mechanisms")
 
 
 class PasswordPolicy(Control):
@@ -278,6 +282,7 @@ class DkimKey(Control):
 
     id, level = "auth.dkim-key", "basic"
     sources = ("BSI TR-03182-03-M", "RFC 8301", "RFC 8463")
+    live = ("dkim-records",)
 
     @classmethod
     def of_domain(cls, case: DomainCase) -> Iterable[Claim]:
@@ -320,6 +325,7 @@ class DkimSign(Control):
         MAIN: {"non_smtpd_milters": Model(milter, "the filter, on hosts that send"), "internal_mail_filter_classes": "bounce"},
     }  # fmt: skip
     on = (Role.FILTER, Role.MTA, Role.MSA)
+    live = ("roundtrip",)
 
     @classmethod
     def of_host(cls, case: HostCase) -> Iterable[Claim]:

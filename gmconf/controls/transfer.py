@@ -112,7 +112,7 @@ class BannerMin(Control):
         MAIN: {"smtpd_banner": "$myhostname ESMTP", "postscreen_greet_banner": "$smtpd_banner"},
         "/etc/dovecot/dovecot.conf": {"greeting": "ready"},
     }
-    live = ("smtp", "imap")
+    live = ("banner", "imap")
 
 
 class Smuggling(Control):
@@ -131,6 +131,7 @@ class Smuggling(Control):
             "smtpd_data_restrictions": OneOf("reject_unauth_pipelining", ["reject_unauth_pipelining"]),
         }
     }
+    live = ("pipelining",)
 
 
 class Helo(Control):
@@ -147,7 +148,7 @@ class Helo(Control):
             "smtpd_recipient_restrictions": Has("reject_invalid_helo_hostname", "reject_non_fqdn_helo_hostname"),
         }
     }
-    live = ("smtp",)
+    live = ("helo",)
 
 
 class NullSender(Control):
@@ -205,6 +206,7 @@ class RefuseLists(Control):
     settings: ClassVar = {
         MAIN: {"smtpd_recipient_restrictions": Has("reject_non_fqdn_sender", "reject_unknown_sender_domain"), "unknown_address_reject_code": 550}
     }
+    live = ("sender-domain",)
 
 
 class Blocklist(Control):
@@ -302,7 +304,7 @@ class EightBit(Control):
 
     id, level, sources = "mta.8bit-eai", "basic", ("RFC 6152", "RFC 6531")
     settings: ClassVar = {MAIN: {"smtputf8_enable": False}}
-    live = ("smtp",)
+    live = ("extensions",)
 
 
 class Trace(Control):

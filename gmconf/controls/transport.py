@@ -142,7 +142,7 @@ class Sigalgs(Control):
     id, level, sources = "tls.sigalgs", "bronze", ("NCSC-NL TLS guidelines 2025-05 section 3.3.5", "internet.nl mail test: kex_hash_func")
     settings: ClassVar = {
         MAIN: {"tls_config_file": OPENSSL, "tls_config_name": "postfix", "tls_high_cipherlist": f"{SUITES}:@SECLEVEL=2"},
-        OPENSSL: {"signatures": Parts(":", tuple(f"{kind}+SHA{size}" for kind in ("ECDSA", "RSA-PSS", "RSA") for size in (256, 384, 512)), ("Ed25519", "Ed448"))},
+        OPENSSL: {"signatures": Parts(":", tuple(f"{kind}+SHA{size}" for kind in ("ECDSA", "RSA-PSS", "RSA") for size in (256, 384, 512)), ("ed25519", "ed448"))},
     }
     files = (OPENSSL,)
     live = ("tls-sigalgs",)
@@ -166,6 +166,7 @@ class NoRenegotiation(Control):
 
     id, level, sources = "tls.no-reneg-compress", "bronze", ("internet.nl mail test: renegotiation_client, tls_compression",)
     settings: ClassVar = {MAIN: {"tls_ssl_options": exactly("NO_RENEGOTIATION", "NO_COMPRESSION")}}
+    live = ("tls-renegotiation",)
 
 
 class Certificate(Control):

@@ -19,7 +19,7 @@ COMPLAINTS = [r"\b(warning|fatal|panic): "]
 """How Postfix tools speak of what they do not like."""
 MAIN, MASTER, OPENSSL = "/etc/postfix/main.cf", "/etc/postfix/master.cf", "/etc/postfix/openssl.cnf"
 SIGNATURES = ":".join(
-    ["ECDSA+SHA256", "ECDSA+SHA384", "ECDSA+SHA512", "Ed25519", *(f"{kind}+SHA{size}" for kind in ("RSA-PSS", "RSA") for size in (256, 384, 512))]
+    ["ECDSA+SHA256", "ECDSA+SHA384", "ECDSA+SHA512", "ed25519", *(f"{kind}+SHA{size}" for kind in ("RSA-PSS", "RSA") for size in (256, 384, 512))]
 )
 
 

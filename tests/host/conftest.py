@@ -148,11 +148,11 @@ def signed(signer, mx):
 
 
 ORDER = ("test_mail", "test_tls", "test_dialogue", "test_outgoing", "test_form", "test_results", "test_mailbox", "test_host", "test_runbooks", "test_rollout",
-         "test_failures", "test_journal")  # fmt: skip
+         "test_failures", "test_journal", "test_verify")  # fmt: skip
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Host by host; what breaks things comes late, and what reads the journal of it all comes last."""
+    """Host by host; what breaks things comes late, then what reads the journal of it all; spoiling hosts on purpose is last."""
     for item in items:
         for mark in item.iter_markers("control"):
             control(*mark.args)  # raises when there is no such control

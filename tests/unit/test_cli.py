@@ -72,7 +72,7 @@ def test_passwd_refuses(site) -> None:
 
 def test_version_and_help(site) -> None:
     assert gmconf("--version", cwd=site).stdout.strip()
-    for command in ("validate", "render", "explain", "keys", "passwd", "schema"):
+    for command in ("validate", "render", "explain", "keys", "passwd", "schema", "verify", "probes"):
         done = gmconf(command, "--help", cwd=site)
         assert done.returncode == 0
         assert "Example" in done.stdout
