@@ -16,19 +16,34 @@ _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\
 _TARGET = re.compile(r"(https://|mailto:|tel:)?([A-Za-z0-9._~/?=&+#@-]|%[0-9A-Fa-f]{2})+\Z")
 
 
-class Code(str):
+class _Marked(str):
+    """Text that is spelled in its own way, so it is no other text's equal: rendering remembers spellings by value."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and str.__eq__(self, str(other)) and getattr(self, "target", "") == getattr(other, "target", "")
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash((type(self), str(self), getattr(self, "target", "")))
+
+
+class Code(_Marked):
     """A code span: a command, a setting, a file's name."""
 
     __slots__ = ()
 
 
-class Verbatim(str):
+class Verbatim(_Marked):
     """Part of a line in a fenced block, where nothing is markup."""
 
     __slots__ = ()
 
 
-class Link(str):
+class Link(_Marked):
     """Words that lead somewhere: a page of these documents, a web page, an address, a telephone."""
 
     __slots__ = ("target",)
@@ -58,7 +73,7 @@ def spell(value: Value) -> str:
         if not _TARGET.match(value.target):
             raise GmconfError(f"a document cannot link to {value.target!r}")
         # An address as its own words (CommonMark 6.5): the targets allowed above hold nothing that would end it.
-        return f"<{value.target}>" if value == value.target and ":" in value else f"[{_inner(value)}]({value.target})"
+        return f"<{value.target}>" if str(value) == value.target and ":" in value else f"[{_inner(value)}]({value.target})"
     if isinstance(value, Code):
         return _code(value)
     if isinstance(value, Verbatim):
