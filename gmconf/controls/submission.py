@@ -62,6 +62,7 @@ class AuthRequired(Control):
             "smtpd_sasl_security_options": Has("noanonymous"),
             "submission_client_restrictions": (Only("permit_sasl_authenticated", "reject"), First("permit_sasl_authenticated", "reject")),
             "submission_recipient_restrictions": First("permit_sasl_authenticated", "reject"),
+            "submission_data_restrictions": First("permit_sasl_authenticated", "reject"),
         }
     }
     live = ("submission-auth",)
@@ -205,7 +206,7 @@ class NoLockout(Control):
     id, level, sources = "auth.no-lockout", "bronze", ("M:40",)
     documents = ("runbooks",)
     on = BY_STORE
-    settings: ClassVar = {DOVECOT: {"auth.failure_delay": "2 secs"}}
+    settings: ClassVar = {DOVECOT: {"auth.failure_delay": "2 secs", "auth.penalty": 0}}
 
 
 class CompromiseLock(Control):

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 # Each may import what stands above it, and its own package.
 LAYERS = (
-    ("errors",), ("document", "settings", "resources"), ("model",), ("dialects", "facts", "keynames"), ("directory", "documents", "limits", "userfiles", "vault"), ("controls",), ("invariants", "requirements"),
+    ("errors",), ("complaints", "document", "settings", "resources"), ("model",), ("dialects", "facts", "keynames"), ("certificates", "directory", "documents", "limits", "userfiles", "vault"), ("contradictions", "controls"), ("invariants", "requirements"),
     ("rules",), ("plan",), ("load",), ("effective", "services"), ("manifest", "project", "render", "diff", "explain", "keys", "output", "passwords", "check"),
     ("formats", "tree", "verdicts"), ("cli",),
     ("__main__",),
