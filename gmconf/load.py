@@ -10,6 +10,8 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from gmconf.certificates import wrong
+from gmconf.complaints import sentence
 from gmconf.directory import Directory
 from gmconf.document import Document, PathParts, parse_path, read_text, spell_path
 from gmconf.errors import Mark, Problem, SiteError
@@ -62,6 +64,7 @@ def load(path: Path, *, keys: bool = True, lenient: bool = False) -> Loaded:
     public: dict[str, str] = {}
     if keys and not problems:
         public, missing = _read_keys(site, path, document)
+        missing += _misnamed(site, public, document)
         problems += missing
     if problems:
         raise SiteError(problems)
@@ -91,8 +94,7 @@ def _model(document: Document) -> Site:
 
 def _problem(document: Document, error: Any) -> Problem:
     path: PathParts = tuple(p for p in error["loc"] if p != "[key]")
-    kind, message = error["type"], error["msg"]
-    about_key = kind == "extra_forbidden"
+    about_key = error["type"] == "extra_forbidden"
     if about_key:
         import difflib
 
@@ -100,24 +102,8 @@ def _problem(document: Document, error: Any) -> Problem:
         close = difflib.get_close_matches(str(path[-1]), known, 1, 0.6)
         hint = f'did you mean "{close[0]}"?' if close else f"known here: {', '.join(known)}"
         message = f"unknown key; {hint}"
-    elif kind == "missing":
-        message = "is missing; add it"
-    elif kind == "value_error":
-        message = str(error["ctx"]["error"])
-    elif kind in ("enum", "literal_error"):
-        message = f"must be one of {error['ctx']['expected']}"
-    elif kind in ("model_type", "dict_type"):
-        message = "a mapping of keys and values is needed here"
-    elif kind == "tuple_type":
-        message = "a list is needed here; write [a, b] or one entry a line after a dash"
-    elif kind == "string_type":
-        message = "text is needed here; put it in quotes"
-    elif kind == "too_short":
-        message = "at least one entry is needed"
-    elif kind == "string_pattern_mismatch":
-        message = f"does not look as it must: {error['ctx']['pattern']}"
     else:
-        message = message[0].lower() + message[1:]
+        message = sentence(error)
     return Problem(document.mark(path, key=about_key), spell_path(path), message)
 
 
@@ -165,6 +151,19 @@ def _read_keys(site: Site, path: Path, document: Document) -> tuple[dict[str, st
         more = f" and {len(files) - 1} more are missing" if len(files) > 1 else " is missing"
         problems.append(_broken(document, field, f"{site.secrets.folder}/{name}{more}; {remedy}"))
     return public, problems
+
+
+def _misnamed(site: Site, public: Mapping[str, str], document: Document) -> list[Problem]:
+    """Certificates from elsewhere that are not for their host; those of the internal CA are made for it."""
+    if site.tls.source != "files":
+        return []
+    found = []
+    for number, host in enumerate(site.hosts):
+        name = f"tls/{host.name}.crt"
+        complaint = wrong(public[name], host.name) if name in public else None
+        if complaint:
+            found.append(_broken(document, f"hosts[{number}].name", f"{site.secrets.folder}/{name} {complaint}"))
+    return found
 
 
 def _maker(site: Site, name: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from gmconf.complaints import sentence
 from gmconf.document import Document, read_text
 from gmconf.errors import Mark, Problem, SiteError
 from gmconf.model import Mailbox, Site, UserFile
@@ -103,5 +104,5 @@ def _user(entry: UserFile, line: int, row: dict[str, Any], problems: list[Proble
         return domain.lower(), Mailbox.model_validate(row), f"{entry.file}:{line}"
     except ValidationError as error:
         for found in error.errors(include_url=False):
-            problems.append(Problem(mark, ".".join(map(str, found["loc"])), found["msg"].removeprefix("Value error, ")))
+            problems.append(Problem(mark, ".".join(map(str, found["loc"])), sentence(found)))
         return None

@@ -34,16 +34,19 @@ domains:
   - {{name: parked.{d}, kind: parked}}
 service_accounts:
   - {{login: printer@{d}, owner: Facilities, senders: [printer@{d}], messages_per_hour: 5}}
+  - {{login: scanner@{d}, owner: Facilities, senders: [scanner@{d}], networks: [10.0.0.0/8]}}
 hosts:
   - {{name: mail.{d}, release: {release}, addresses: [{ip4}, "{ip6}"]}}
 pop3: {{enabled: true}}
 limits: {{message_size: 1 MiB}}
-filter: {{signatures: {{mirrors: []}}}}
+filter:
+  signatures: {{mirrors: []}}
+  blocks: [{{sender: blocked.sender.example, reason: the tests, review_by: 2099-12-31}}]
 resolver:
   forwarders: [{ns}]
   trust_anchors: ["{anchor}"]
 """
-LOCALS = ("alice", "bob", "carol", "joe", "tiny", "silent", "limited", "printer", "probe")
+LOCALS = ("alice", "bob", "carol", "joe", "tiny", "silent", "limited", "printer", "scanner", "probe")
 HOSTED = ("", "a.", "all.", "alias.")
 # What the rest of the world has in DNS. The client of the tests is the first address of the lab.
 CLIENT = f"{lab.NET4}.1"
@@ -56,6 +59,7 @@ _dmarc.sender.example. 5 TXT "v=DMARC1; p=none"
 strict.example. 5 MX 10 client.sender.example.
 strict.example. 5 TXT "v=spf1 -all"
 _dmarc.strict.example. 5 TXT "v=DMARC1; p=reject"
+blocked.sender.example. 5 MX 10 client.sender.example.
 nodmarc.example. 5 MX 10 client.sender.example.
 localhost. 5 A 127.0.0.1
 """

@@ -70,6 +70,7 @@ class AuthRequired(Control):
             "smtpd_sasl_security_options": exactly("noanonymous"),
             "submission_client_restrictions": (Only("permit_sasl_authenticated", "reject"), First("permit_sasl_authenticated", "reject")),
             "submission_recipient_restrictions": First("permit_sasl_authenticated", "reject"),
+            "submission_data_restrictions": First("permit_sasl_authenticated", "reject"),
         },
         MASTER: {
             "users_auth": on_msa("yes"),
@@ -234,7 +235,7 @@ class NoLockout(Control):
     id, level, sources = "auth.no-lockout", "basic", ("M:38", "M:40")
     documents = ("runbooks",)
     on = BY_STORE
-    settings: ClassVar = {DOVECOT: {"auth.failure_delay": "2 secs"}}
+    settings: ClassVar = {DOVECOT: {"auth.failure_delay": "2 secs", "auth.penalty": 0}}
     live = ("wrong-password",)
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, field_validator
 
 from gmconf.model.accounts import Mailbox
 from gmconf.model.base import Part
@@ -37,3 +37,13 @@ class Domain(Part):
     quota: Size | None = None
     """Bytes per mailbox; default: limits.quota."""
     dkim: Dkim = Field(default_factory=Dkim.model_construct)
+
+    @field_validator("aliases", mode="before")
+    @classmethod
+    def _aliases_once(cls, value: object) -> object:
+        """Local parts are the same in upper and lower case; of two the second would replace the first."""
+        first: dict[str, str] = {}
+        for key in value if isinstance(value, dict) else ():
+            if first.setdefault(str(key).lower(), key) != key:
+                raise ValueError(f"{first[key.lower()]} and {key} are one address; keep one")
+        return value

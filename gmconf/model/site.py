@@ -128,7 +128,7 @@ class Site(Part):
     """Printers, programs, websites that send mail."""
     users: tuple[UserFile, ...] = ()
     """Files with many mailboxes."""
-    address_families: tuple[Literal["ipv4", "ipv6"], ...] = ("ipv4", "ipv6")
+    address_families: tuple[Literal["ipv4", "ipv6"], ...] = Field(default=("ipv4", "ipv6"), min_length=1)
     """What the site promises: every host must have an address of each."""
     tls: Tls = Field(default_factory=Tls.model_construct)
     filter: Filter = Field(default_factory=Filter.model_construct)

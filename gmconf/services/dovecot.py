@@ -114,6 +114,7 @@ def _settings(view: View) -> Settings:
     c.set("auth.mechanisms", ["plain", "login"], control("auth.mech"), control("maa.auth"))
     c.set("auth.cleartext", False, control("auth.mech"), control("tls.mua-required"))
     c.set("auth.failure_delay", "2 secs", control("auth.bruteforce"))
+    c.set("auth.penalty", 0, control("auth.no-lockout"))
     c.set("auth.suspended", f"{FOLDER}/suspended", control("prc.abuse-stop"))
     c.set("auth.passwords", f"{FOLDER}/passwords", control("maa.auth"), control("msa.service-accounts"))
     c.set("auth.username", "%Lu" if old else "%{user | lower}", control("maa.virtual-domains"))

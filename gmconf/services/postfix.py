@@ -68,14 +68,14 @@ def plan(view: View) -> Plan:
 
 
 def _probes(view: View) -> tuple[Mapping[str, object], ...]:
-    greeting = f"^220 {view.host.name} ESMTP"
+    greeting, soon = f"^220 {view.host.name} ESMTP", {"within": 20}
     probes: list[Mapping[str, object]] = []
     if view.has(Role.MTA):
-        probes.append({"name": "smtp", "kind": "tcp", "address": "127.0.0.1", "port": 25, "expect": greeting})
+        probes.append({"name": "smtp", "kind": "tcp", "address": "127.0.0.1", "port": 25, "expect": greeting, **soon})
     if view.has(Role.MSA):
         probes += [
-            {"name": "submission", "kind": "tcp", "address": "127.0.0.1", "port": 587, "expect": greeting},
-            {"name": "submissions", "kind": "tcp", "address": "127.0.0.1", "port": 465, "tls": True, "expect": greeting},
+            {"name": "submission", "kind": "tcp", "address": "127.0.0.1", "port": 587, "expect": greeting, **soon},
+            {"name": "submissions", "kind": "tcp", "address": "127.0.0.1", "port": 465, "tls": True, "expect": greeting, **soon},
         ]
     return tuple(probes)
 
@@ -247,8 +247,10 @@ def _submission(c: Settings, view: View) -> None:
     c.set("submission_sender_restrictions",
           [f"check_sasl_access lmdb:{postfix_maps.FOLDER}/receive-only", "reject_non_fqdn_sender", "reject_sender_login_mismatch", "permit_sasl_authenticated", "reject"],
           control("msa.sender-rights"))  # fmt: skip
-    c.set("submission_data_restrictions", ["reject_unauth_pipelining", f"check_sender_access static:{{PREPEND {_report(view)}}}"],
-          control("out.abuse-header"), view.why("organisation.abuse_url"))  # fmt: skip
+    c.set("submission_data_restrictions", ["reject_unauth_pipelining", f"check_sender_access static:{{PREPEND {_report(view)}}}",
+                                           "permit_sasl_authenticated", "reject"],
+          control("out.abuse-header"), view.why("organisation.abuse_url"), control("msa.auth-required"),
+          need("postfix", "RCPT TO:<postmaster> skips the checks at RCPT: without a login it ends here"))  # fmt: skip
     c.set("submission_recipient_restrictions",
           ["reject_non_fqdn_recipient", "reject_unlisted_recipient", "permit_sasl_authenticated", "reject"],
           control("msa.auth-required"), control("mta.recipient-validation"))  # fmt: skip

@@ -58,7 +58,8 @@ def plan(view: View) -> Plan:
             },
         ),
         # Sockets are bound once, and group membership is taken at the start; all else follows a reload.
-        units=(Unit("rspamd.service", restart_paths=(f"{LOCAL}/worker-*.inc", f"{LOCAL}/redis.conf", f"{LOCAL}/options.inc")),),
+        units=(Unit("rspamd.service", restart_paths=(f"{LOCAL}/worker-*.inc", f"{LOCAL}/redis.conf", f"{LOCAL}/options.inc",
+                                               f"{OVERRIDE}/redis.conf", f"{OVERRIDE}/options.inc")),),
         probes=(
             {"name": "milter", "kind": "unix", "path": MILTER, "within": 60},
             {"name": "controller", "kind": "unix", "path": CONTROLLER, "within": 60},

@@ -42,10 +42,14 @@ def trust(mx) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=mx.ca)
 
 
-def submission(mx, login: str | None = None) -> smtplib.SMTP_SSL:
-    """A session on port 465."""
+def submission(mx, login: str | None = None, port: int = 465) -> smtplib.SMTP:
+    """A session on port 465, or on 587 after STARTTLS."""
     with mail._At(mx.ip4):
-        smtp = smtplib.SMTP_SSL(mx.name, 465, local_hostname="laptop.example", context=trust(mx), timeout=30)
+        if port == 465:
+            smtp: smtplib.SMTP = smtplib.SMTP_SSL(mx.name, 465, local_hostname="laptop.example", context=trust(mx), timeout=30)
+        else:
+            smtp = smtplib.SMTP(mx.name, port, local_hostname="laptop.example", timeout=30)
+            smtp.starttls(context=trust(mx))
     if login:
         smtp.login(login, mx.password)
     return smtp

@@ -10,8 +10,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 # Each may import what stands above it, and its own package.
 LAYERS = (
-    ("errors",), ("document", "settings", "resources"), ("model",), ("dialects", "facts", "keynames", "records", "spf", "zones"), ("published",),
-    ("directory", "documents", "limits", "userfiles", "vault"), ("controls",), ("invariants", "requirements", "zonerules"), ("rules",),
+    ("errors",), ("complaints", "document", "settings", "resources"), ("model",), ("dialects", "facts", "keynames", "records", "spf", "zones"), ("published",),
+    ("certificates", "directory", "documents", "hosting", "limits", "userfiles", "vault"), ("contradictions", "controls"), ("invariants", "requirements", "zonerules"), ("rules",),
     ("plan", "trace"), ("load",), ("dns", "effective", "services"),
     ("manifest", "project", "render", "diff", "explain", "keys", "output", "passwords", "check"), ("handbook",),
     ("formats", "lookup", "report", "tree", "verdicts"), ("medium", "verify"), ("cli",),
