@@ -94,7 +94,7 @@ class Mx:
     def broken(self, pids: str, calls: str) -> Iterator[None]:
         """System calls of running processes, and of those they start, fail with an error of the disk."""
         self.ssh("command -v strace || apt-get -qq install -y --no-install-recommends strace")
-        self.ssh(f"systemd-run -q --unit=broken strace -qq -f -o /dev/null -p \"$({pids})\" -e trace={calls} -e inject={calls}:error=EIO")
+        self.ssh(f'systemd-run -q --unit=broken strace -qq -f -o /dev/null -p "$({pids})" -e trace={calls} -e inject={calls}:error=EIO')
         time.sleep(1)
         try:
             yield
