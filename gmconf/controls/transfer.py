@@ -432,7 +432,8 @@ class AbuseHeader(Control):
         MAIN: {
             "submission_data_restrictions": (
                 Has("reject_unauth_pipelining", _REPORT),
-                Guarded((), ("reject_unauth_pipelining", _REPORT)),
+                Guarded(("permit_sasl_authenticated",), ("reject", _REPORT)),
+                First("reject_unauth_pipelining", "permit_sasl_authenticated"),
             )
         }
     }
