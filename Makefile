@@ -29,7 +29,15 @@ lint: setup ## ruff, mypy, yamllint, ansible-lint, codespell
 	$(BIN)/codespell -L iif,anull,atmost,atleast,conformin gmconf templates roles molecule tests/unit tests/host docs README.md CHANGELOG.md
 	ANSIBLE_HOME=.lab/ansible $(BIN)/ansible-lint --offline -q roles molecule/default
 
-unit: setup ## unit tests, goldens, packaging
+mutants: setup ## every setting of every control, weakened: what the static check does not notice
+	PYTHONPATH=$(CURDIR) $(BIN)/python tests/unit/mutants.py
+
+tools: ## what the tests look at results with: Chromium and poppler (the report), xorriso (the portable medium)
+	@for tool in chromium chromedriver pdftotext xorriso; do command -v $$tool >/dev/null || missing=1; done; test -z "$$missing" || \
+	{ test "$$(id -u)" = 0 || { echo "install chromium, chromium-driver, poppler-utils and xorriso, or run this as root"; exit 2; }; \
+	echo "==> Chromium, poppler, xorriso"; apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium chromium-driver poppler-utils fonts-dejavu-core xorriso; }
+
+unit: setup tools ## unit tests, goldens, packaging
 	$(BIN)/python -m pytest tests/unit
 
 host: setup ## Molecule: both Debian releases side by side, with real mail and real failures
@@ -42,4 +50,4 @@ down: ## remove the hosts of the lab
 
 test: lint unit host ## everything
 
-.PHONY: help setup demo lint unit host down test
+.PHONY: help setup demo lint mutants tools unit host down test

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date
-from fnmatch import fnmatch
+from fnmatch import filter as matching
 from typing import Literal
 
 from gmconf.controls.case import Claim, DomainCase, HostCase
 from gmconf.controls.control import CATALOGUE, LEVELS, Control
-from gmconf.controls.files import ROLES
+from gmconf.controls.files import belongs, counts
 from gmconf.controls.wants import Model, holds, spelled, words
 from gmconf.document import parse_path
 from gmconf.effective import host_case
@@ -46,10 +46,15 @@ class Result:
 
 def check(loaded: Loaded, today: date) -> list[Result]:
     """Every control of the catalogue, in its order; several results where several subjects or claims fail."""
+    return judged(loaded, today, [host_case(v, plans(v)) for v in views(loaded)])
+
+
+def judged(loaded: Loaded, today: date, hosts: Sequence[HostCase]) -> list[Result]:
+    """The same, of hosts that are given as they are or will be."""
     site = loaded.site
     case = case_of(site, loaded.mail, today)
-    hosts = [host_case(v, plans(v)) for v in views(loaded)]
-    domains = [DomainCase(site, loaded.mail, d, frozenset(loaded.public)) for d in site.domains]
+    public = frozenset(loaded.public)
+    domains = [DomainCase(site, loaded.mail, d, public) for d in site.domains]
     waived = {w.control: w for w in site.waivers}
     found: list[Result] = []
     for control in CATALOGUE.values():
@@ -71,7 +76,7 @@ def check(loaded: Loaded, today: date) -> list[Result]:
             for host in hosts:
                 if not control.on or host.has(*control.on):
                     found += _judged(control, list(of_host(control, host)), host.host.name)
-            for domain in domains:
+            for domain in domains if control.sees_domains() else ():
                 found += _judged(control, list(control.of_domain(domain)), domain.domain.name)
             if found[-1].control != control.id if found else True:
                 found.append(_result(control, "site", "static", "na", Claim("", "nothing of the site is concerned", holds=True)))
@@ -99,9 +104,13 @@ def views(loaded: Loaded) -> Iterator[View]:
 def of_host(control: type[Control], case: HostCase) -> Iterator[Claim]:
     """What a control sees on one host; files that the host's roles do not have concern it not."""
     for file, keys in control.settings.items():
-        if file not in case.settings or (file in ROLES and not case.has(ROLES[file])):
+        if belongs(file, case) and file not in case.files:
+            yield Claim(f"{file} on the host", "missing", holds=False, where=file)
+        if file not in case.settings:
             continue
         for key, wanted in keys.items():
+            if not counts(file, key, case):
+                continue
             setting = case.value(file, key)
             if setting is None and isinstance(wanted, Model) and wanted.optional and not wanted.value(case):
                 continue
@@ -111,7 +120,7 @@ def of_host(control: type[Control], case: HostCase) -> Iterator[Claim]:
             origin = next((r.ref for r in setting.because if r.kind == "site" and ":" in r.ref), "")
             yield Claim(words(wanted), spelled(setting.value), holds(wanted, setting.value, case), f"{file}:{key}", origin)
     for pattern in control.files:
-        there = any(fnmatch(path, pattern) for path in case.files)
+        there = pattern in case.files or ("*" in pattern and bool(matching(case.files, pattern)))
         yield Claim(f"{pattern} on the host", "there" if there else "missing", there, pattern)
     yield from control.of_host(case)
 
@@ -145,7 +154,13 @@ class Verdict:
 
     declared: Level | None
     reached: Level | None
+    """The highest level at which every control is held: what is waived is not."""
+    granted: Level | None
+    """The highest level that holds when the waivers are granted."""
+    waived: tuple[str, ...]
+    """Controls up to the declared level (or all) that are waived."""
     areas: dict[str, Level | None]
+    """What is reached in each area, by the same rule as ``reached``."""
     counts: dict[Status, int]
     """Controls up to the declared level (or all) by status; a control counts once, by its worst result."""
 
@@ -155,36 +170,48 @@ class Verdict:
 
     @property
     def holds(self) -> bool:
-        """Whether the declared level is reached."""
+        """Whether the declared level holds, its waivers granted; ``waived`` says which they are."""
         if self.declared is None:
             return True
-        return self.reached is not None and LEVELS.index(self.reached) >= LEVELS.index(self.declared)
+        return self.granted is not None and LEVELS.index(self.granted) >= LEVELS.index(self.declared)
 
 
 _WORST: tuple[Status, ...] = ("error", "fail", "waived", "pass", "na")
 
 
-def verdict(results: Iterable[Result], declared: Level | None) -> Verdict:
-    """The level of the site and of each area: the lowest of all its parts. What is waived does not count as met."""
+def states(results: Iterable[Result]) -> dict[str, Status]:
+    """The state of each control: the worst of its results."""
     status: dict[str, Status] = {}
     for result in results:
         old = status.get(result.control, "na")
         status[result.control] = min(old, result.status, key=_WORST.index)
+    return status
+
+
+def verdict(results: Iterable[Result], declared: Level | None) -> Verdict:
+    """The level of the site and of each area: the lowest of all its parts. What is waived never counts as met."""
+    status = states(results)
     areas: dict[str, dict[str, Status]] = {}
     for name, worst in status.items():
         areas.setdefault(CATALOGUE[name].area(), {})[name] = worst
     reach = LEVELS.index(declared) if declared else len(LEVELS) - 1
     counts: dict[Status, int] = dict.fromkeys(_WORST, 0)
-    for name, worst in status.items():
-        if LEVELS.index(CATALOGUE[name].level) <= reach:
-            counts[worst] += 1
-    return Verdict(declared, _reached(status), {area: _reached(part) for area, part in sorted(areas.items())}, counts)
+    asked = {name: worst for name, worst in status.items() if LEVELS.index(CATALOGUE[name].level) <= reach}
+    for worst in asked.values():
+        counts[worst] += 1
+    waived = tuple(name for name, worst in asked.items() if worst == "waived")
+    parts = {area: _reached(part, UNMET) for area, part in sorted(areas.items())}
+    return Verdict(declared, _reached(status, UNMET), _reached(status, BROKEN), waived, parts, counts)
 
 
-def _reached(status: dict[str, Status]) -> Level | None:
+BROKEN: frozenset[Status] = frozenset({"fail", "error"})
+UNMET: frozenset[Status] = BROKEN | {"waived"}
+
+
+def _reached(status: dict[str, Status], stops: frozenset[Status]) -> Level | None:
     reached: Level | None = None
     for level in LEVELS:
-        if any(worst in ("fail", "error") for name, worst in status.items() if CATALOGUE[name].level == level):
+        if any(worst in stops for name, worst in status.items() if CATALOGUE[name].level == level):
             break
         reached = level
     return reached

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 _QUIET = ("secrets/", "roles/", "trace.json", ".gmconf")
 _MAX = 200_000
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """One file that differs; ``lines`` is a unified diff without file header, empty for secrets and bulk."""
 
     path: str
@@ -62,6 +59,8 @@ def _diff(before: bytes, after: bytes, path: str) -> Iterator[str]:
         sign, lines = ("+", new) if new else ("-", old)
         yield from (sign + line for line in lines)
         return
+    import difflib
+
     for number, line in enumerate(difflib.unified_diff(old, new, lineterm="", n=1)):
         if number > 1:
             yield line

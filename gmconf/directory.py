@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
-from gmconf.model import Domain, Mailbox, Site
+from gmconf.model import Domain, Host, Mailbox, Role, Site
 
 ROLE_ADDRESSES = ("abuse", "postmaster")
+OPERATOR_ADDRESSES = ("hostmaster", "noc", "security")
+"""What RFC 2142 asks of whoever runs DNS, a network and servers; they exist in the postmaster's own domain."""
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(NamedTuple):
     """Somebody or something that logs in. ``origin`` is the path of its definition in the site."""
 
     login: str
@@ -42,6 +43,21 @@ class Directory:
     def __init__(self, site: Site, users: tuple[tuple[str, Mailbox, str], ...] = ()) -> None:
         self.site = site
         self._users = users
+
+    @cached_property
+    def hosts(self) -> dict[Role, tuple[Host, ...]]:
+        """Who has which role, in the order of the site."""
+        return {role: tuple(h for h in self.site.hosts if role in h.roles) for role in Role}
+
+    @cached_property
+    def host_addresses(self) -> tuple[str, ...]:
+        """Every address of every host."""
+        return tuple(a for host in self.site.hosts for a in host.addresses)
+
+    @cached_property
+    def handing_over(self) -> tuple[str, ...]:
+        """Addresses of the hosts that hand their mail to an MTA host."""
+        return tuple(a for host in self.site.hosts if Role.MTA not in host.roles for a in host.addresses)
 
     @cached_property
     def hosted(self) -> tuple[Domain, ...]:
@@ -109,6 +125,14 @@ class Directory:
         return tuple(a for a in self.mailboxes if a.receive)
 
     @cached_property
+    def _logins(self) -> frozenset[str]:
+        return frozenset(a.login for a in self.receiving)
+
+    def has(self, address: str) -> bool:
+        """Whether it is a mailbox that takes mail."""
+        return address in self._logins
+
+    @cached_property
     def aliases(self) -> dict[str, tuple[str, ...]]:
         """Address -> where its mail goes, sorted by address; ``@domain`` is a catch-all.
 
@@ -129,12 +153,18 @@ class Directory:
                 address = f"{role}@{domain.name}"
                 if address not in taken:
                     found.setdefault(address, self.role_targets(domain, role))
+            if domain.name == self.site.organisation.postmaster.rpartition("@")[2]:
+                for role in OPERATOR_ADDRESSES:
+                    if f"{role}@{domain.name}" not in taken:
+                        found.setdefault(f"{role}@{domain.name}", (self.site.organisation.postmaster,))
             if domain.catch_all:
                 found[f"@{domain.name}"] = (domain.catch_all,)
         found |= self._mirrored(found)
         return dict(sorted(found.items()))
 
     def _mirrored(self, found: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        if not self.mirrored:
+            return {}
         locals_: dict[str, set[str]] = {}
         for address in (*found, *(a.login for a in self.receiving)):
             local, _, name = address.rpartition("@")

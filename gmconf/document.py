@@ -1,7 +1,8 @@
 """A YAML 1.2 document that remembers where everything stands.
 
-PyYAML's C composer gives a node tree with positions; words are resolved here by the YAML 1.2 core schema (so that
-``no`` is a string), and duplicate keys, merge keys and runaway anchors are refused.
+PyYAML's C composer gives a node tree with positions. Words stay text and the model decides what is a number or yes and
+no, so that a name may be ``no``, ``007`` or ``1.10``; only null means nothing. Duplicate keys, merge keys and runaway
+anchors are refused.
 """
 
 from __future__ import annotations
@@ -14,12 +15,11 @@ import yaml
 from gmconf.errors import Mark, Problem, SiteError
 
 PathParts = tuple[str | int, ...]
-Data = None | bool | int | float | str | list["Data"] | dict[str, "Data"]
+Data = None | str | list["Data"] | dict[str, "Data"]
 
 MAX_BYTES = 16 * 1024 * 1024
 MAX_NODES = 2_000_000
-_INT = re.compile(r"[-+]?[0-9]+\Z|0x[0-9a-fA-F]+\Z|0o[0-7]+\Z")
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
+_NOTHING = ("", "~", "null", "Null", "NULL")
 _Loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -65,7 +65,8 @@ class Document:
     def _build(self, node: yaml.Node, path: PathParts) -> Data:
         self._count += 1
         if self._count > MAX_NODES or len(path) > 30:
-            raise SiteError([Problem(Mark(self.name), "", "anchors and aliases unfold without end; write the values out")])
+            at = node.start_mark
+            raise self._fail(at.line + 1, at.column + 1, "anchors and aliases unfold without end; write the values out")
         if isinstance(node, yaml.ScalarNode):
             return _scalar(node)
         if isinstance(node, yaml.SequenceNode):
@@ -119,21 +120,9 @@ class Document:
         return True
 
 
-def _scalar(node: yaml.ScalarNode) -> Data:
+def _scalar(node: yaml.ScalarNode) -> str | None:
     text: str = node.value
-    if node.style is not None and node.style in "'\"|>":
-        return text
-    if text in ("", "~", "null", "Null", "NULL"):
-        return None
-    if text in ("true", "True", "TRUE"):
-        return True
-    if text in ("false", "False", "FALSE"):
-        return False
-    if _INT.match(text) and len(text) < 19:
-        return int(text, 0) if text[:2] in ("0x", "0o") else int(text)
-    if _FLOAT.match(text):
-        return float(text)
-    return text
+    return None if not node.style and text in _NOTHING else text
 
 
 def spell_path(path: PathParts) -> str:
@@ -159,7 +148,7 @@ def read_text(path: Path, name: str) -> str:
 
     try:
         if path.stat().st_size > MAX_BYTES:
-            raise fail(0, 0, f"larger than {MAX_BYTES // 1024**2} MiB; put mailboxes into a CSV file and name it under users:")
+            raise fail(1, 1, f"larger than {MAX_BYTES // 1024**2} MiB; put mailboxes into a CSV file and name it under users:")
         raw = path.read_bytes()
     except FileNotFoundError:
         raise fail(0, 0, "no such file") from None

@@ -9,7 +9,7 @@ from functools import cache
 from gmconf.controls.case import HostCase
 from gmconf.plan import File, Plan, View
 from gmconf.resources import folder
-from gmconf.settings import Setting, Value
+from gmconf.settings import Setting, like
 
 _PRINTED = re.compile(r"^\s*([A-Za-z_][\w-]*)\s*[:= ]\s*[^\n]*?\{\{\s*c\.([\w.]+)\s*\}\}")
 
@@ -45,21 +45,10 @@ def _override(view: View, file: File, found: dict[str, Setting]) -> None:
         if keyword in lines and key in found:
             path, value = lines[keyword]
             old = found[key]
-            found[key] = Setting(old.file, key, _as(old.value, value), (view.why(f"overrides.{field}.{path}"),))
+            found[key] = Setting(old.file, key, like(old.value, value), (view.why(f"overrides.{field}.{path}"),))
 
 
 @cache
 def _printed(template: str) -> tuple[tuple[str, str], ...]:
     text = (folder("templates") / template).read_text()
     return tuple((m[1], m[2]) for line in text.split("\n") if (m := _PRINTED.match(line)))
-
-
-def _as(old: Value, text: str) -> Value:
-    """The text of an override as the kind of value that it replaces."""
-    if isinstance(old, bool):
-        return text.lower() in ("yes", "true", "1", "on")
-    if isinstance(old, int) and text.isdigit():
-        return int(text)
-    if isinstance(old, list | tuple):
-        return text.replace(",", " ").split()
-    return text

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gmconf.errors import GmconfError
+from gmconf.trace import FORMAT, SITE
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class Answer:
 
 def explain(build: Path, what: str, host: str | None = None) -> list[Answer]:
     """Answers for PATH, PATH:LINE, FILE:KEY or a site field, on all hosts or one. Raises GmconfError if nothing fits."""
-    trace = _trace(build)
+    trace = read_trace(build)
     hosts = {name: files for name, files in trace["hosts"].items() if host in (None, name)}
     if not hosts:
         raise GmconfError(f"no host {host}; known: {', '.join(trace['hosts'])}")
@@ -51,17 +52,26 @@ def explain(build: Path, what: str, host: str | None = None) -> list[Answer]:
 
 def rendered_by(build: Path, control: str) -> list[Answer]:
     """Every line, and every whole file, of a rendered tree that is there because of a control."""
-    trace = _trace(build)
+    trace = read_trace(build)
     reasons = trace["reasons"]
     wanted = {n for n, r in enumerate(reasons) if r["kind"] == "control" and r["ref"] == control}
     return list(_because(build, reasons, trace["hosts"], wanted))
 
 
-def _trace(build: Path) -> dict[str, Any]:
+def read_trace(build: Path) -> dict[str, Any]:
+    """{"reasons": [...], "hosts": {host: {path: file}}} of a rendered tree; trace.py says what a file is."""
     try:
-        return dict(json.loads((build / "trace.json").read_text()))
+        trace: dict[str, Any] = json.loads((build / "trace.json").read_text())
     except OSError:
         raise GmconfError(f"{build} holds no trace.json; render first: gmconf render site.yml -o {build}") from None
+    if trace["format"] != FORMAT:
+        raise GmconfError(f"{build} was rendered by another version of gmconf; render again: gmconf render site.yml -o {build}")
+    parts = trace.pop("parts")
+    whole = {
+        host: dict(sorted((path, file) for n in numbers for path, file in parts[n].items()))
+        for host, numbers in trace["hosts"].items()
+    }
+    return {**trace, "hosts": whole}
 
 
 def _fits(path: str, name: str, host: str) -> bool:
@@ -119,4 +129,4 @@ def _same_field(path: str, field: str) -> bool:
 
 
 def _lines(build: Path, host: str, path: str) -> list[str]:
-    return (build / f"hosts/{host}/tree{path}").read_text().split("\n")
+    return (build / (path if host == SITE else f"hosts/{host}/tree{path}")).read_text().split("\n")

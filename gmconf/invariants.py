@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from gmconf.limits import chain
 from gmconf.model import Site
@@ -17,8 +16,7 @@ _NUMBER = re.compile(r"([0-9.]+) *([A-Za-z]*)\Z")
 Kind = Literal["bytes", "seconds", "count"]
 
 
-@dataclass(frozen=True, slots=True)
-class Term:
+class Term(NamedTuple):
     """One side of an invariant: where an override would set it, and what gmconf renders."""
 
     service: str
@@ -42,8 +40,7 @@ class Term:
         return self.label or f"{self.service} {self.key}"
 
 
-@dataclass(frozen=True, slots=True)
-class Invariant:
+class Invariant(NamedTuple):
     """``lower`` is at most (``strict``: below) ``upper``; ``why`` completes "or"."""
 
     lower: Term

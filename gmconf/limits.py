@@ -7,15 +7,14 @@ concurrency above what the receiving side accepts per user.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from gmconf.model import Site
 
 MIB = 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Chain:
+class Chain(NamedTuple):
     """Sizes in bytes, times in seconds."""
 
     message_size: int

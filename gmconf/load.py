@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,6 +10,8 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from gmconf.certificates import wrong
+from gmconf.complaints import sentence
 from gmconf.directory import Directory
 from gmconf.document import Document, PathParts, parse_path, read_text, spell_path
 from gmconf.errors import Mark, Problem, SiteError
@@ -63,6 +64,7 @@ def load(path: Path, *, keys: bool = True, lenient: bool = False) -> Loaded:
     public: dict[str, str] = {}
     if keys and not problems:
         public, missing = _read_keys(site, path, document)
+        missing += _misnamed(site, public, document)
         problems += missing
     if problems:
         raise SiteError(problems)
@@ -92,31 +94,16 @@ def _model(document: Document) -> Site:
 
 def _problem(document: Document, error: Any) -> Problem:
     path: PathParts = tuple(p for p in error["loc"] if p != "[key]")
-    kind, message = error["type"], error["msg"]
-    about_key = kind == "extra_forbidden"
+    about_key = error["type"] == "extra_forbidden"
     if about_key:
+        import difflib
+
         known = sorted(_fields(Site, path[:-1]))
         close = difflib.get_close_matches(str(path[-1]), known, 1, 0.6)
         hint = f'did you mean "{close[0]}"?' if close else f"known here: {', '.join(known)}"
         message = f"unknown key; {hint}"
-    elif kind == "missing":
-        message = "is missing; add it"
-    elif kind == "value_error":
-        message = str(error["ctx"]["error"])
-    elif kind in ("enum", "literal_error"):
-        message = f"must be one of {error['ctx']['expected']}"
-    elif kind in ("model_type", "dict_type"):
-        message = "a mapping of keys and values is needed here"
-    elif kind == "tuple_type":
-        message = "a list is needed here; write [a, b] or one entry a line after a dash"
-    elif kind == "string_type":
-        message = "text is needed here; put it in quotes"
-    elif kind == "too_short":
-        message = "at least one entry is needed"
-    elif kind == "string_pattern_mismatch":
-        message = f"does not look as it must: {error['ctx']['pattern']}"
     else:
-        message = message[0].lower() + message[1:]
+        message = sentence(error)
     return Problem(document.mark(path, key=about_key), spell_path(path), message)
 
 
@@ -145,13 +132,13 @@ def _read_keys(site: Site, path: Path, document: Document) -> tuple[dict[str, st
     problems: list[Problem] = []
     for name, field in public_files(site):
         try:
-            with open(f"{folder}/{name}", encoding="utf-8") as file:
-                public[name] = file.read()
+            with open(f"{folder}/{name}", "rb", buffering=0) as file:
+                public[name] = file.read().decode()
         except (OSError, UnicodeDecodeError):
             missing.setdefault(_maker(site, name), []).append((name, field))
     for name, field in vault_files(site):
         try:
-            with open(f"{folder}/{name}", "rb") as vaulted:
+            with open(f"{folder}/{name}", "rb", buffering=0) as vaulted:
                 start = vaulted.read(14)
         except OSError:
             missing.setdefault(_maker(site, name), []).append((name, field))
@@ -159,8 +146,6 @@ def _read_keys(site: Site, path: Path, document: Document) -> tuple[dict[str, st
         if start != b"$ANSIBLE_VAULT":
             what = f"{site.secrets.folder}/{name} is not an Ansible Vault file; encrypt it: ansible-vault encrypt"
             problems.append(_broken(document, field, what))
-    for name, field in chat_domains(site):
-        problems += [_broken(document, field, text) for text in _misnamed(site, name, public.get(f"tls/{name}.crt"))]
     for remedy, files in missing.items():
         name, field = files[0]
         more = f" and {len(files) - 1} more are missing" if len(files) > 1 else " is missing"
@@ -168,24 +153,18 @@ def _read_keys(site: Site, path: Path, document: Document) -> tuple[dict[str, st
     return public, problems
 
 
-def _misnamed(site: Site, name: str, pem: str | None) -> Iterator[str]:
-    """What is wrong with the certificate of a domain that has chat: it must hold the domain's own name (RFC 6125 section 6.4)."""
-    if pem is None:
-        return
-    from cryptography import x509
-
-    file = f"{site.secrets.folder}/tls/{name}.crt"
-    try:
-        extensions = x509.load_pem_x509_certificate(pem.encode()).extensions
-        names = extensions.get_extension_for_class(x509.SubjectAlternativeName).value.get_values_for_type(x509.DNSName)
-    except x509.ExtensionNotFound:
-        names = []
-    except ValueError as error:
-        yield f"{file} is no certificate (PEM): {error}"
-        return
-    if name not in names and f"*.{name.partition('.')[2]}" not in names:
-        seen = ", ".join(names) or "no name at all"
-        yield f"{file} is for {seen}; chat needs a certificate for {name} itself"
+def _misnamed(site: Site, public: Mapping[str, str], document: Document) -> list[Problem]:
+    """Certificates from elsewhere that are not for their host, or for the domain that has chat; those of the internal CA are made for it."""
+    if site.tls.source != "files":
+        return []
+    wanted = [*((host.name, f"hosts[{number}].name") for number, host in enumerate(site.hosts)), *chat_domains(site)]
+    found = []
+    for owner, field in wanted:
+        name = f"tls/{owner}.crt"
+        complaint = wrong(public[name], owner) if name in public else None
+        if complaint:
+            found.append(_broken(document, field, f"{site.secrets.folder}/{name} {complaint}"))
+    return found
 
 
 def _maker(site: Site, name: str) -> str:

@@ -3,16 +3,39 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 
 from gmconf.model import Host
 from gmconf.plan import File, Plan, SecretFile
 
 FORMAT = 1
+_encode = json.JSONEncoder(sort_keys=True, ensure_ascii=False).encode
 
 
-def manifest(host: Host, plans: Sequence[Plan], digests: Mapping[str, str]) -> dict[str, object]:
-    """The manifest of a host; ``digests`` are the SHA-256 of its public files by path."""
+def manifest(host: Host, plans: Sequence[Plan], digests: Mapping[str, str]) -> str:
+    """The manifest of a host; ``digests`` are the SHA-256 of its public files by path.
+
+    JSON with one line for each entry of a list, so that diffs say what changed.
+    """
+    found = {key: _lines(value) if isinstance(value, list) else _encode(value) for key, value in _facts(host, plans).items()}
+    found["files"] = _block(
+        _secret(file) if isinstance(file, SecretFile) else _public(file, digests[file.path]) for plan in plans for file in plan.files
+    )
+    return "{\n " + ",\n ".join(f'"{key}": {text}' for key, text in sorted(found.items())) + "\n}\n"
+
+
+def _lines(entries: list[object]) -> str:
+    return _block(map(_encode, entries))
+
+
+def _block(lines: Iterable[str]) -> str:
+    text = ",\n  ".join(lines)
+    return f"[\n  {text}\n ]" if text else "[]"
+
+
+def _facts(host: Host, plans: Sequence[Plan]) -> dict[str, object]:
+    """Everything but the files."""
     packages = sorted({package for plan in plans for package in plan.packages})
     directories = {d[0]: d for plan in plans for d in plan.directories}
     return {
@@ -25,7 +48,6 @@ def manifest(host: Host, plans: Sequence[Plan], digests: Mapping[str, str]) -> d
             {"path": path, "owner": owner, "group": group, "mode": mode}
             for path, owner, group, mode in sorted(directories.values())
         ],
-        "files": [_file(f, digests) for plan in plans for f in plan.files],
         "owned": sorted({path for plan in plans for path in plan.owned}),
         "stage_prefixes": sorted({path for plan in plans for path in (*plan.stage_prefixes, *plan.owned)}),
         "absent": sorted({path for plan in plans for path in plan.absent}),
@@ -51,19 +73,6 @@ def manifest(host: Host, plans: Sequence[Plan], digests: Mapping[str, str]) -> d
     }
 
 
-def dump(found: Mapping[str, object]) -> str:
-    """JSON with one line for each entry of a list, so that diffs say what changed."""
-    encode = json.JSONEncoder(sort_keys=True, ensure_ascii=False).encode
-    parts = []
-    for key, value in sorted(found.items()):
-        if isinstance(value, list) and value:
-            entries = ",\n  ".join(map(encode, value))
-            parts.append(f'"{key}": [\n  {entries}\n ]')
-        else:
-            parts.append(f'"{key}": {encode(value)}')
-    return "{\n " + ",\n ".join(parts) + "\n}\n"
-
-
 def _users(plans: Sequence[Plan]) -> list[dict[str, object]]:
     users: dict[str, dict[str, object]] = {}
     for plan in plans:
@@ -79,14 +88,15 @@ def _words(value: object) -> list[str]:
     return [str(word) for word in value] if isinstance(value, list | tuple) else []
 
 
-def _file(file: File | SecretFile, digests: Mapping[str, str]) -> dict[str, object]:
-    entry: dict[str, object] = {
-        "path": file.path,
-        "owner": file.owner,
-        "group": file.group,
-        "mode": file.mode,
-        "service": file.service,
-    }
-    if isinstance(file, SecretFile):
-        return {**entry, "secret": f"secrets/{file.secret}"}
-    return {**entry, "source": f"tree{file.path}", "sha256": digests[file.path]}
+def _public(file: File, digest: str) -> str:
+    return _encode({**_entry(file), "source": f"tree{file.path}", "sha256": digest})
+
+
+@cache
+def _secret(file: SecretFile) -> str:
+    # All filter hosts have the same thousands of keys.
+    return _encode({**_entry(file), "secret": f"secrets/{file.secret}"})
+
+
+def _entry(file: File | SecretFile) -> dict[str, object]:
+    return {"path": file.path, "owner": file.owner, "group": file.group, "mode": file.mode, "service": file.service}

@@ -36,20 +36,25 @@ def replace(files: Mapping[str, bytes], target: Path) -> None:
 
 
 def _write(files: Mapping[str, bytes], root: str) -> None:
-    made: set[str] = set()
+    made = {root}
     first: dict[int, str] = {}
     for name, data in files.items():
         path = f"{root}/{name}"
-        parent = os.path.dirname(path)
-        if parent not in made:
-            os.makedirs(parent, exist_ok=True)
-            made.add(parent)
+        _make(path.rpartition("/")[0], made)
         twin = first.setdefault(id(data), path)
         if twin != path and len(data) > _LINKED:
             os.link(twin, path)
             continue
         with open(path, "wb") as out:
             out.write(data)
+
+
+def _make(folder: str, made: set[str]) -> None:
+    """Make a folder and those above it, unless they are ``made`` already."""
+    if folder not in made:
+        _make(folder.rpartition("/")[0], made)
+        os.mkdir(folder)
+        made.add(folder)
 
 
 def swap(fresh: Path, target: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from gmconf.directory import Directory
 from gmconf.model import Host, Role, Site
@@ -30,15 +30,14 @@ class View:
 
     def hosts(self, role: Role) -> tuple[Host, ...]:
         """All hosts of the site that have a role."""
-        return tuple(h for h in self.site.hosts if role in h.roles)
+        return self.mail.hosts[role]
 
     def has(self, *roles: Role) -> bool:
         """Whether this host has one of these roles."""
         return any(role in self.host.roles for role in roles)
 
 
-@dataclass(frozen=True)
-class File:
+class File(NamedTuple):
     """A whole file on a host, owned by gmconf: printed by a template, or bulk lines written by code."""
 
     path: str
@@ -59,8 +58,7 @@ class File:
     mode: str = "0644"
 
 
-@dataclass(frozen=True)
-class SecretFile:
+class SecretFile(NamedTuple):
     """A file whose content is an Ansible Vault file beside the site (path relative to the secrets folder)."""
 
     path: str
@@ -72,8 +70,7 @@ class SecretFile:
     mode: str = "0600"
 
 
-@dataclass(frozen=True)
-class Unit:
+class Unit(NamedTuple):
     """A systemd unit to keep running; ``restart_paths`` are globs of files for which reload is not enough."""
 
     unit: str
@@ -86,8 +83,7 @@ class Unit:
     """Started by nothing but the next boot: a roll-out only enables it."""
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(NamedTuple):
     """One service on one host. Paths in argv written as {/path} mean the staged copy."""
 
     name: str

@@ -68,6 +68,7 @@ ANSIBLE_VAULT_PASSWORD_FILE.
 
 - hosts/HOST/tree: every file of the host, as it will lie there
 - hosts/HOST/manifest.json: owners, modes, packages, units, what judges and what probes
+- documents/index.html: the operator's documents, and what users need to set up their programs (when site.yml has the facts)
 - trace.json: why every line is there (gmconf explain reads it)
 - roles/gmconf: the role that brings it to a host
 

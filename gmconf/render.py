@@ -1,16 +1,15 @@
 """From settings to text, with the reasons of every line.
 
 Jinja prints through ``finalize``: only settings can be printed, each leaves a mark in the text, and the marks
-tell which line prints what. Marks are private-use characters, which the model refuses in any value.
+tell which line prints what. The mark is a control character, which the model refuses in any value.
 """
 
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable
 from functools import cache
+from typing import NamedTuple
 
 from jinja2 import Environment, FileSystemBytecodeCache, FileSystemLoader, StrictUndefined, Template, Undefined
 
@@ -19,13 +18,10 @@ from gmconf.plan import File
 from gmconf.resources import folder
 from gmconf.settings import Setting, Settings, Value
 
-_OPEN, _CLOSE = "\ue000", "\ue001"
-_LONG = 16
-_MARK = re.compile(f"{_OPEN}(\\d+){_CLOSE}")
+_MARK = "\x00"
 
 
-@dataclass(frozen=True, slots=True)
-class Rendered:
+class Rendered(NamedTuple):
     """Text of a file; ``lines`` maps line numbers (from 1) to the settings printed there."""
 
     text: str
@@ -33,34 +29,36 @@ class Rendered:
 
 
 class _Tracer:
-    """Spells settings in one dialect and remembers them."""
+    """Spells settings in one dialect and remembers them in the order in which they are printed."""
 
     def __init__(self) -> None:
         self.spell: Callable[[Value], str] = str
         self.seen: list[Setting] = []
-        self._long: dict[tuple[Callable[[Value], str], tuple[object, ...]], str] = {}
+        self._spelled: dict[Hashable, str] = {}
 
-    def __call__(self, value: object) -> str:
-        if isinstance(value, Setting):
-            self.seen.append(value)
-            spelled = self._spelled(value.value)
-            if "\n" in spelled or "\r" in spelled:
-                raise GmconfError(f"{value.file}: {value.key} would take more than one line: {spelled!r}")
-            return f"{_OPEN}{len(self.seen) - 1}{_CLOSE}{spelled}"
-        if isinstance(value, Undefined):
-            str(value)  # StrictUndefined raises here and names what is missing
-        raise GmconfError(f"a template prints {value!r}, which has no reason")
+    def __call__(self, setting: object) -> str:
+        if not isinstance(setting, Setting):
+            if isinstance(setting, Undefined):
+                str(setting)  # StrictUndefined raises here and names what is missing
+            raise GmconfError(f"a template prints {setting!r}, which has no reason")
+        self.seen.append(setting)
+        # Most values are the same on many hosts, and some are the addresses of all hosts.
+        value = self.spell, hashable(setting.value)
+        text = self._spelled.get(value)
+        if text is None:
+            text = self._spelled[value] = self._mark(setting)
+        return text
+
+    def _mark(self, setting: Setting) -> str:
+        text = self.spell(setting.value)
+        if "\n" in text or "\r" in text or _MARK in text:
+            raise GmconfError(f"{setting.file}: {setting.key} would take more than one line: {text!r}")
+        return _MARK + text
 
 
-    def _spelled(self, value: Value) -> str:
-        # The addresses of all hosts, say, are the same long list in the files of all hosts.
-        if not isinstance(value, list | tuple) or len(value) < _LONG:
-            return self.spell(value)
-        key = (self.spell, tuple(value))
-        found = self._long.get(key)
-        if found is None:
-            found = self._long[key] = self.spell(value)
-        return found
+def hashable(value: Value) -> Hashable:
+    """A value as a key; its type counts too, for 1 and true are equal but spelled differently."""
+    return (list, *value) if isinstance(value, list) else (type(value), value)
 
 
 _TRACER = _Tracer()
@@ -114,15 +112,21 @@ def render(file: File) -> Rendered:
     except Exception as error:  # whatever Jinja raises: the template and its message are what helps
         raise GmconfError(f"template {file.template} for {file.path}: {error}") from error
     _refuse_unprinted(file.settings, tracer.seen, file.path)
-    seen = tracer.seen
     lines: dict[int, tuple[Setting, ...]] = {}
-    out = []
+    done = 0
     for number, line in enumerate(raw.split("\n"), 1):
-        if _OPEN in line:
-            lines[number] = tuple(seen[int(i)] for i in _MARK.findall(line))
-            line = _MARK.sub("", line)
-        out.append(line)
-    return Rendered("\n".join(out), lines)
+        printed = line.count(_MARK)
+        if printed:
+            lines[number] = tuple(tracer.seen[done : done + printed])
+            done += printed
+    return Rendered(raw.replace(_MARK, ""), lines)
+
+
+def likeness(file: File) -> Hashable:
+    """Templated files of several hosts with the same likeness have the same text and the same reasons."""
+    settings = file.settings.flat() if file.settings else ()
+    printed = [(s.key, hashable(s.value), s.because) for s in settings]
+    return file.path, file.template, file.spell, file.comment, file.because, tuple(printed)
 
 
 def header(file: File) -> str:
@@ -142,4 +146,4 @@ def _refuse_unprinted(settings: Settings, seen: list[Setting], path: str) -> Non
         raise GmconfError(f"{path}: no template line prints {', '.join(lost)}")
 
 
-__all__ = ["Rendered", "environment", "header", "render"]
+__all__ = ["Rendered", "environment", "header", "likeness", "render"]

@@ -24,6 +24,9 @@ def claims(control: type[Control], case: SiteCase) -> Iterator[Claim]:
     """What a control asks of the site as a whole, evidence left out."""
     for wanted in control.facts:
         yield _fact(wanted, case.site)
+    for host in case.site.hosts:
+        if host.release in control.lacking and (not control.on or set(control.on) & set(host.roles)):
+            yield Claim(f"another release than {host.release} on {host.name}: {control.lacking[host.release]}", host.release, holds=False, where="hosts")
     yield from control.of_site(case)
     for name in control.documents:
         there = name in case.documents

@@ -6,7 +6,15 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from ipaddress import ip_address, ip_network
 
+from gmconf.contradictions import (
+    forwards_lead_somewhere,
+    lists_name_once,
+    quotas_have_units,
+    resolvers_are_elsewhere,
+    roles_once,
+)
 from gmconf.directory import ROLE_ADDRESSES, Directory
+from gmconf.facts import fact
 from gmconf.hosting import misplaced
 from gmconf.invariants import broken
 from gmconf.limits import MIB, chain
@@ -237,9 +245,6 @@ def sizes_fit(site: Site, _: Directory) -> Iterator[Finding]:
         yield "limits.message_size", "smaller than 64 KiB refuses ordinary mail (RFC 5321 section 4.5.3.1.7)"
     if chain(site).stream_max > 2000 * MIB:
         yield "limits.message_size", "larger than ClamAV can scan; 1 GiB at most"
-    for number, domain in enumerate(site.domains):
-        if domain.quota and domain.quota < size and domain.quota < MIB:
-            yield f"domains[{number}].quota", "smaller than 1 MiB; a unit is missing perhaps, such as 500 MiB"
 
 
 def memory_fits(site: Site, _: Directory) -> Iterator[Finding]:
@@ -303,6 +308,22 @@ def blocks_name_one(site: Site, _: Directory) -> Iterator[Finding]:
             yield f"filter.blocks[{number}]", "name either a sender or a client to block"
 
 
+def contacts_can_be_reached(site: Site, _: Directory) -> Iterator[Finding]:
+    """Who is named as a contact has a telephone or an address."""
+    for path in ("support.escalation", "procedures.duty", "procedures.incident_contacts"):
+        people = fact(site, path)
+        for number, person in enumerate(people if isinstance(people, tuple) else ()):
+            if not person.phone and not person.email:
+                yield f"{path}[{number}]", f"nobody can reach {person.name}: add phone or email"
+
+
+def questions_are_kept(site: Site, _: Directory) -> Iterator[Finding]:
+    """Where questions go is said."""
+    tickets = site.support.tickets if site.support else None
+    if tickets and not tickets.system and not tickets.single_owner:
+        yield "support.tickets", "name the system, or set single_owner: true"
+
+
 def level_is_whole(site: Site, mail: Directory) -> Iterator[Finding]:
     """What the declared level asks of the site is there, or waived."""
     return lacking(site, mail)
@@ -317,5 +338,6 @@ RULES: tuple[Rule, ...] = (
     domains_once, alias_domains, mailbox_domains, one_owner, aliases_have_targets, targets_exist, no_alias_loops,
     role_addresses_stay, senders_are_ours, hosts_once, addresses_of_families, roles_are_held, names_are_not_domains,
     thresholds_ascend, sizes_fit, memory_fits, closed_network_is_whole, admins_can_enter, numbers_fit_together,
-    senders_to_switch_to, blocks_name_one, chat_and_news_have_a_place, level_is_whole, proofs_have_controls,
+    senders_to_switch_to, blocks_name_one, contacts_can_be_reached, questions_are_kept, quotas_have_units, forwards_lead_somewhere, roles_once,
+    resolvers_are_elsewhere, lists_name_once, chat_and_news_have_a_place, level_is_whole, proofs_have_controls,
 )  # fmt: skip

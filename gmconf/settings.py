@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from gmconf.errors import GmconfError
 
@@ -14,8 +14,7 @@ Scalar = str | int | bool | float
 Value = Scalar | Sequence[Scalar]
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
+class Reason(NamedTuple):
     """Why a value is what it is.
 
     kind ``control``: ref is the control's id, text its title and sources;
@@ -52,6 +51,17 @@ class Setting:
         return bool(self.value)
 
 
+def like(old: Value, text: str) -> Value:
+    """The text of an override as the kind of value that it replaces; as it is where it cannot be that."""
+    if isinstance(old, bool):
+        return {"yes": True, "true": True, "on": True, "no": False, "false": False, "off": False}.get(text.lower(), text)
+    if isinstance(old, int) and text.isdigit():
+        return int(text)
+    if isinstance(old, list | tuple):
+        return [item.strip() for item in text.split(",") if item.strip()] if "," in text else text.split()
+    return text
+
+
 @dataclass(slots=True)
 class Section:
     """Settings below one dotted prefix, so that a template can write ``c.imap.process_limit``."""
@@ -85,7 +95,7 @@ class Settings:
         if not because:
             raise GmconfError(f"{self.file}: {key} has no reason")
         *parents, name = key.split(".")
-        section = self._section(parents)
+        section = self._section(parents) if parents else self.root
         old = section.names.get(name)
         if isinstance(old, Setting):
             if old.value != value:
@@ -114,14 +124,15 @@ class Settings:
             sections.append(section)
         self._section(parents).names[name] = sections
 
-    def override(self, key: str, value: Value, because: Reason) -> bool:
-        """Replace the value of a top-level setting on the site's explicit word; False when there is no such setting.
+    def override(self, key: str, value: str, because: Reason) -> bool:
+        """Replace the value of a top-level setting by the site's own text; False when there is no such setting.
 
         The reasons of the value it replaces are dropped with it: they no longer hold.
         """
-        if not isinstance(self.root.names.get(key), Setting):
+        old = self.root.names.get(key)
+        if not isinstance(old, Setting):
             return False
-        self.root.names[key] = Setting(self.file, key, value, (because,))
+        self.root.names[key] = Setting(self.file, key, like(old.value, value), (because,))
         return True
 
     def _section(self, parents: list[str]) -> Section:

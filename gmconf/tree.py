@@ -3,43 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable
 from functools import partial
 
 from gmconf import __version__
+from gmconf.documents import written
 from gmconf.errors import GmconfError
 from gmconf.load import Loaded
-from gmconf.manifest import dump, manifest
-from gmconf.model import Host
+from gmconf.manifest import manifest
 from gmconf.output import MARKER
 from gmconf.plan import File, Plan, SecretFile, View
 from gmconf.project import inventory, playbook, project_readme
-from gmconf.render import header, render
+from gmconf.render import header, likeness, render
 from gmconf.resources import folder
 from gmconf.services.registry import plans
-from gmconf.settings import Reason
-
-
-@dataclass
-class Trace:
-    """Reasons of every line, written once as build/trace.json: reasons and settings are listed once, lines point to them."""
-
-    hosts: dict[str, dict[str, object]] = field(default_factory=dict)
-    reasons: dict[Reason, int] = field(default_factory=dict)
-
-    def number(self, reason: Reason) -> int:
-        """The place of a reason in the list."""
-        return self.reasons.setdefault(reason, len(self.reasons))
-
-    def dump(self) -> str:
-        """JSON: {"reasons": [...], "hosts": {host: {path: {"because": n, "lines": {line: [[key, [n, ...]], ...]}}}}}."""
-        reasons = [{"kind": r.kind, "ref": r.ref, "text": r.text} for r in self.reasons]
-        head = json.dumps({"format": 1, "gmconf": __version__, "reasons": reasons}, ensure_ascii=False, indent=0)
-        hosts = json.dumps(self.hosts, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
-        return f'{head[:-2]},\n"hosts": {hosts}\n}}\n'
+from gmconf.trace import SITE, Entry, Trace
 
 
 class Tree:
@@ -49,6 +28,8 @@ class Tree:
         self.files: dict[str, bytes] = {}
         self._same: dict[str, bytes] = {}
         self._shared: dict[str, tuple[bytes, str]] = {}
+        self.rendered: dict[Hashable, tuple[bytes, str, Entry]] = {}
+        """What templated files became, by their likeness: content, SHA-256, reasons."""
 
     def put(self, relative: str, data: bytes) -> str:
         """Add one file, return its SHA-256 (hex)."""
@@ -69,13 +50,19 @@ def build(loaded: Loaded) -> Tree:
     """Render the whole site."""
     tree, trace = Tree(), Trace()
     secrets: set[str] = set()
+    documents = _Documents(loaded) if written(loaded.site) else None
     for host in sorted(loaded.site.hosts, key=lambda h: h.name):
         view = View(loaded.site, host, loaded.mail, loaded.why, loaded.public)
         found = plans(view)
         _host(view, found, tree, trace)
+        if documents:
+            documents.see(view, found)
         secrets.update(f.secret for plan in found for f in plan.files if isinstance(f, SecretFile))
+    if documents:
+        documents.put(tree, trace)
+    vaults = str(loaded.secrets)
     for name in sorted(secrets):
-        with open(f"{loaded.secrets}/{name}", "rb") as vaulted:
+        with open(f"{vaults}/{name}", "rb", buffering=0) as vaulted:
             tree.files[f"secrets/{name}"] = vaulted.read()
     tree.files["trace.json"] = trace.dump().encode()
     tree.files["inventory.yml"] = inventory(loaded.site).encode()
@@ -85,6 +72,29 @@ def build(loaded: Loaded) -> Tree:
     _role(tree)
     tree.files[MARKER] = f"written by gmconf {__version__}\n".encode()
     return tree
+
+
+class _Documents:
+    """The documents, written when all hosts have been seen. Imported for sites that have some only."""
+
+    def __init__(self, loaded: Loaded) -> None:
+        from gmconf.handbook import book, desk, exposure
+
+        self._book, self._desk, self._exposure, self._loaded = book, desk, exposure, loaded
+        self._seen: list[exposure.Exposure] = []
+
+    def see(self, view: View, found: tuple[Plan, ...]) -> None:
+        """Remember what a host opens."""
+        self._seen.append(self._exposure.exposure(view, found))
+
+    def put(self, tree: Tree, trace: Trace) -> None:
+        """Add every document and its reasons."""
+        loaded = self._loaded
+        traced = []
+        for file in self._book.written(self._desk.Desk(loaded.site, loaded.mail, loaded.why, tuple(self._seen))):
+            tree.put(file.path, file.rendered.text.encode())
+            traced.append((file.path, trace.entry(file.because, file.rendered.lines)))
+        trace.add(SITE, traced)
 
 
 def _role(tree: Tree) -> None:
@@ -98,33 +108,37 @@ def _role(tree: Tree) -> None:
 
 
 def _host(view: View, host_plans: tuple[Plan, ...], tree: Tree, trace: Trace) -> None:
-    host: Host = view.host
     digests: dict[str, str] = {}
-    traced: dict[str, object] = {}
     owner: dict[str, str] = {}
     for plan in host_plans:
+        traced: list[tuple[str, Entry]] = []
         for file in plan.files:
             if file.path in owner:
                 raise GmconfError(f"{file.path} is written by {owner[file.path]} and by {plan.name}")
             owner[file.path] = plan.name
-            because = trace.number(file.because)
             if isinstance(file, SecretFile):
-                traced[file.path] = {"because": because, "secret": file.secret}
-                continue
-            lines: dict[int, list[object]] = {}
-            relative = f"hosts/{host.name}/tree{file.path}"
-            if file.shared:
-                digests[file.path] = tree.put_shared(file.path, relative, partial(_bulk, file))
-            elif file.lines is not None:
-                digests[file.path] = tree.put(relative, _bulk(file))
+                traced.append((file.path, trace.entry(file.because, {}, file.secret)))
             else:
-                rendered = render(file)
-                digests[file.path] = tree.put(relative, rendered.text.encode())
-                for number, settings in rendered.lines.items():
-                    lines[number] = [[s.key, [trace.number(r) for r in s.because]] for s in settings]
-            traced[file.path] = {"because": because, "lines": lines} if lines else {"because": because}
-    trace.hosts[host.name] = traced
-    tree.files[f"hosts/{host.name}/manifest.json"] = dump(manifest(host, host_plans, digests)).encode()
+                digests[file.path], entry = _put(tree, trace, view.host.name, file)
+                traced.append((file.path, entry))
+        trace.add(view.host.name, traced)
+    tree.files[f"hosts/{view.host.name}/manifest.json"] = manifest(view.host, host_plans, digests).encode()
+
+
+def _put(tree: Tree, trace: Trace, host: str, file: File) -> tuple[str, Entry]:
+    """Add a host's file; its SHA-256 and the reasons of its lines."""
+    relative = f"hosts/{host}/tree{file.path}"
+    if file.shared:
+        return tree.put_shared(file.path, relative, partial(_bulk, file)), trace.entry(file.because, {})
+    if file.lines is not None:
+        return tree.put(relative, _bulk(file)), trace.entry(file.because, {})
+    alike = likeness(file)
+    if alike not in tree.rendered:
+        rendered = render(file)
+        digest = tree.put(relative, rendered.text.encode())
+        tree.rendered[alike] = tree.files[relative], digest, trace.entry(file.because, rendered.lines)
+    tree.files[relative], digest, entry = tree.rendered[alike]
+    return digest, entry
 
 
 def _bulk(file: File) -> bytes:

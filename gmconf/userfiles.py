@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from gmconf.complaints import sentence
 from gmconf.document import Document, read_text
 from gmconf.errors import Mark, Problem, SiteError
 from gmconf.model import Mailbox, Site, UserFile
@@ -57,6 +57,8 @@ def _rows(name: str, text: str, problems: list[Problem]) -> Iterator[tuple[int, 
                 else:
                     problems.append(Problem(Mark(name, number, 1), "", "a JSON object is needed on every line"))
         return
+    import csv
+
     reader = csv.reader(io.StringIO(text), strict=True)
     try:
         head = [column.strip() for column in next(reader, [])]
@@ -102,5 +104,5 @@ def _user(entry: UserFile, line: int, row: dict[str, Any], problems: list[Proble
         return domain.lower(), Mailbox.model_validate(row), f"{entry.file}:{line}"
     except ValidationError as error:
         for found in error.errors(include_url=False):
-            problems.append(Problem(mark, ".".join(map(str, found["loc"])), found["msg"].removeprefix("Value error, ")))
+            problems.append(Problem(mark, ".".join(map(str, found["loc"])), sentence(found)))
         return None

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from gmconf.check import Result, Verdict
+from gmconf.controls.choices import Choice
 from gmconf.controls.control import CATALOGUE, LEVELS
 
 
-def lines(results: Sequence[Result], verdict: Verdict, wanted: str | None) -> Iterator[str]:
-    """Findings up to the wanted level, waivers, and one line of verdict."""
+def lines(results: Sequence[Result], verdict: Verdict, wanted: str | None, chosen: Iterable[Choice] = ()) -> Iterator[str]:
+    """Findings up to the wanted level, waivers, choices that are looser than recommended, and one line of verdict."""
     reach = LEVELS.index(wanted) if wanted in LEVELS else -1
     last = ""
     for row in sorted(results, key=lambda r: (LEVELS.index(r.level), list(CATALOGUE).index(r.control))):
@@ -25,6 +26,9 @@ def lines(results: Sequence[Result], verdict: Verdict, wanted: str | None) -> It
     for row in results:
         if row.status == "waived":
             yield f"waived: {row.control}: {row.observed}"
+    for choice in chosen:
+        if choice.loose:
+            yield f"looser than recommended: {choice.field} ({choice.id}): {choice.chosen}"
     yield summary(verdict)
 
 
@@ -33,9 +37,14 @@ def summary(verdict: Verdict) -> str:
     counts = verdict.counts
     held = f"{counts['pass']} controls held, {counts['fail'] + counts['error']} not, {counts['waived']} waived, {counts['na']} not applicable"
     reached = verdict.reached or "no level"
+    waivers = len(verdict.waived)
     if verdict.declared is None:
         return f"{reached} holds; none is declared ({held})"
-    return f"{verdict.declared} holds ({held})" if verdict.holds else f"{verdict.declared} does not hold; {reached} does ({held})"
+    if not verdict.holds:
+        return f"{verdict.declared} does not hold; {reached} does ({held})"
+    if waivers:
+        return f"{verdict.declared} holds with {waivers} waiver{'s' if waivers > 1 else ''}; without: {reached} ({held})"
+    return f"{verdict.declared} holds ({held})"
 
 
 def annotated(text: str, marks: Iterable[tuple[int, str]]) -> str:
@@ -60,3 +69,32 @@ def marks(results: Iterable[Result], wanted: str | None, name: str) -> Iterator[
             line = int(numbers[0]) if file == name and numbers else 0
             text = row.observed if row.status == "waived" else f"expected {row.expected}; found {row.observed}"
             yield line, f"{row.control} ({row.status}): {text}"
+
+
+def live(results: Sequence[Result]) -> Iterator[str]:
+    """What probes found, once for all controls they prove; what could not be looked at and why; and one line of summary."""
+    proves: dict[tuple[str, str, str, str, str, str], list[str]] = {}
+    for row in results:
+        proves.setdefault((row.status, row.subject, row.where, row.expected, row.observed, row.remedy), []).append(row.control)
+    for wanted in ("error", "fail", "waived"):
+        for (status, subject, where, expected, observed, remedy), controls in proves.items():
+            if status == wanted:
+                yield f"{status.upper()} {subject} {where} ({', '.join(controls)})"
+                first, *more = observed.split("\n")
+                yield f"    expected {expected}; found {first}"
+                yield from (f"        {line}" for line in more)
+                if remedy:
+                    yield f"    {remedy}"
+    reasons: dict[str, list[str]] = {}
+    for status, _, where, _, observed, _ in proves:
+        if status == "na" and where not in reasons.setdefault(observed, []):
+            reasons[observed].append(where)
+    for reason, names in reasons.items():
+        yield f"not looked at: {', '.join(names)}: {reason}"
+    probes = {(subject, where): status for status, subject, where, *_ in sorted(proves, key=lambda k: _WORST.index(k[0]), reverse=True)}
+    counts = {status: sum(s == status for s in probes.values()) for status in _WORST}
+    yield (f"{counts['pass']} probes passed, {counts['fail']} failed, {counts['error']} without a result, {counts['waived']} waived, "
+           f"{counts['na']} not applicable")  # fmt: skip
+
+
+_WORST = ("error", "fail", "waived", "pass", "na")

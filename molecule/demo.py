@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import shutil
@@ -53,6 +54,20 @@ def render(site: Path, build: Path, logins: tuple[str, ...]) -> None:
     subprocess.run([*GMCONF, "render", str(site), "-o", str(build)], env=env, check=True)
 
 
+def level(site: Path) -> str:
+    """Which level holds, in one line."""
+    done = subprocess.run([*GMCONF, "check", str(site), "--level", "basic", "--format", "json"], text=True, capture_output=True, check=False)
+    if done.returncode > 1:
+        sys.exit(done.stderr)
+    verdict = json.loads(done.stdout)["verdict"]
+    counts = verdict["counts"]
+    asked = sum(counts.values()) - counts["na"]
+    if verdict["holds"]:
+        return f"{verdict['reached']} holds ({counts['pass']} of {asked} controls, {counts['waived']} waived)"
+    return (f"basic does not hold yet: {counts['pass']} of {asked} controls do, the rest are facts and evidence of an organisation\n"
+            f"           what is missing: .venv/bin/gmconf check {site.relative_to(lab.ROOT)} --level basic")  # fmt: skip
+
+
 def roll_out(machine: lab.Machine, build: Path, *more: str) -> subprocess.CompletedProcess[str]:
     """ansible-playbook on a rendered tree."""
     plain = {key: value for key, value in os.environ.items() if not key.startswith(("ANSIBLE_", "MOLECULE_"))}
@@ -77,7 +92,7 @@ def main() -> None:
         lab.up([HOST.name])
     except SystemExit as stop:
         if stop.code == 3:
-            print(f"Rendered {build.relative_to(lab.ROOT)}; no host was started and no mail sent: see the line above.")
+            print(f"Rendered {build.relative_to(lab.ROOT)}; no host was started and no mail sent: see the line above.\nlevel      {level(site)}")
             return
         raise
     lab.say("ansible-playbook site.yml")
@@ -92,7 +107,7 @@ def main() -> None:
         f"""
 {USERS[0]} submitted over port 465, {USERS[1]} fetched over IMAPS {seconds:.1f} s later.
 rendered   {files} files for {HOST.fqdn} (Debian {HOST.release}) in {build.relative_to(lab.ROOT)}
-level      basic declared
+level      {level(site)}
 shell      python3 molecule/lab.py shell {HOST.name}
 stop       python3 molecule/lab.py down
 {time.monotonic() - start:.0f} s in all; another run reuses everything."""

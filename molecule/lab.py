@@ -32,9 +32,9 @@ LAB = int(os.environ.get("GMCONF_LAB", "0"))
 NETWORK = f"gmconf{LAB or ''}"
 SSH = ("-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR", "-o", "ConnectTimeout=5",
        "-o", "PasswordAuthentication=no")  # fmt: skip
-# Documentation addresses (RFC 5737, RFC 3849), so that example sites work in the lab as they are; the third lab lies in the
-# network for measurements (RFC 2544), since virtual machines use 192.0.2.0/24 for their own link here and there.
-NET4, NET6 = ("198.51.100", "203.0.113", "198.18.0")[LAB], f"2001:db8:{LAB + 1}::"
+# Documentation addresses (RFC 5737, RFC 3849), so that example sites work in the lab as they are; further labs have networks
+# for tests of devices (RFC 2544), which no machine uses for itself.
+NET4, NET6 = ("198.51.100", "198.18.1", "198.18.2")[LAB], f"2001:db8:{LAB + 1}::"
 SUBNETS = (f"{NET4}.0/24", f"{NET6}/64")
 PACKAGES = ("podman", "runc", "netavark", "aardvark-dns", "nftables", "iptables", "mmdebstrap", "openssh-client", "openssl", "iproute2")
 IN_IMAGE = ("systemd,systemd-sysv,dbus,python3,python3-apt,iproute2,ca-certificates,procps,openssh-server,"

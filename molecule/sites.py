@@ -26,6 +26,7 @@ domains:
       - {{name: bob, senders: [info@{d}]}}
       - {{name: carol}}
       - {{name: joe}}
+      - {{name: probe, messages_per_hour: 2000}}
       - {{name: tiny, quota: 1 MiB}}
       - {{name: silent, send: false}}
       - {{name: limited, messages_per_hour: 5}}
@@ -37,6 +38,7 @@ domains:
   - {{name: parked.{d}, kind: parked}}
 service_accounts:
   - {{login: printer@{d}, owner: Facilities, senders: [printer@{d}], messages_per_hour: 5}}
+  - {{login: scanner@{d}, owner: Facilities, senders: [scanner@{d}], networks: [10.0.0.0/8]}}
 hosts:
   - {{name: mail.{d}, release: {release}, addresses: [{ip4}, "{ip6}"], roles: [mta, msa, store, filter, chat, news]}}
 tls: {{trusted: [partner]}}
@@ -44,12 +46,14 @@ news:
   groups: [{{name: local.talk, description: Everything and nothing}}, {{name: local.announce, description: News of the house}}]
 pop3: {{enabled: true}}
 limits: {{message_size: 1 MiB}}
-filter: {{signatures: {{mirrors: []}}}}
+filter:
+  signatures: {{mirrors: []}}
+  blocks: [{{sender: blocked.sender.example, reason: the tests, review_by: 2099-12-31}}]
 resolver:
   forwarders: [{ns}]
   trust_anchors: ["{anchor}"]
 """
-LOCALS = ("alice", "bob", "carol", "joe", "tiny", "silent", "limited", "locked", "printer")
+LOCALS = ("alice", "bob", "carol", "joe", "tiny", "silent", "limited", "locked", "printer", "scanner", "probe")
 CHAT = {"xmpp-client": 5222, "xmpps-client": 5223, "xmpp-server": 5269, "xmpps-server": 5270}
 HOSTED = ("", "a.", "all.", "alias.")
 # What the rest of the world has in DNS. The client of the tests is the first address of the lab.
@@ -63,6 +67,7 @@ _dmarc.sender.example. 5 TXT "v=DMARC1; p=none"
 strict.example. 5 MX 10 client.sender.example.
 strict.example. 5 TXT "v=spf1 -all"
 _dmarc.strict.example. 5 TXT "v=DMARC1; p=reject"
+blocked.sender.example. 5 MX 10 client.sender.example.
 nodmarc.example. 5 MX 10 client.sender.example.
 localhost. 5 A 127.0.0.1
 """
@@ -119,17 +124,22 @@ def publish(machine: lab.Machine) -> None:
     """What belongs into DNS for this site, and for the outside host that takes its mail."""
     ip4, ip6 = machine.addresses
     out, sink = outside(machine)
-    lines = [f"{machine.fqdn}. 5 A {ip4}", f"{machine.fqdn}. 5 AAAA {ip6}", f"{out}. 5 MX 10 mx.{out}.", f"mx.{out}. 5 A {sink}"]
+    lines = [f"{ip_address(a).reverse_pointer}. 5 PTR {machine.fqdn}." for a in machine.addresses]
+    lines += [f"{machine.fqdn}. 5 A {ip4}", f"{machine.fqdn}. 5 AAAA {ip6}", f"{out}. 5 MX 10 mx.{out}.", f"mx.{out}. 5 A {sink}"]
     for prefix in HOSTED:
         name = prefix + domain(machine)
         if prefix != "alias.":
             lines += [f"_{service}._tcp.{name}. 5 SRV 0 5 {port} {machine.fqdn}." for service, port in CHAT.items()]
         lines += [f"{name}. 5 MX 10 {machine.fqdn}.", f'{name}. 5 TXT "v=spf1 mx -all"', f'_dmarc.{name}. 5 TXT "v=DMARC1; p=reject"']
+        services = {"submissions": 465, "imaps": 993, "pop3s": 995} if prefix != "alias." else {}
+        lines += [f"_{service}._tcp.{name}. 5 SRV 0 1 {port} {machine.fqdn}." for service, port in services.items()]
         for file in sorted((folder(machine) / "keys/dkim" / name).glob("*.pub")):
             kind = file.stem.rpartition("-")[2]
             text = f"v=DKIM1; k={kind}; p={file.read_text().strip()}"
             parts = " ".join(f'"{text[i : i + 250]}"' for i in range(0, len(text), 250))
             lines.append(f"{file.stem}._domainkey.{name}. 5 TXT {parts}")
+    parked = f"parked.{domain(machine)}"
+    lines += [f"{parked}. 5 MX 0 .", f'{parked}. 5 TXT "v=spf1 -all"', f'_dmarc.{parked}. 5 TXT "v=DMARC1; p=reject"']
     lab.zone(machine.name, "\n".join(lines) + "\n")
     lab.zone("world", WORLD)
 

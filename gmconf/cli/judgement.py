@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from gmconf.check import Result, Verdict
     from gmconf.controls import Control
+    from gmconf.controls.choices import Choice
     from gmconf.model.site import Level
 
 
@@ -27,6 +28,7 @@ class Report(StrEnum):
     json = "json"
     junit = "junit"
     sarif = "sarif"
+    html = "html"
 
 
 @app.command(epilog="Examples: gmconf controls; gmconf controls --level bronze; gmconf controls mta.smuggling --build build")
@@ -38,6 +40,7 @@ def controls(
 ) -> None:
     """List the controls; or show one: its level, its sources, and every line that is rendered because of it."""
     from gmconf.controls import listed
+    from gmconf.controls.proofs import automated, proofs
 
     found = listed(name, level)
     lines = []
@@ -48,7 +51,8 @@ def controls(
     if output is Format.json:
         rows = [
             {"id": c.id, "level": c.level, "area": c.area(), "title": c.title, "why": c.why, "sources": list(c.quoted()),
-             "live": list(c.live), "documents": list(c.documents), "evidence": c.evidence.what if c.evidence else None}
+             "live": list(c.live), "documents": list(c.documents), "evidence": c.evidence.what if c.evidence else None,
+             "tests": list(proofs().get(c.id, ())), "automated": automated(c)}
             for c in found
         ]  # fmt: skip
         print_json({**rows[0], "renders": [line.json() for line in lines]} if name else rows)
@@ -67,6 +71,8 @@ def controls(
 
 
 def _in_full(control: type[Control]) -> Iterator[str]:
+    from gmconf.controls.proofs import proofs
+
     yield f"{control.id}  ({control.level}, {control.area()})"
     yield f"    {control.title}"
     for line in control.why.split("\n"):
@@ -81,8 +87,12 @@ def _in_full(control: type[Control]) -> Iterator[str]:
         yield f"    document: build/documents/{name}.md"
     if control.evidence:
         yield f"    evidence: {control.evidence.what} (every {control.evidence.days} days; evidence.{control.id} in site.yml)"
+    for release, what in control.lacking.items():
+        yield f"    not on {release}: {what}"
     if control.live:
         yield f"    live: {', '.join(control.live)}"
+    tests = proofs().get(control.id, ())
+    yield f"    proved by: {', '.join(tests)}" if tests else "    no test on real hosts carries it"
 
 
 @app.command(epilog="Examples: gmconf check site.yml; gmconf check site.yml --level silver; gmconf check site.yml --format sarif")
@@ -99,8 +109,9 @@ def check(
     """
     from gmconf.check import check as judge
     from gmconf.check import verdict
+    from gmconf.controls.choices import choices
 
-    today = _day(day)
+    today = day_of(day)
     wanted = _level(level)
     loaded = load_site(site, lenient=True)
     results = judge(loaded, today)
@@ -109,15 +120,22 @@ def check(
         from gmconf.verdicts import annotated, marks
 
         print(annotated(site.read_text("utf-8"), marks(results, found.declared, site.name)), end="")
+    elif output is Report.html:
+        from gmconf.report.page import page
+        from gmconf.report.standing import standings
+
+        print(page(standings(loaded, today, level=wanted)), end="")
     else:
-        _print_results(results, found, output, site)
+        _print_results(results, found, output, site, choices(loaded.site))
     if not found.holds:
         raise typer.Exit(1)
 
 
-def _print_results(results: list[Result], found: Verdict, output: Report, site: Path) -> None:
+def _print_results(results: list[Result], found: Verdict, output: Report, site: Path, chosen: tuple[Choice, ...]) -> None:
     if output is Report.json:
-        print_json({"verdict": found.json(), "results": [r.json() for r in results]})
+        from dataclasses import asdict
+
+        print_json({"verdict": found.json(), "results": [r.json() for r in results], "choices": [asdict(c) for c in chosen]})
     elif output is Report.junit:
         from gmconf.formats import junit
 
@@ -129,11 +147,12 @@ def _print_results(results: list[Result], found: Verdict, output: Report, site: 
     else:
         from gmconf.verdicts import lines
 
-        for line in lines(results, found, found.declared):
+        for line in lines(results, found, found.declared, chosen):
             print(line)
 
 
-def _day(text: str | None) -> date:
+def day_of(text: str | None) -> date:
+    """The day of --date; today in UTC without it."""
     from datetime import UTC, date, datetime
 
     if text is None:

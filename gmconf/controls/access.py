@@ -8,7 +8,7 @@ from typing import ClassVar
 from gmconf.controls.case import Claim, HostCase, SiteCase
 from gmconf.controls.control import Control
 from gmconf.controls.files import DOVECOT, MAIN
-from gmconf.controls.wants import AtMost, Has, Model, OneOf, Within
+from gmconf.controls.wants import AtMost, Begins, Has, Model, OneOf, Only, Within
 from gmconf.limits import chain
 from gmconf.model import Role
 
@@ -50,9 +50,9 @@ class MaaAuth(Control):
     """
 
     id, level, sources = "maa.auth", "basic", ("D:auth",)
-    on = BY_STORE
-    settings: ClassVar = {DOVECOT: {"auth.passwords": "/etc/dovecot/passwords"}}
-    live = ("imap-auth",)
+    on = (Role.STORE, Role.MSA)
+    settings: ClassVar = {DOVECOT: {"auth.passwords": "/etc/dovecot/passwords", "auth.mechanisms": Only("plain", "login")}}
+    live = ("imap-auth", "imap-login")
 
 
 class VirtualDomains(Control):
@@ -62,7 +62,7 @@ class VirtualDomains(Control):
     """
 
     id, level, sources = "maa.virtual-domains", "basic", ("D:virtual",)
-    on = BY_STORE
+    on = (Role.STORE, Role.MSA)
     settings: ClassVar = {
         DOVECOT: {
             "auth.username": OneOf("%Lu", "%{user | lower}"),
@@ -70,7 +70,13 @@ class VirtualDomains(Control):
             "home": OneOf("/var/vmail/%d/%n", "/var/vmail/%{user | domain}/%{user | username}"),
         }
     }
-    files = ("/etc/dovecot/users",)
+
+    @classmethod
+    def of_host(cls, case: HostCase) -> Iterable[Claim]:
+        """The store knows its users."""
+        path = "/etc/dovecot/users"
+        if case.has(Role.STORE):
+            yield Claim(f"{path} on the host", "there" if path in case.files else "missing", path in case.files, path)
 
 
 class Quota(Control):
@@ -83,11 +89,12 @@ class Quota(Control):
     on = (Role.STORE, Role.MTA)
     settings: ClassVar = {
         DOVECOT: {
-            "quota.full": Has("552 5.2.2"),
+            "quota.full": Begins("552 5.2.2 "),
             "quota.grace": Within(lambda c: chain(c.site).message_size, lambda c: 4 * chain(c.site).message_size, "one to four of the largest messages"),
             "remote.quota": Model(lambda c: 12340 if any(Role.STORE not in h.roles for h in c.site.hosts) else "", "where MTA hosts elsewhere ask"),
         }
     }
+    live = ("quota",)
 
     @classmethod
     def of_host(cls, case: HostCase) -> Iterable[Claim]:
@@ -107,6 +114,18 @@ class SessionLimits(Control):
     id, level, sources = "maa.session-limits", "bronze", ("F:88", "BSI IT-Grundschutz APP.5.3.A2")
     on = BY_STORE
     settings: ClassVar = {DOVECOT: {"mail.connections": AtMost(50)}}
+
+
+class Dos(Control):
+    """Nobody's mailbox or sessions can take the access service away from the others.
+
+    Sizes, sessions and logins are limited, and the table of protocols and ports says what is open at all.
+    """
+
+    id, level, sources = "maa.dos", "basic", ("BSI IT-Grundschutz APP.5.3.A2",)
+    on = BY_STORE
+    settings: ClassVar = {DOVECOT: {"mail.connections": AtMost(50), "lmtp.concurrency": Model(lambda c: chain(c.site).lmtp_user_concurrency, "above what Postfix opens")}}
+    documents = ("topology",)
 
 
 class Durable(Control):
@@ -130,3 +149,4 @@ class JunkFolder(Control):
     on = BY_STORE
     settings: ClassVar = {DOVECOT: {"sieve.junk": "/etc/dovecot/sieve/junk.sieve"}}
     files = ("/etc/dovecot/sieve/junk.sieve",)
+    live = ("imap-login",)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from functools import cache
 
 from gmconf.controls import (
@@ -43,6 +42,8 @@ def listed(name: str | None = None, level: str | None = None) -> list[type[Contr
     """Controls by id: one, or those that a level asks for, or all. Raises GmconfError for an unknown name."""
     if name is not None:
         if name not in CATALOGUE:
+            from difflib import get_close_matches
+
             near = get_close_matches(name, CATALOGUE, 3)
             hint = f"; did you mean {', '.join(near)}?" if near else "; list them: gmconf controls"
             raise GmconfError(f"no control {name}{hint}")

@@ -9,7 +9,7 @@ from gmconf.controls.case import Claim, HostCase
 from gmconf.controls.control import Control
 from gmconf.controls.files import ACTIONS, CLAMD, HEADERS, LUA, MAIN, MAPS, OPTIONS, PROXY
 from gmconf.controls.submission import milter
-from gmconf.controls.wants import AtLeast, Has, Model, Within
+from gmconf.controls.wants import AtLeast, Has, Model, Within, exactly
 from gmconf.limits import MIB, chain
 from gmconf.model import Role
 
@@ -55,7 +55,7 @@ class VirusReject(Control):
     on = BY_FILTER
     settings: ClassVar = {CLAMD: {"mail": True, "archive": True}, LUA: {"clamd": "/run/clamav/clamd.ctl"}}
     files = (CLAMD, "/var/lib/clamav/gmconf.ndb")
-    live = ("virus",)
+    live = ("virus", "submission-virus")
 
 
 class FailClosed(Control):
@@ -118,7 +118,12 @@ class RiskyAttachments(Control):
     id, level, sources = "flt.risky-attachments", "bronze", ("P:95", "P:84")
     on = BY_FILTER
     settings: ClassVar = {
-        LUA: {"refused_files": Has("exe", "scr", "com", "pif", "bat", "cmd", "vbs", "js", "jse", "wsf", "hta", "jar", "lnk", "iso", "img")}
+        LUA: {
+            "refused_files": (
+                Has("exe", "scr", "com", "pif", "bat", "cmd", "vbs", "js", "jse", "wsf", "hta", "jar", "lnk", "iso", "img"),
+                Model(lambda c: list(c.site.filter.refused_files), "filter.refused_files"),
+            )
+        }
     }
     live = ("attachment",)
 
@@ -133,7 +138,7 @@ class SpamMark(Control):
     on = BY_FILTER
     settings: ClassVar = {
         ACTIONS: {"mark": Model(lambda c: c.site.filter.mark, "filter.mark")},
-        HEADERS: {"use": Has("x-spam-status", "x-spam-level", "x-spamd-bar"), "flag": "X-Spam-Flag", "yes": "YES", "all": 0},
+        HEADERS: {"use": exactly("x-spamd-bar", "x-spam-level", "x-spam-status", "authentication-results", "spam-header", "remove-headers"), "flag": "X-Spam-Flag", "yes": "YES", "all": 0},
     }
     files = (HEADERS,)
 
@@ -148,7 +153,7 @@ class Conform(Control):
     id, level, sources = "msg.conform-msa", "bronze", ("G:8a", "RFC 6409 section 8", "RFC 5322")
     on = (Role.FILTER, *SENDING)
     settings: ClassVar = {LUA: {"repair": True, "strict": True}, MAIN: {"message_reject_characters": "\\0"}}
-    live = ("malformed",)
+    live = ("submission-malformed",)
 
 
 class ConformIn(Control):
@@ -159,6 +164,6 @@ class ConformIn(Control):
     """
 
     id, level, sources = "msg.conform-in", "bronze", ("G:8a", "RFC 5322")
-    on = BY_FILTER
-    settings: ClassVar = {LUA: {"repair": True, "strict": True}, MAIN: {"message_reject_characters": "\\0"}}
+    on = (Role.FILTER, *SENDING)
+    settings: ClassVar = {LUA: {"repair": True, "strict": True}, MAIN: {"message_reject_characters": "\\0", "lmtp_line_length_limit": 0}}
     live = ("malformed",)

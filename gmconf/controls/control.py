@@ -62,6 +62,8 @@ class Control:
     documents: ClassVar[tuple[str, ...]] = ()
     """Operator's documents that carry it out."""
     evidence: ClassVar[Evidence | None] = None
+    lacking: ClassVar[Mapping[str, str]] = {}
+    """release: what it has not; a site with such a host cannot hold the control, nor the level that asks for it."""
     live: ClassVar[tuple[str, ...]] = ()
     """Probes of ``gmconf verify``."""
     title: ClassVar[str]
@@ -84,6 +86,9 @@ class Control:
         unknown = [s for s in cls.sources if not (s in STATEMENTS or _DOCUMENT.match(s))]
         if unknown:
             raise GmconfError(f"control {cls.id}: no such source {', '.join(unknown)}")
+        idle = [s for s in cls.sources if s in STATEMENTS and STATEMENTS[s].reason]
+        if idle:
+            raise GmconfError(f"control {cls.id}: {idle[0]} asks for nothing: {STATEMENTS[idle[0]].reason}")
         if cls.id.partition(".")[0] not in AREAS:
             raise GmconfError(f"control {cls.id}: no such area")
         if cls.id in CATALOGUE:
@@ -123,6 +128,11 @@ class Control:
         """What must hold for each domain."""
         del case
         return ()
+
+    @classmethod
+    def sees_domains(cls) -> bool:
+        """Whether it looks at domains at all: there may be very many of them."""
+        return any("of_domain" in vars(kind) for kind in cls.__mro__ if kind is not Control)
 
     @classmethod
     def quoted(cls) -> Iterator[str]:

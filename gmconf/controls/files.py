@@ -1,9 +1,18 @@
 """Short names for the files that controls look into."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from gmconf.model import Role
+
+if TYPE_CHECKING:
+    from gmconf.controls.case import HostCase
 
 MAIN = "/etc/postfix/main.cf"
 MASTER = "/etc/postfix/master.cf"
+OPENSSL = "/etc/postfix/openssl.cnf"
+USERS_HEADERS = "/etc/postfix/submission-headers"
 DOVECOT = "/etc/dovecot/dovecot.conf"
 CLAMD = "/etc/clamav/clamd.conf"
 FRESHCLAM = "/etc/clamav/freshclam.conf"
@@ -22,7 +31,26 @@ HEADERS = f"{RSPAMD}/milter_headers.conf"
 ACTIONS = f"{RSPAMD}/actions.conf"
 OPTIONS = f"{RSPAMD}/options.inc"
 PROXY = f"{RSPAMD}/worker-proxy.inc"
-ROLES = {DOVECOT: Role.STORE}
-"""Files whose settings only count on hosts with a role: elsewhere the daemon does a smaller job."""
 MAPS = "/etc/postfix/maps"
 LOGGING = f"{RSPAMD}/logging.inc"
+EVERYWHERE = (MAIN, MASTER, OPENSSL, NFT, ISOLATE, UNBOUND, RESOLV, JOURNALD, TIMESYNCD, APT, NEEDRESTART)
+"""Every host has these."""
+
+
+def belongs(file: str, case: HostCase) -> bool:
+    """Whether a host with these roles cannot be without a file."""
+    if file.startswith((RSPAMD, "/etc/clamav/", "/etc/redis/")):
+        return case.has(Role.FILTER) and file not in _ONLY_IF_WANTED
+    if file == DOVECOT:
+        return case.has(Role.STORE, Role.MSA)
+    if file == USERS_HEADERS:
+        return case.has(Role.MSA)
+    return file in EVERYWHERE
+
+
+def counts(file: str, key: str, case: HostCase) -> bool:
+    """Whether a setting counts on a host: where Dovecot only knows the logins, it has few."""
+    return file != DOVECOT or case.has(Role.STORE) or key.startswith(("auth.", "log.", "ssl.certificate", "ssl.key"))
+
+
+_ONLY_IF_WANTED = (f"{RSPAMD}/groups.conf",)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import ClassVar
 
 from gmconf.controls.case import Claim, HostCase, SiteCase
 from gmconf.controls.control import LEVELS, Control
-from gmconf.controls.files import CLAMD, DOVECOT, MAIN, MASTER, PROXY, REDIS, RSPAMD, UNBOUND
-from gmconf.controls.wants import SECOND, Has, Model, OneOf, Only
+from gmconf.controls.files import CLAMD, DOVECOT, MAIN, MAPS, MASTER, PROXY, REDIS, RSPAMD, UNBOUND
+from gmconf.controls.wants import SECOND, Model, OneOf, Only, spelled
 from gmconf.model import Role
+
+_TABLE = re.compile(rf"(?:lmdb|cidr|regexp):({MAPS}/[\w-]+)")
+REDIS_SOCKET = "/run/redis/redis-server.sock"
 
 
 def _milter_sockets(case: HostCase) -> list[str]:
@@ -18,8 +22,14 @@ def _milter_sockets(case: HostCase) -> list[str]:
     return [local, *(["*:11332"] if elsewhere else [])]
 
 
+def _controller(case: HostCase) -> list[str]:
+    group = "vmail" if case.has(Role.STORE) else "_rspamd"
+    local = f"/run/rspamd/controller.sock mode=0660 owner=_rspamd group={group}"
+    return [local, *(["*:11334"] if _stores(case) else [])]
+
+
 def _stores(case: HostCase) -> list[str]:
-    return [a for h in case.site.hosts if Role.STORE in h.roles and h.name != case.host.name for a in h.addresses]
+    return [a for h in case.site.hosts if Role.STORE in h.roles and Role.FILTER not in h.roles for a in h.addresses]
 
 
 def _protocols(case: HostCase) -> list[str]:
@@ -55,6 +65,13 @@ class OptionsOn(Control):
     }
     live = ("drift",)
 
+    @classmethod
+    def of_host(cls, case: HostCase) -> Iterable[Claim]:
+        """Every table that Postfix is told to read is there."""
+        named = {path for s in case.settings.get(MAIN, {}).values() for path in _TABLE.findall(spelled(s.value))}
+        for path in sorted(named):
+            yield Claim(f"{path} on the host", "there" if path in case.files else "missing", path in case.files, path)
+
 
 class OpenStandards(Control):
     """Only open protocols are offered: SMTP, IMAP, POP3, ManageSieve, XMPP, NNTP.
@@ -88,18 +105,18 @@ class Minimal(Control):
     id, level, sources = "gov.minimal", "basic", ("F:85b",)
     settings: ClassVar = {
         UNBOUND: {"interfaces[0].address": "127.0.0.1", "interfaces[1].address": SECOND},
-        REDIS: {"port": 0, "bind": "127.0.0.1", "unixsocket": Has("/run/redis/"), "databases": 1},
-        CLAMD: {"socket": Has("/run/clamav/"), "socket_group": "clamav", "socket_mode": 660, "user": "clamav"},
+        REDIS: {"port": 0, "bind": "127.0.0.1", "unixsocket": REDIS_SOCKET, "databases": 1},
+        CLAMD: {"socket": "/run/clamav/clamd.ctl", "socket_group": "clamav", "socket_mode": 660, "user": "clamav"},
         PROXY: {"sockets": Model(_milter_sockets, "the local socket, and TCP only where MTA hosts elsewhere ask")},
         f"{RSPAMD}/worker-normal.inc": {"enabled": False},
-        f"{RSPAMD}/worker-controller.inc": {"sockets": Has("/run/rspamd/"), "trusted": Model(lambda c: ["127.0.0.1", "::1", *_stores(c)], "loopback and the stores")},
-        f"{RSPAMD}/redis.conf": {"servers": Has("/run/redis/")},
+        f"{RSPAMD}/worker-controller.inc": {"sockets": Model(_controller, "the local socket, and TCP only where stores elsewhere teach"), "trusted": Model(lambda c: ["127.0.0.1", "::1", *_stores(c)], "loopback and the stores")},
+        f"{RSPAMD}/redis.conf": {"servers": REDIS_SOCKET},
         DOVECOT: {"protocols": Model(_protocols, "imap, lmtp, sieve, and pop3 if wanted")},
         MAIN: {"biff": False},
         MASTER: {"postscreen": OneOf("", "postscreen")},
     }
     files = ("/etc/nftables.conf",)
-    live = ("ports",)
+    live = ("ports", "listening")
 
 
 class FeatureOwner(Control):

@@ -51,7 +51,7 @@ class Availability(Control):
     A server that is up may serve nobody.
     """
 
-    id, level, sources = "mon.availability", "basic", ("Q:20",)
+    id, level, sources = "mon.availability", "basic", ("Q:20", "Q:24")
     evidence = Evidence("the check that sends a message and fetches it; gmconf verify can be run for it", 366)
     live = ("roundtrip",)
 

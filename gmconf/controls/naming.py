@@ -8,7 +8,7 @@ from typing import ClassVar
 from gmconf.controls.case import Claim, DomainCase, SiteCase
 from gmconf.controls.control import Control, Evidence
 from gmconf.controls.files import MAIN, NFT, OPTIONS, RESOLV, UNBOUND
-from gmconf.controls.wants import SECOND, Has, Model
+from gmconf.controls.wants import SECOND, Model
 
 
 class Fcrdns(Control):
@@ -17,7 +17,7 @@ class Fcrdns(Control):
     Large receivers refuse mail where they do not, over IPv6 always.
     """
 
-    id, level, sources = "dns.fcrdns", "basic", ("F:11", "F:79b", "large mailbox providers (2024): forward-confirmed reverse DNS")
+    id, level, sources = "dns.fcrdns", "basic", ("F:11", "F:79b", "RFC 1912", "BSI TR-03182", "large mailbox providers (2024): forward-confirmed reverse DNS")
     settings: ClassVar = {MAIN: {"myhostname": Model(lambda c: c.host.name, "the host's name")}}
     live = ("fcrdns",)
 
@@ -29,21 +29,21 @@ class ValidatingResolver(Control):
     """
 
     id, level = "dns.validating-resolver", "basic"
-    sources = ("D:encryption", "BSI TR-03108-04-M", "BSI TR-03182-02-M")
+    sources = ("D:encryption", "BSI TR-03108-04-M", "BSI TR-03108-06-M", "BSI TR-03182-02-M", "BSI TR-03182-05-M", "BSI TR-03182-07-M")
     settings: ClassVar = {
         NFT: {"dns_user": "unbound"},
         UNBOUND: {
             "interfaces[0].address": "127.0.0.1",
             "interfaces[1].address": SECOND,
             "port": 53,
-            "modules": Has("validator iterator"),
+            "modules": "validator iterator",
             "prefetch_key": True,
             "auto_anchor": Model(lambda c: "" if c.site.resolver.trust_anchors else "/var/lib/unbound/root.key", "the root's key, unless the site names anchors"),
             "anchors[*].anchor": Model(lambda c: list(c.site.resolver.trust_anchors), "resolver.trust_anchors"),
             "val_permissive": False,
         },
         RESOLV: {"nameservers[0].address": "127.0.0.1", "nameservers[1].address": SECOND},
-        OPTIONS: {"nameserver": Has("127.0.0.1"), "dnssec": True, "timeout": 1.5},
+        OPTIONS: {"nameserver": ["127.0.0.1"], "dnssec": True, "timeout": 1.5},
         MAIN: {"smtp_dns_support_level": "dnssec"},
     }
     files = (UNBOUND, RESOLV)
@@ -57,7 +57,7 @@ class Srv(Control):
     a look-up.
     """
 
-    id, level, sources = "dns.srv", "basic", ("G:43", "RFC 6186", "RFC 8314 section 5.1", "BSI TR-03108-01-M")
+    id, level, sources = "dns.srv", "basic", ("G:43", "RFC 6186", "RFC 8314", "BSI TR-03108-01-M")
     documents = ("client-setup",)
     live = ("srv",)
 
@@ -68,8 +68,9 @@ class Dnssec(Control):
     Without it nothing that is published about TLS or senders can be relied on.
     """
 
-    id, level, sources = "dns.dnssec", "bronze", ("D:encryption", "BSI TR-03108-05-M", "internet.nl mail test: DNSSEC")
+    id, level, sources = "dns.dnssec", "bronze", ("D:encryption", "BSI TR-03108-05-M", "internet.nl mail test: DNSSEC", "BSI Grundschutz++ KONF.13.10")
     evidence = Evidence("a validated look-up of every zone, and the alarm for signatures that end", 184)
+    live = ("dnssec",)
 
 
 class NoStale(Control):
@@ -118,8 +119,9 @@ class Parked(Control):
     Otherwise their good name is for anybody to use.
     """
 
-    id, level, sources = "dns.parked", "basic", ("RFC 7505", "BSI TR-03182-11-M")
+    id, level, sources = "dns.parked", "basic", ("RFC 7505", "BSI TR-03182-11-M", "internet.nl mail test: domains that do not send")
     documents = ("client-setup",)
+    live = ("parked",)
 
     @classmethod
     def applies(cls, case: SiteCase) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from ipaddress import ip_network
 from typing import ClassVar
 
-from gmconf.controls.case import HostCase
+from gmconf.controls.case import Claim, HostCase, SiteCase
 from gmconf.controls.control import Control, Evidence
 from gmconf.controls.files import DOVECOT, MAIN, NFT, UNBOUND
 from gmconf.controls.wants import Model, Only
@@ -48,7 +49,7 @@ def _peers(case: HostCase) -> list[int]:
     found: set[int] = set()
     if any(Role.FILTER in h.roles for h in others):
         found |= {11332} if case.has(Role.MTA, Role.MSA) else set()
-        found |= {11334} if case.has(Role.STORE) else set()
+        found |= {11334} if case.has(Role.STORE) and not case.has(Role.FILTER) else set()
     if any(Role.STORE in h.roles for h in others):
         found |= {24} if case.has(Role.MTA, Role.MSA) else set()
         found |= {12340} if case.has(Role.MTA) else set()
@@ -105,6 +106,7 @@ class Egress(Control):
             "web_users": Only("root", "_apt", "clamav", "_rspamd"),
         }
     }
+    live = ("egress",)
 
 
 class Ipv6(Control):
@@ -119,7 +121,26 @@ class Ipv6(Control):
         DOVECOT: {"listen": Model(_listen, "as address_families says")},
         MAIN: {"inet_protocols": Model(lambda c: c.site.address_families[0] if len(c.site.address_families) == 1 else "all", "as address_families says")},
     }
-    live = ("smtp", "submissions", "imap")
+    live = ("smtp", "submission", "submissions", "imap")
+
+
+class Ipv6Mx(Control):
+    """Every MX takes mail over IPv6 just as over IPv4.
+
+    Who has IPv6 only must not need a go-between; basic lets a site promise one family, bronze does not.
+    """
+
+    id, level, sources = "net.ipv6-mx", "bronze", ("internet.nl mail test: IPv6 of the mail servers",)
+
+    @classmethod
+    def of_site(cls, case: SiteCase) -> Iterable[Claim]:
+        """Every host that takes mail has an address of each family."""
+        for host in case.site.hosts:
+            if Role.MTA in host.roles:
+                families = {"IPv6" if ":" in a else "IPv4" for a in host.addresses}
+                yield Claim(f"{host.name} has IPv4 and IPv6", " and ".join(sorted(families)), len(families) > 1, "hosts")
+        promised = case.site.address_families
+        yield Claim("address_families: ipv4 and ipv6", ", ".join(promised), len(promised) > 1, "address_families")
 
 
 class Bcp38(Control):
@@ -128,7 +149,7 @@ class Bcp38(Control):
     The rules stand in the firewall's file; what the provider's routers do only the provider can show.
     """
 
-    id, level, sources = "net.bcp38", "basic", ("RFC 2827", "RFC 3704")
+    id, level, sources = "net.bcp38", "basic", ("RFC 2827", "RFC 3704", "RFC 8704")
     files = (NFT,)
     evidence = Evidence("the provider's statement that it drops forged source addresses (BCP 38)", 731)
 

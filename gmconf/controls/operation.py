@@ -114,7 +114,7 @@ class Retention(Control):
     Long enough to answer a complaint; not longer, because they are about people.
     """
 
-    id, level, sources = "log.retention", "basic", ("RFC 5068 section 3.1",)
+    id, level, sources = "log.retention", "basic", ("G:23", "RFC 5068")
     settings: ClassVar = {
         JOURNALD: {
             "compress": True,

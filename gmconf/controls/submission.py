@@ -7,14 +7,22 @@ from typing import ClassVar
 
 from gmconf.controls.case import Claim, DomainCase, HostCase
 from gmconf.controls.control import Control, Evidence
-from gmconf.controls.files import DOVECOT, HEADERS, LUA, MAIN, MAPS, MASTER, NFT, RSPAMD
-from gmconf.controls.wants import AtMost, Filled, First, Has, Model, Only
+from gmconf.controls.files import DOVECOT, HEADERS, LUA, MAIN, MAPS, MASTER, NFT, RSPAMD, USERS_HEADERS
+from gmconf.controls.wants import AtMost, First, Guarded, Has, Model, Only, Parts, exactly, on_msa, spelled
 from gmconf.model import Role
 
 BY_MSA = (Role.MSA,)
 BY_STORE = (Role.STORE,)
 BY_FILTER = (Role.FILTER,)
 PEOPLE = (465, 587)
+OVERSIGNED = (
+    "from", "sender", "reply-to", "subject", "date", "message-id", "to", "cc", "mime-version", "content-type",
+    "content-transfer-encoding", "in-reply-to", "references",
+)  # fmt: skip
+SIGNED = (
+    "resent-to", "resent-cc", "resent-from", "resent-sender", "resent-message-id",
+    "list-id", "list-help", "list-owner", "list-unsubscribe", "list-unsubscribe-post", "list-subscribe", "list-post",
+)  # fmt: skip
 
 
 def _own(case: HostCase) -> list[str]:
@@ -43,7 +51,7 @@ class Port587(Control):
     """
 
     id, level, sources = "msa.port-587", "basic", ("H:587", "RFC 6409 section 3.1")
-    settings: ClassVar = {MASTER: {"submission": Model(lambda c: "smtpd" if c.has(Role.MSA) else "", "smtpd on MSA hosts, nothing elsewhere")}}
+    settings: ClassVar = {MASTER: {"submission": on_msa("smtpd")}}
     live = ("submission",)
 
 
@@ -53,16 +61,23 @@ class AuthRequired(Control):
     Who sends must be known, to be helped and to be stopped.
     """
 
-    id, level, sources = "msa.auth-required", "basic", ("H:msa", "D:auth", "RFC 6409 section 4.3")
+    id, level, sources = "msa.auth-required", "basic", ("H:msa", "D:auth", "RFC 6409 section 4.3", "RFC 5068")
     on = BY_MSA
     settings: ClassVar = {
         MAIN: {
             "smtpd_sasl_type": "dovecot",
-            "smtpd_sasl_path": Filled(),
-            "smtpd_sasl_security_options": Has("noanonymous"),
+            "smtpd_sasl_path": "/run/dovecot/auth-smtp",
+            "smtpd_sasl_security_options": exactly("noanonymous"),
             "submission_client_restrictions": (Only("permit_sasl_authenticated", "reject"), First("permit_sasl_authenticated", "reject")),
             "submission_recipient_restrictions": First("permit_sasl_authenticated", "reject"),
-        }
+            "submission_data_restrictions": First("permit_sasl_authenticated", "reject"),
+        },
+        MASTER: {
+            "users_auth": on_msa("yes"),
+            "users_client": on_msa("$submission_client_restrictions"),
+            "users_relay": on_msa("permit_sasl_authenticated,reject"),
+            "users_recipient": on_msa("$submission_recipient_restrictions"),
+        },
     }
     live = ("submission-auth",)
 
@@ -73,8 +88,9 @@ class AuthAnywhere(Control):
     People travel. Restricting addresses is for accounts without a person behind them (``service_accounts[].networks``).
     """
 
-    id, level, sources = "msa.auth-anywhere", "basic", ("M:31", "M:29", "RFC 5068 section 3.1")
+    id, level, sources = "msa.auth-anywhere", "basic", ("M:31", "M:29", "RFC 5068")
     on = BY_MSA
+    live = ("submission", "submissions")
 
     @classmethod
     def of_host(cls, case: HostCase) -> Iterable[Claim]:
@@ -92,6 +108,7 @@ class OnlyPath(Control):
 
     id, level, sources = "msa.only-path", "basic", ("G:6b",)
     settings: ClassVar = {NFT: {"smtp_user": "postfix"}}
+    live = ("egress",)
 
 
 class SenderRights(Control):
@@ -100,7 +117,7 @@ class SenderRights(Control):
     Otherwise one stolen password speaks for everybody. Both the envelope and the From: header are compared.
     """
 
-    id, level, sources = "msa.sender-rights", "basic", ("RFC 6409 section 6.1",)
+    id, level, sources = "msa.sender-rights", "basic", ("RFC 6409", "BSI TR-03182")
     on = (Role.MSA, Role.FILTER)
     settings: ClassVar = {
         MAIN: {
@@ -110,9 +127,11 @@ class SenderRights(Control):
                 First(f"check_sasl_access lmdb:{MAPS}/receive-only", "permit_sasl_authenticated"),
                 First("reject_non_fqdn_sender", "permit_sasl_authenticated"),
                 First("permit_sasl_authenticated", "reject"),
+                Guarded(("permit_sasl_authenticated",), ("reject", f"check_sasl_access lmdb:{MAPS}/")),
             ),
         },
         LUA: {"senders": f"{RSPAMD}/maps.d/senders.map"},
+        MASTER: {"users_sender": on_msa("$submission_sender_restrictions")},
     }
     live = ("submission-sender",)
 
@@ -152,10 +171,17 @@ class ServiceAccounts(Control):
     They send in bursts and nobody watches them; a relay for a whole network hides which one it was.
     """
 
-    id, level, sources = "msa.service-accounts", "bronze", ("F:91",)
+    id, level, sources = "msa.service-accounts", "bronze", ("F:91", "M:29")
     on = (Role.STORE, Role.FILTER)
     settings: ClassVar = {DOVECOT: {"auth.passwords": "/etc/dovecot/passwords"}, LUA: {"networks": f"{RSPAMD}/maps.d/networks.map"}}
     live = ("relay",)
+
+    @classmethod
+    def of_host(cls, case: HostCase) -> Iterable[Claim]:
+        """The filter knows from where each may log in."""
+        path = f"{RSPAMD}/maps.d/networks.map"
+        if case.has(Role.FILTER):
+            yield Claim(f"{path} on the host", "there" if path in case.files else "missing", path in case.files, path)
 
 
 class Rfc6409(Control):
@@ -167,7 +193,7 @@ class Rfc6409(Control):
     id, level, sources = "msa.rfc6409", "basic", ("RFC 6409 section 8",)
     on = BY_MSA
     settings: ClassVar = {MAIN: {"local_header_rewrite_clients": Only("permit_sasl_authenticated")}}
-    live = ("submission-sender",)
+    live = ("roundtrip",)
 
 
 class Privacy(Control):
@@ -178,8 +204,11 @@ class Privacy(Control):
 
     id, level, sources = "msa.privacy", "basic", ("P:35", "RFC 6409 section 8")
     on = BY_MSA
-    settings: ClassVar = {"/etc/postfix/submission-headers": {"host": Model(lambda c: c.host.name.replace(".", "[.]"), "the host's name")}}
-    files = ("/etc/postfix/submission-headers",)
+    settings: ClassVar = {
+        MASTER: {"users_headers": on_msa(f"regexp:{USERS_HEADERS}")},
+        USERS_HEADERS: {"host": Model(lambda c: c.host.name.replace(".", "[.]"), "the host's name")},
+    }
+    files = (USERS_HEADERS,)
 
 
 class Bruteforce(Control):
@@ -188,11 +217,12 @@ class Bruteforce(Control):
     Guessing costs the guesser time; the owner of the account notices nothing.
     """
 
-    id, level, sources = "auth.bruteforce", "bronze", ("M:38",)
+    id, level, sources = "auth.bruteforce", "basic", ("M:38", "P:122")
     settings: ClassVar = {
         DOVECOT: {"auth.failure_delay": "2 secs"},
         MAIN: {"smtpd_client_auth_rate_limit": AtMost(120), "smtpd_error_sleep_time": "2s"},
     }
+    live = ("wrong-password",)
 
 
 class NoLockout(Control):
@@ -202,10 +232,11 @@ class NoLockout(Control):
     person, and can be taken back (the runbook on suspending).
     """
 
-    id, level, sources = "auth.no-lockout", "bronze", ("M:40",)
+    id, level, sources = "auth.no-lockout", "basic", ("M:38", "M:40")
     documents = ("runbooks",)
     on = BY_STORE
-    settings: ClassVar = {DOVECOT: {"auth.failure_delay": "2 secs"}}
+    settings: ClassVar = {DOVECOT: {"auth.failure_delay": "2 secs", "auth.penalty": 0}}
+    live = ("wrong-password",)
 
 
 class CompromiseLock(Control):
@@ -225,12 +256,12 @@ class Mech(Control):
     Challenge-response mechanisms would need passwords stored in clear, which is worse.
     """
 
-    id, level, sources = "auth.mech", "basic", ("RFC 4954 section 4", "RFC 8314 section 3")
+    id, level, sources = "auth.mech", "basic", ("RFC 4954", "RFC 8314")
     settings: ClassVar = {
         DOVECOT: {"auth.mechanisms": Only("plain", "login"), "auth.cleartext": False},
         MAIN: {"smtpd_tls_auth_only": True},
     }
-    live = ("auth-needs-tls",)
+    live = ("auth-needs-tls", "auth-mechanisms")
 
 
 class PasswordPolicy(Control):
@@ -240,7 +271,7 @@ class PasswordPolicy(Control):
     """
 
     id, level, sources = "auth.password-policy", "basic", ("F:23a",)
-    on = BY_STORE
+    on = (Role.STORE, Role.MSA)
     files = ("/etc/dovecot/passwords",)
 
 
@@ -252,6 +283,7 @@ class DkimKey(Control):
 
     id, level = "auth.dkim-key", "basic"
     sources = ("BSI TR-03182-03-M", "RFC 8301", "RFC 8463")
+    live = ("dkim-records",)
 
     @classmethod
     def of_domain(cls, case: DomainCase) -> Iterable[Claim]:
@@ -263,18 +295,27 @@ class DkimKey(Control):
             yield Claim(f"a public key {name}", "there" if name in case.public else "missing", name in case.public, name)
 
 
+class DkimRotation(Control):
+    """Signing keys are changed every six months, and a selector is never used again.
+
+    Who copied a key unnoticed can use it only so long. The selector carries its half-year in its name (``dkim.selector``).
+    """
+
+    id, level, sources = "auth.dkim-rotation", "silver", ("BSI TR-03182-03-M",)
+    evidence = Evidence("when the keys were changed last, and that the old ones are withdrawn", 184)
+
+
 class DkimSign(Control):
     """Everything that leaves is signed for the domain in From:, with both keys, notices included.
 
     Identity headers are signed once more than they stand there, so that a second From: breaks the signature.
     """
 
-    id, level, sources = "auth.dkim-sign", "basic", ("BSI TR-03182-04-M", "RFC 6376 section 5.4")
+    id, level, sources = "auth.dkim-sign", "basic", ("BSI TR-03182-04-M", "RFC 6376", "large mailbox providers (2024): signed mail")
     settings: ClassVar = {
         f"{RSPAMD}/dkim_signing.conf": {
             "use_domain": 'return require("gmconf").signing_domain',
-            "headers": Has("(o)from:", "(o)sender:", "(o)reply-to:", "(o)subject:", "(o)date:", "(o)message-id:", "(o)to:", "(o)cc:",
-                           "(o)mime-version:", "(o)content-type:"),
+            "headers": Parts(":", (*(f"(o){name}" for name in OVERSIGNED), *SIGNED)),
             "yes": True,
             "no": False,
         },
@@ -285,6 +326,7 @@ class DkimSign(Control):
         MAIN: {"non_smtpd_milters": Model(milter, "the filter, on hosts that send"), "internal_mail_filter_classes": "bounce"},
     }  # fmt: skip
     on = (Role.FILTER, Role.MTA, Role.MSA)
+    live = ("roundtrip",)
 
     @classmethod
     def of_host(cls, case: HostCase) -> Iterable[Claim]:
@@ -304,7 +346,7 @@ class AuthenticationResults(Control):
     Mail programs and rules believe the header that carries the name of their own server.
     """
 
-    id, level, sources = "auth.ar-header", "basic", ("RFC 8601 section 5",)
+    id, level, sources = "auth.ar-header", "basic", ("RFC 8601", "BSI TR-03182")
     on = BY_FILTER
     settings: ClassVar = {HEADERS: {"use": Has("authentication-results")}, LUA: {"hosts": f"{RSPAMD}/maps.d/hosts.map"}}
     files = (f"{RSPAMD}/maps.d/hosts.map",)
@@ -316,7 +358,7 @@ class SpfVerify(Control):
     It says whether the domain in the envelope lets this client send for it.
     """
 
-    id, level, sources = "auth.spf-verify", "basic", ("D:encryption", "RFC 7208", "BSI TR-03182-02-M")
+    id, level, sources = "auth.spf-verify", "basic", ("D:encryption", "RFC 7208", "BSI TR-03182-02-M", "BSI IT-Grundschutz APP.5.3.A9")
     on = BY_FILTER
     settings: ClassVar = {HEADERS: {"use": Has("authentication-results")}}
 
@@ -354,13 +396,16 @@ class NoSpoof(Control):
     on = (Role.MTA, Role.FILTER)
     settings: ClassVar = {
         LUA: {"domains": f"{RSPAMD}/maps.d/domains.map"},
-        MAIN: {"smtpd_recipient_restrictions": Has(f"check_sender_access lmdb:{MAPS}/own-domains")},
     }
     live = ("spoof",)
 
     @classmethod
     def of_host(cls, case: HostCase) -> Iterable[Claim]:
-        """The maps are where they are read."""
+        """The maps are where they are read, and Postfix reads its own before it accepts."""
+        checks = case.value(MAIN, "smtpd_recipient_restrictions")
+        if case.has(Role.MTA) and checks:
+            wanted_line = f"check_sender_access lmdb:{MAPS}/own-domains"
+            yield Claim(wanted_line, spelled(checks.value), Has(wanted_line).holds(checks.value, case), f"{MAIN}:smtpd_recipient_restrictions")
         wanted = [f"{MAPS}/own-domains"] if case.has(Role.MTA) else []
         wanted += [f"{RSPAMD}/maps.d/domains.map"] if case.has(Role.FILTER) else []
         for path in wanted:

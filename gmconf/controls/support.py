@@ -7,9 +7,9 @@ from typing import ClassVar
 
 from gmconf.controls.case import Claim, SiteCase
 from gmconf.controls.control import Control, Evidence, Fact
-from gmconf.controls.files import DOVECOT, ISOLATE
+from gmconf.controls.files import APT, DOVECOT, ISOLATE, NEEDRESTART, NFT
 from gmconf.controls.network import admin
-from gmconf.controls.wants import Only
+from gmconf.controls.wants import AtMost, Only
 from gmconf.model import Role
 
 SUSPENDED = "/etc/dovecot/suspended"
@@ -48,12 +48,12 @@ class Tickets(Control):
 class Media(Control):
     """The programs and settings a client needs can be had on a portable medium.
 
-    Who has no working mail cannot be sent a link. ``gmconf media`` makes the image, with checksums.
+    Who has no working mail cannot be sent a link. ``gmconf medium`` makes the image, with checksums.
     """
 
     id, level, sources = "sup.client-media", "basic", ("G:14",)
     facts = (Fact("support.media"),)
-    documents = ("client-setup",)
+    documents = ("client-setup", "support")
 
 
 class Phone(Control):
@@ -103,7 +103,7 @@ class AbuseProcedure(Control):
 class AbuseWeek(Control):
     """Every complaint is answered within a week.
 
-    An acknowledgement comes at once; this is about the answer of a person.
+    The ticket system, or whoever takes it, says at once that it has come; this is about the answer of a person.
     """
 
     id, level, sources = "prc.abuse-sla", "basic", ("G:11b",)
@@ -163,6 +163,7 @@ class Updates(Control):
     """
 
     id, level, sources = "prc.updates", "basic", ("G:12a",)
+    settings: ClassVar = {APT: {"update": AtMost(7), "upgrade": AtMost(7)}, NEEDRESTART: {"restart": "a"}}
     documents = ("updates",)
 
 
@@ -236,7 +237,7 @@ class ReportOut(Control):
     """
 
     id, level, sources = "prc.report-out", "bronze", ("P:107", "RFC 5965")
-    documents = ("postmaster",)
+    documents = ("postmaster", "abuse")
 
 
 class Isolate(Control):
@@ -333,7 +334,7 @@ class SecurityTxt(Control):
     """
 
     id, level, sources = "doc.security-txt", "bronze", ("M:69", "RFC 9116")
-    facts = (Fact("policies.security_contact"),)
+    facts = (Fact("policies.security_contact"), Fact("policies.security_expires"))
     documents = ("security",)
     evidence = Evidence("that the file is published and its date of expiry lies ahead", 366)
 
@@ -352,10 +353,11 @@ class Sla(Control):
 class Topology(Control):
     """A page shows hosts, roles, ports and who may reach what.
 
-    Rendered from the site, so it is never out of date.
+    Rendered from the site, so it is never out of date; with it, who runs the network can be reached.
     """
 
-    id, level, sources = "doc.topology", "basic", ("F:64",)
+    id, level, sources = "doc.topology", "basic", ("F:64", "F:82")
+    facts = (Fact("procedures.incident_contacts", least=1),)
     documents = ("topology",)
 
 
@@ -366,4 +368,6 @@ class Firewall(Control):
     """
 
     id, level, sources = "doc.firewall", "basic", ("F:75",)
+    files = (NFT,)
+    facts = (Fact("procedures.incident_contacts", least=1),)
     documents = ("topology",)

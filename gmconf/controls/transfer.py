@@ -8,12 +8,18 @@ from typing import ClassVar
 from gmconf.controls.case import Claim, DomainCase, HostCase, SiteCase
 from gmconf.controls.control import Control, Evidence, Fact
 from gmconf.controls.files import ACTIONS, LUA, MAIN, MAPS, MASTER, PROXY, RSPAMD
-from gmconf.controls.wants import AtLeast, AtMost, Filled, First, Has, Model, Only, Within
+from gmconf.controls.wants import AtLeast, AtMost, First, Guarded, Has, Model, OneOf, Only, Within, exactly
+from gmconf.directory import OPERATOR_ADDRESSES, ROLE_ADDRESSES, Directory
 from gmconf.limits import chain
 from gmconf.model import Role
 
 BY_MTA = (Role.MTA,)
 BY_MSA = (Role.MSA,)
+CHECKS = (
+    "reject_", f"check_recipient_access lmdb:{MAPS}/", f"check_client_access cidr:{MAPS}/", f"check_sender_access lmdb:{MAPS}/",
+    "check_policy_service ",
+)  # fmt: skip
+_REPORT = "check_sender_access static:{PREPEND X-Report-Abuse: "
 
 
 def _own(case: HostCase) -> list[str]:
@@ -26,6 +32,12 @@ def _own(case: HostCase) -> list[str]:
 
 def _every_host(case: HostCase) -> list[str]:
     return [f"[{a}]" if ":" in a else a for host in case.site.hosts for a in host.addresses]
+
+
+def reaching(mail: Directory, address: str) -> list[str]:
+    """Who gets what is sent to an address; accounts that nobody may log in to do not count."""
+    closed = {a.login for a in mail.accounts if a.suspended or not a.receive}
+    return [name for name in mail.aliases.get(address, (address,)) if name not in closed and (name != address or mail.has(name))]
 
 
 class Present(Control):
@@ -80,8 +92,8 @@ class RecipientValidation(Control):
     on = (Role.MTA, Role.MSA)
     settings: ClassVar = {
         MAIN: {
-            "smtpd_recipient_restrictions": Has("reject_unlisted_recipient"),
-            "submission_recipient_restrictions": Has("reject_non_fqdn_recipient", "reject_unlisted_recipient"),
+            "smtpd_recipient_restrictions": (Has("reject_unlisted_recipient"), Guarded(("permit_mynetworks",), CHECKS)),
+            "submission_recipient_restrictions": (Has("reject_non_fqdn_recipient", "reject_unlisted_recipient"), Guarded(("permit_sasl_authenticated",), ("reject",))),
             "virtual_mailbox_maps": f"lmdb:{MAPS}/mailboxes",
         }
     }
@@ -100,7 +112,7 @@ class BannerMin(Control):
         MAIN: {"smtpd_banner": "$myhostname ESMTP", "postscreen_greet_banner": "$smtpd_banner"},
         "/etc/dovecot/dovecot.conf": {"greeting": "ready"},
     }
-    live = ("smtp", "imap")
+    live = ("banner", "imap")
 
 
 class Smuggling(Control):
@@ -116,9 +128,10 @@ class Smuggling(Control):
             "smtpd_forbid_bare_newline_exclusions": "",
             "smtpd_forbid_unauth_pipelining": True,
             "cleanup_replace_stray_cr_lf": True,
-            "smtpd_data_restrictions": Has("reject_unauth_pipelining"),
+            "smtpd_data_restrictions": OneOf("reject_unauth_pipelining", ["reject_unauth_pipelining"]),
         }
     }
+    live = ("pipelining",)
 
 
 class Helo(Control):
@@ -135,7 +148,7 @@ class Helo(Control):
             "smtpd_recipient_restrictions": Has("reject_invalid_helo_hostname", "reject_non_fqdn_helo_hostname"),
         }
     }
-    live = ("smtp",)
+    live = ("helo",)
 
 
 class NullSender(Control):
@@ -175,7 +188,7 @@ class NoProbing(Control):
             "disable_vrfy_command": True,
             "smtpd_etrn_restrictions": "reject",
             "fast_flush_domains": "",
-            "smtpd_discard_ehlo_keywords": Has("silent-discard", "dsn", "etrn"),
+            "smtpd_discard_ehlo_keywords": exactly("silent-discard", "dsn", "etrn"),
         }
     }
     live = ("vrfy",)
@@ -188,11 +201,12 @@ class RefuseLists(Control):
     """
 
     id, level = "mta.refuse-lists", "basic"
-    sources = ("RFC 2505 section 2.5", "RFC 2505 section 2.7", "RFC 2505 section 2.9")
+    sources = ("RFC 2505 section 2.5", "RFC 2505 section 2.7", "RFC 2505 section 2.9", "RFC 2505 section 2.13")
     on = BY_MTA
     settings: ClassVar = {
         MAIN: {"smtpd_recipient_restrictions": Has("reject_non_fqdn_sender", "reject_unknown_sender_domain"), "unknown_address_reject_code": 550}
     }
+    live = ("sender-domain",)
 
 
 class Blocklist(Control):
@@ -222,7 +236,7 @@ class Retry(Control):
     The standard says four to five days: a server that is down over a weekend loses nothing.
     """
 
-    id, level, sources = "mta.retry", "basic", ("RFC 5321 section 4.5.4.1",)
+    id, level, sources = "mta.retry", "basic", ("RFC 5321 section 4.5.4",)
     settings: ClassVar = {
         MAIN: {"maximal_queue_lifetime": Within(86400, 5 * 86400, "limits.queue_life, one to five days"),
                "bounce_queue_lifetime": Within(86400, 5 * 86400, "limits.queue_life, one to five days")}
@@ -236,8 +250,8 @@ class TimeoutsLimits(Control):
     """
 
     id, level = "mta.timeouts-limits", "basic"
-    sources = ("RFC 5321 section 4.5.3", "RFC 5321 section 6.3")
-    settings: ClassVar = {MAIN: {"unverified_sender_reject_code": 450, "smtpd_recipient_limit": AtLeast(100)}}
+    sources = ("F:25", "RFC 5321 section 4.5.3", "RFC 5321 section 6.3")
+    settings: ClassVar = {MAIN: {"unverified_sender_reject_code": 450, "smtpd_recipient_limit": AtLeast(100), "hopcount_limit": Within(100, 1000, "100 to 1000")}}
     live = ("recipients",)
 
 
@@ -260,7 +274,7 @@ class FloodControl(Control):
             "postscreen_access_list": (Has("permit_mynetworks", "cidr:"), Only("permit_mynetworks", f"cidr:{MAPS}/postscreen-access")),
             "postscreen_greet_action": "enforce",
             "postscreen_greet_wait": "${stress?{1}:{2}}s",
-            "postscreen_cache_map": Filled(),
+            "postscreen_cache_map": "lmdb:$data_directory/postscreen_cache",
         },
         "/etc/nftables.conf": {"limited_tcp": Model(lambda c: 25 if c.has(Role.MTA) else 0, "port 25 on MTA hosts"), "per_client": AtMost(1000)},
     }
@@ -274,7 +288,7 @@ class NoBackscatter(Control):
     Their addresses may be forged. What fails later goes to the postmaster of this site.
     """
 
-    id, level, sources = "mta.no-backscatter", "basic", ("RFC 5321 section 6.1", "RFC 3834")
+    id, level, sources = "mta.no-backscatter", "basic", ("P:81", "RFC 5321 section 6.1", "RFC 5321 section 6.2", "RFC 3834")
     settings: ClassVar = {
         MAIN: {"bounce_size_limit": AtMost(50000)},
         LUA: {"postmaster": Model(lambda c: c.site.organisation.postmaster, "organisation.postmaster")},
@@ -282,14 +296,15 @@ class NoBackscatter(Control):
 
 
 class EightBit(Control):
-    """8BITMIME, SMTPUTF8 and PIPELINING are offered as standards define them.
+    """8BITMIME and PIPELINING are offered as standards define them, and nothing is offered that cannot be kept.
 
-    Names and addresses in other scripts arrive unharmed.
+    Text in other scripts arrives unharmed. SMTPUTF8 is not offered: the LMTP of Dovecot 2.3 and 2.4 does not take it, so that
+    Postfix would accept such a message and then return it. Addresses in other scripts have to wait for that.
     """
 
     id, level, sources = "mta.8bit-eai", "basic", ("RFC 6152", "RFC 6531")
-    settings: ClassVar = {MAIN: {"smtputf8_enable": True}}
-    live = ("smtp",)
+    settings: ClassVar = {MAIN: {"smtputf8_enable": False}}
+    live = ("extensions",)
 
 
 class Trace(Control):
@@ -299,7 +314,7 @@ class Trace(Control):
     """
 
     id, level = "mta.trace", "basic"
-    sources = ("RFC 2505 section 2.2", "RFC 2505 section 2.3", "RFC 2505 section 2.4")
+    sources = ("RFC 2505 section 2.2", "RFC 2505 section 2.3", "RFC 2505 section 2.4", "RFC 5068")
     settings: ClassVar = {MAIN: {"smtpd_tls_loglevel": 1, "smtp_tls_loglevel": 1}}
 
 
@@ -329,8 +344,11 @@ class Postmaster(Control):
     on = BY_MTA
     settings: ClassVar = {
         MAIN: {
-            "smtpd_recipient_restrictions": First(f"check_recipient_access lmdb:{MAPS}/exempt", "reject_unknown_sender_domain"),
-            "virtual_alias_domains": Has("$myhostname"),
+            "smtpd_recipient_restrictions": (
+                First(f"check_recipient_access lmdb:{MAPS}/exempt", "reject_unknown_sender_domain"),
+                First(f"check_recipient_access lmdb:{MAPS}/host-exempt", "reject_unknown_sender_domain"),
+            ),
+            "virtual_alias_domains": ["$myhostname", f"lmdb:{MAPS}/alias-domains"],
         },
         f"{RSPAMD}/settings.conf": {"roles": "gm_roles", "never": AtLeast(1000)},
     }
@@ -345,7 +363,7 @@ class Abuse(Control):
     """
 
     id, level = "role.abuse", "basic"
-    sources = ("M:13", "RFC 2142 section 4")
+    sources = ("M:13", "RFC 2142")
     on = (Role.FILTER,)
     settings: ClassVar = {f"{RSPAMD}/settings.conf": {"roles": "gm_roles", "never": AtLeast(1000)}}
     live = ("abuse",)
@@ -355,9 +373,28 @@ class Abuse(Control):
         """The address leads somewhere."""
         if case.domain.kind == "hosted":
             address = f"abuse@{case.domain.name}"
-            targets = case.mail.aliases.get(address, ())
-            reached = [*targets] or [a.login for a in case.mail.receiving if a.login == address]
+            reached = reaching(case.mail, address)
             yield Claim(f"{address} reaches somebody", ", ".join(reached) or "nobody", bool(reached), "domains")
+
+
+class RoleAddresses(Control):
+    """The addresses that RFC 2142 names for the services of this site lead to somebody.
+
+    postmaster@ and abuse@ in every domain; hostmaster@, noc@ and security@ in the domain of the postmaster, who runs DNS, network
+    and hosts. They go to the postmaster unless the site names somebody else.
+    """
+
+    id, level, sources = "role.rfc2142", "basic", ("P:16", "RFC 2142")
+
+    @classmethod
+    def of_domain(cls, case: DomainCase) -> Iterable[Claim]:
+        """Each address is an alias or a mailbox."""
+        if case.domain.kind != "hosted":
+            return
+        own = case.site.organisation.postmaster.rpartition("@")[2] == case.domain.name
+        for role in (*ROLE_ADDRESSES, *(OPERATOR_ADDRESSES if own else ())):
+            reached = reaching(case.mail, f"{role}@{case.domain.name}")
+            yield Claim(f"{role}@{case.domain.name} reaches somebody", ", ".join(reached) or "nobody", bool(reached), "domains")
 
 
 class RateLimit(Control):
@@ -391,7 +428,15 @@ class AbuseHeader(Control):
 
     id, level, sources = "out.abuse-header", "bronze", ("M:60",)
     on = BY_MSA
-    settings: ClassVar = {MAIN: {"submission_data_restrictions": Has("check_sender_access static:{PREPEND X-Report-Abuse: ")}}
+    settings: ClassVar = {
+        MAIN: {
+            "submission_data_restrictions": (
+                Has("reject_unauth_pipelining", _REPORT),
+                Guarded(("permit_sasl_authenticated",), ("reject", _REPORT)),
+                First("reject_unauth_pipelining", "permit_sasl_authenticated"),
+            )
+        }
+    }
 
 
 class SelfCheck(Control):
@@ -442,6 +487,7 @@ class SwitchAddress(Control):
     """
 
     id, level, sources = "out.ip-switch", "silver", ("Q:54b",)
+    documents = ("runbooks",)
     on = BY_MTA
     settings: ClassVar = {
         MAIN: {"smtp_bind_address": Model(lambda c: str(c.host.sends_from.address) if c.host.sends_from else "", "hosts[].sends_from")}
@@ -455,15 +501,31 @@ class SwitchAddress(Control):
         yield Claim("a second IPv4 address to switch to", ", ".join(spare), len(spare) > 1, "hosts")
 
 
-class BulkOptIn(Control):
-    """Lists confirm each subscription, and every message of a list can be left with one click.
+class ClosedLoop(Control):
+    """Nobody is put on a list without having confirmed it from the address itself.
 
-    Large receivers refuse bulk mail without it. This site runs no lists unless ``policies.bulk`` says so.
+    Else anybody can subscribe anybody. This site runs no lists unless ``policies.bulk`` says so.
+    """
+
+    id, level, sources = "list.coi", "basic", ("F:34",)
+    evidence = Evidence("the list program's set-up: a subscription takes effect when its address has confirmed it", 366)
+
+    @classmethod
+    def applies(cls, case: SiteCase) -> str:
+        """Only where lists are run."""
+        return "" if case.site.policies and case.site.policies.bulk else "the site sends no bulk mail (policies.bulk)"
+
+
+class OneClick(Control):
+    """Every message of a list can be left with one click, and without a browser.
+
+    Both ways, a web address and a mail address, and a signature that covers them. Large receivers refuse bulk mail without it.
+    This site runs no lists unless ``policies.bulk`` says so.
     """
 
     id, level = "list.one-click", "basic"
     sources = ("F:34", "RFC 8058", "large mailbox providers (2024): one-click unsubscribe above 5,000 messages a day")
-    evidence = Evidence("the list program's set-up: confirmed opt-in, List-Unsubscribe and List-Unsubscribe-Post", 366)
+    evidence = Evidence("the list program's set-up: List-Unsubscribe (https and mailto), List-Unsubscribe-Post, honoured within two days", 366)
 
     @classmethod
     def applies(cls, case: SiteCase) -> str:
@@ -477,7 +539,7 @@ class Feedback(Control):
     Their users' complaints reach us before their filters do something about it.
     """
 
-    id, level, sources = "rep.fbl", "bronze", ("Q:52", "RFC 6449")
+    id, level, sources = "rep.fbl", "bronze", ("Q:52", "RFC 5965", "RFC 6449")
     facts = (Fact("procedures.registrations", least=1),)
     evidence = Evidence("the list of feedback loops and where their reports go", 366)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import ClassVar
 
-from gmconf.controls.case import HostCase
+from gmconf.controls.case import Claim, HostCase
 from gmconf.controls.control import Control
-from gmconf.controls.files import DOVECOT, MAIN, MASTER
-from gmconf.controls.wants import Has, Model, OneOf
+from gmconf.controls.files import DOVECOT, MAIN, MASTER, OPENSSL
+from gmconf.controls.wants import Has, Model, OneOf, Parts, exactly, on_msa
 from gmconf.model import Role
 
 TLS = "/etc/gmconf/tls"
@@ -56,8 +57,8 @@ class Implicit(Control):
     Nothing can be taken away from a dialogue that never was in clear.
     """
 
-    id, level, sources = "tls.implicit", "basic", ("BSI TR-03108-01-M", "RFC 8314 section 3")
-    settings: ClassVar = {MASTER: {"submissions": Model(lambda c: "smtpd" if c.has(Role.MSA) else "", "smtpd on MSA hosts, nothing elsewhere")}}
+    id, level, sources = "tls.implicit", "basic", ("BSI TR-03108-01-M", "RFC 8314")
+    settings: ClassVar = {MASTER: {"submissions": on_msa("smtpd"), "wrapper": on_msa("yes")}}
     live = ("submissions", "imap")
 
 
@@ -67,7 +68,7 @@ class StarttlsAll(Control):
     The original list is lost; this is every protocol the site speaks.
     """
 
-    id, level, sources = "tls.starttls-all", "basic", ("G:17", "D:encryption")
+    id, level, sources = "tls.starttls-all", "basic", ("G:17", "G:18", "D:encryption", "BSI TR-03108-02-R")
     settings: ClassVar = {
         MAIN: {"smtpd_tls_security_level": OneOf("may", "encrypt"), "smtpd_tls_chain_files": Has(f"{TLS}/")},
         DOVECOT: {"ssl.required": "required", "ssl.certificate": Model(lambda c: f"{TLS}/{c.host.name}.crt", "the host's certificate")},
@@ -81,9 +82,10 @@ class MuaRequired(Control):
     Required, not offered: a program that is set up wrong fails at once instead of leaking for years.
     """
 
-    id, level, sources = "tls.mua-required", "basic", ("BSI TR-03108-01-M", "RFC 8314 section 4.1", "RFC 8997")
+    id, level, sources = "tls.mua-required", "basic", ("G:18", "BSI TR-03108-01-M", "BSI IT-Grundschutz APP.5.3.A2", "RFC 8314 section 4.1", "RFC 8997")
     settings: ClassVar = {
         DOVECOT: {"ssl.required": "required", "auth.cleartext": False},
+        MASTER: {"users_tls": on_msa("encrypt")},
         MAIN: {
             "lmtp_tls_security_level": Model(lambda c: "verify" if _remote(c) else "", "verify, where the store is another host"),
             "lmtp_tls_CAfile": Model(lambda c: f"{TLS}/ca.crt" if _remote(c) and c.site.tls.source == "internal-ca" else "", "the site's own CA if it has one"),
@@ -101,6 +103,7 @@ class Versions(Control):
     id, level, sources = "tls.versions", "basic", ("RFC 8996", "NCSC-NL TLS guidelines 2025-05 section 3.3.1")
     settings: ClassVar = {
         DOVECOT: {"ssl.min_protocol": OneOf("TLSv1.2", "TLSv1.3")},
+        OPENSSL: {"min_protocol": OneOf("TLSv1.2", "TLSv1.3")},
         MAIN: dict.fromkeys(
             (f"{side}_tls{kind}_protocols" for side in ("smtpd", "smtp", "lmtp") for kind in ("", "_mandatory")),
             OneOf(">=TLSv1.2", ">=TLSv1.3"),
@@ -122,7 +125,7 @@ class Ciphers(Control):
             "smtpd_tls_ciphers": "high",
             "smtpd_tls_mandatory_ciphers": "high",
             "smtp_tls_mandatory_ciphers": "high",
-            "tls_high_cipherlist": SUITES,
+            "tls_high_cipherlist": f"{SUITES}:@SECLEVEL=2",
             "tls_preempt_cipherlist": True,
         },
     }
@@ -132,13 +135,27 @@ class Ciphers(Control):
 class Sigalgs(Control):
     """No SHA-1 in the signatures of a key exchange.
 
-    Postfix lowers OpenSSL's own floor; only a configuration file of its own raises it again.
+    Postfix lowers OpenSSL's own floor; security level 2 in its cipher list raises it again, on Debian 13 a configuration file of
+    its own too, which leaves SHA-224 out as well (Debian 12 does not read it in time).
     """
 
     id, level, sources = "tls.sigalgs", "bronze", ("NCSC-NL TLS guidelines 2025-05 section 3.3.5", "internet.nl mail test: kex_hash_func")
-    settings: ClassVar = {MAIN: {"tls_config_file": "/etc/postfix/openssl.cnf", "tls_config_name": "postfix"}}
-    files = ("/etc/postfix/openssl.cnf",)
+    settings: ClassVar = {
+        MAIN: {"tls_config_file": OPENSSL, "tls_config_name": "postfix", "tls_high_cipherlist": f"{SUITES}:@SECLEVEL=2"},
+        OPENSSL: {"signatures": Parts(":", tuple(f"{kind}+SHA{size}" for kind in ("ECDSA", "RSA-PSS", "RSA") for size in (256, 384, 512)), ("ed25519", "ed448"))},
+    }
+    files = (OPENSSL,)
     live = ("tls-sigalgs",)
+
+
+class ExtendedMasterSecret(Control):
+    """TLS 1.2 binds its keys to the whole handshake (extended master secret).
+
+    Else a server in between can make two sessions with the same keys. It is OpenSSL's default; here it is written down.
+    """
+
+    id, level, sources = "tls.ems", "bronze", ("internet.nl mail test: extended_master_secret", "BSI TR-03108")
+    settings: ClassVar = {MAIN: {"tls_config_file": OPENSSL}, OPENSSL: {"options": "ExtendedMasterSecret"}}
 
 
 class NoRenegotiation(Control):
@@ -148,7 +165,8 @@ class NoRenegotiation(Control):
     """
 
     id, level, sources = "tls.no-reneg-compress", "bronze", ("internet.nl mail test: renegotiation_client, tls_compression",)
-    settings: ClassVar = {MAIN: {"tls_ssl_options": Has("NO_RENEGOTIATION", "NO_COMPRESSION")}}
+    settings: ClassVar = {MAIN: {"tls_ssl_options": exactly("NO_RENEGOTIATION", "NO_COMPRESSION")}}
+    live = ("tls-renegotiation",)
 
 
 class Certificate(Control):
@@ -157,7 +175,7 @@ class Certificate(Control):
     They are checked before a roll-out switches to them; ECDSA P-256 is what gmconf makes.
     """
 
-    id, level, sources = "tls.cert", "basic", ("NCSC-NL TLS guidelines 2025-05", "internet.nl mail test: cert_pubkey, cert_signature")
+    id, level, sources = "tls.cert", "basic", ("NCSC-NL TLS guidelines 2025-05", "internet.nl mail test: cert_pubkey, cert_signature", "BSI TR-03108")
     settings: ClassVar = {
         DOVECOT: {
             "ssl.certificate": Model(lambda c: f"{TLS}/{c.host.name}.crt", "the host's certificate"),
@@ -165,8 +183,14 @@ class Certificate(Control):
         },
         MAIN: {"smtpd_tls_chain_files": Model(lambda c: [f"{TLS}/{c.host.name}.key", f"{TLS}/{c.host.name}.crt"], "the host's key and certificate")},
     }
-    files = (f"{TLS}/*.crt", f"{TLS}/*.key")
     live = ("certificates",)
+
+    @classmethod
+    def of_host(cls, case: HostCase) -> Iterable[Claim]:
+        """Both halves are on the host, and the site's own CA if it has one."""
+        names = [f"{case.host.name}.crt", f"{case.host.name}.key", *(["ca.crt"] if case.site.tls.source == "internal-ca" else [])]
+        for path in (f"{TLS}/{name}" for name in names):
+            yield Claim(f"{path} on the host", "there" if path in case.files else "missing", path in case.files, path)
 
 
 class Received(Control):
@@ -175,5 +199,5 @@ class Received(Control):
     Each hop can be judged afterwards.
     """
 
-    id, level, sources = "tls.received", "basic", ("RFC 8314 section 4.3",)
+    id, level, sources = "tls.received", "basic", ("RFC 8314",)
     settings: ClassVar = {MAIN: {"smtpd_tls_received_header": True}}

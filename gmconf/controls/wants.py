@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gmconf.model import Role
 from gmconf.settings import Value
 
 if TYPE_CHECKING:
@@ -96,6 +97,54 @@ class Only:
 
 
 @dataclass(frozen=True, slots=True)
+class Begins:
+    """A text that starts like this; the rest is for people."""
+
+    start: str
+
+    def __str__(self) -> str:
+        return f"{self.start} ..."
+
+    def holds(self, value: Value, _: HostCase) -> bool:
+        """Whether it does."""
+        return str(value).startswith(self.start)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """A text of parts between separators: all that are required, and none but those and the optional ones."""
+
+    separator: str
+    required: tuple[str, ...]
+    optional: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.separator.join(self.required)}, nothing weaker"
+
+    def holds(self, value: Value, _: HostCase) -> bool:
+        """Order does not matter."""
+        parts = set(str(value).split(self.separator))
+        return set(self.required) <= parts <= {*self.required, *self.optional}
+
+
+@dataclass(frozen=True, slots=True)
+class Guarded:
+    """A restriction list of Postfix in which nothing lets mail through but these items, each at its place or not at all."""
+
+    permits: tuple[str, ...]
+    checks: tuple[str, ...]
+    """Starts of what else may stand there: it can refuse, or its table is gmconf's own."""
+
+    def __str__(self) -> str:
+        return f"nothing that lets mail through but {', '.join(self.permits)}"
+
+    def holds(self, value: Value, _: HostCase) -> bool:
+        """A list without one of the permits is stricter."""
+        items = [str(v) for v in value] if isinstance(value, list | tuple) else []
+        return bool(items) and all(item in self.permits or item.startswith(self.checks) for item in items)
+
+
+@dataclass(frozen=True, slots=True)
 class OneOf:
     """One of these values."""
 
@@ -110,17 +159,6 @@ class OneOf:
     def holds(self, value: Value, _: HostCase) -> bool:
         """Whether it is one of them."""
         return value in self.values
-
-
-class Filled:
-    """Any value but an empty one."""
-
-    def __str__(self) -> str:
-        return "a value"
-
-    def holds(self, value: Value, _: HostCase) -> bool:
-        """Whether there is something."""
-        return value not in ("", (), [], None, False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,9 +197,19 @@ class Within:
         return low <= _number(value) <= high
 
 
+def exactly(*items: str) -> tuple[Only, Has]:
+    """A list of these and no others, in any order."""
+    return Only(*items), Has(*items)
+
+
+def on_msa(value: Value) -> Model:
+    """A value on hosts that take users' mail; nothing elsewhere."""
+    return Model(lambda c: value if c.has(Role.MSA) else "", f"{spelled(value)} on MSA hosts, nothing elsewhere")
+
+
 SECOND = Model(lambda c: "::1" if "ipv6" in c.site.address_families else "", "::1, unless the site is IPv4 only", optional=True)
 """The second loopback address of a local service."""
-Want = AtMost | AtLeast | Has | First | Only | OneOf | Filled | Model | Within
+Want = AtMost | AtLeast | Has | First | Only | OneOf | Model | Within | Parts | Guarded | Begins
 Wanted = Value | Want | tuple[Want, ...]
 
 

@@ -1,6 +1,6 @@
 """Who may log in: people's mailboxes, and accounts of printers and programs."""
 
-from __future__ import annotations
+from pydantic import Field
 
 from gmconf.model.base import Part
 from gmconf.model.names import AccountName, Address, DomainName, Line, Network, Size
@@ -27,7 +27,7 @@ class Mailbox(Part):
     """false: forwarded mail is not kept in the mailbox as well."""
     suspended: Line | None = None
     """Why this account may not log in or send for now; its mail is still kept."""
-    messages_per_hour: int | None = None
+    messages_per_hour: int | None = Field(default=None, ge=1)
     """Messages (recipients) the login may send an hour; default: limits.messages_per_hour."""
 
 
@@ -38,11 +38,11 @@ class ServiceAccount(Part):
     """What it logs in with."""
     owner: Line
     """Who answers for it."""
-    senders: tuple[Address, ...]
+    senders: tuple[Address, ...] = Field(min_length=1)
     """The addresses it may use; nothing else."""
     suspended: Line | None = None
     """Why it may not log in for now."""
-    messages_per_hour: int = 100
+    messages_per_hour: int = Field(default=100, ge=1)
     """Recipients an hour."""
     networks: tuple[Network, ...] = ()
     """Where it may log in from; default: anywhere. For machines only: people travel."""

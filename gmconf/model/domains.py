@@ -1,10 +1,8 @@
 """Mail domains."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, field_validator
 
 from gmconf.model.accounts import Mailbox
 from gmconf.model.base import Part
@@ -38,4 +36,14 @@ class Domain(Part):
     """Where mail to abuse@ goes; default: organisation.abuse."""
     quota: Size | None = None
     """Bytes per mailbox; default: limits.quota."""
-    dkim: Dkim = Field(default_factory=Dkim)
+    dkim: Dkim = Field(default_factory=Dkim.model_construct)
+
+    @field_validator("aliases", mode="before")
+    @classmethod
+    def _aliases_once(cls, value: object) -> object:
+        """Local parts are the same in upper and lower case; of two the second would replace the first."""
+        first: dict[str, str] = {}
+        for key in value if isinstance(value, dict) else ():
+            if first.setdefault(str(key).lower(), key) != key:
+                raise ValueError(f"{first[key.lower()]} and {key} are one address; keep one")
+        return value

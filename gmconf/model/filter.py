@@ -1,7 +1,5 @@
 """Spam and virus filtering."""
 
-from __future__ import annotations
-
 from datetime import date
 from typing import Annotated, Literal
 
@@ -65,6 +63,6 @@ class Filter(Part):
     """DNS lists; empty: none is asked. Public lists have terms of use, so none is on by default."""
     network_checks: bool = False
     """true: rspamd's own on-line modules (fuzzy hashes, URL lists, phishing feeds), which ask servers on the Internet."""
-    signatures: Signatures = Field(default_factory=Signatures)
+    signatures: Signatures = Field(default_factory=Signatures.model_construct)
     scan_timeout: Duration = 3
     """Seconds ClamAV may take for one try; other time-outs are derived from it."""

@@ -1,9 +1,9 @@
 """Hosts and what they do."""
 
-from __future__ import annotations
-
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
 
 from gmconf.model.base import Part
 from gmconf.model.names import DomainName, Ip, Line, Size
@@ -51,9 +51,9 @@ class Host(Part):
     """Default: all that a mail service needs, on one host; chat and news are added by name."""
     memory: Size = 4 * 1024**3
     """Bytes of RAM it has; the memory budget is checked against it."""
-    cpus: int = 2
+    cpus: int = Field(default=2, ge=1, le=1024)
     """Processors; sizes worker counts."""
     sends_from: SendsFrom | None = None
     """Default: whichever address the system chooses, normally the first."""
-    ansible_host: str | None = None
+    ansible_host: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.:_-]*[A-Za-z0-9])?$", max_length=253)] | None = None
     """Where Ansible connects to; default: the name."""

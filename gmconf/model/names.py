@@ -93,7 +93,7 @@ def size(value: object) -> int:
 
 
 def duration(value: object) -> int:
-    """Seconds, from 90 or "90s", "5m", "2h", "14d"."""
+    """Seconds, from "90s", "5m", "2h", "14d". A bare number would leave open what it counts; code may give seconds as int."""
     if isinstance(value, bool) or not isinstance(value, int | str):
         raise ValueError('a duration such as "5m" is needed')
     if isinstance(value, int):
@@ -151,4 +151,4 @@ Ip = Annotated[str, AfterValidator(ip)]
 Network = Annotated[str, AfterValidator(network)]
 Line = Annotated[str, AfterValidator(line), Field(min_length=1, max_length=500)]
 Size = Annotated[int, BeforeValidator(size, json_schema_input_type=int | str), Field(gt=0)]
-Duration = Annotated[int, BeforeValidator(duration, json_schema_input_type=int | str), Field(gt=0)]
+Duration = Annotated[int, BeforeValidator(duration, json_schema_input_type=str), Field(gt=0)]

@@ -1,7 +1,5 @@
 """Support, duties, promises and proof: what the operator's documents are made of."""
 
-from __future__ import annotations
-
 from datetime import date
 from typing import Annotated, Literal
 
@@ -123,7 +121,7 @@ class Client(Part):
     licence: Line
     url: WebPage
     """Where it is fetched from."""
-    file: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._/-]+$")] | None = None
+    file: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*$", max_length=200)] | None = None
     """Installer beside site.yml that goes onto the portable medium."""
 
 

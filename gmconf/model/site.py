@@ -1,7 +1,5 @@
 """The whole of site.yml."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
@@ -135,16 +133,16 @@ class Site(Part):
     """Printers, programs, websites that send mail."""
     users: tuple[UserFile, ...] = ()
     """Files with many mailboxes."""
-    address_families: tuple[Literal["ipv4", "ipv6"], ...] = ("ipv4", "ipv6")
+    address_families: tuple[Literal["ipv4", "ipv6"], ...] = Field(default=("ipv4", "ipv6"), min_length=1)
     """What the site promises: every host must have an address of each."""
-    tls: Tls = Field(default_factory=Tls)
-    filter: Filter = Field(default_factory=Filter)
-    limits: Limits = Field(default_factory=Limits)
-    pop3: Pop3 = Field(default_factory=Pop3)
-    resolver: Resolver = Field(default_factory=Resolver)
-    network: Network = Field(default_factory=Network)
-    logs: Logs = Field(default_factory=Logs)
-    secrets: Secrets = Field(default_factory=Secrets)
+    tls: Tls = Field(default_factory=Tls.model_construct)
+    filter: Filter = Field(default_factory=Filter.model_construct)
+    limits: Limits = Field(default_factory=Limits.model_construct)
+    pop3: Pop3 = Field(default_factory=Pop3.model_construct)
+    resolver: Resolver = Field(default_factory=Resolver.model_construct)
+    network: Network = Field(default_factory=Network.model_construct)
+    logs: Logs = Field(default_factory=Logs.model_construct)
+    secrets: Secrets = Field(default_factory=Secrets.model_construct)
     support: Support | None = None
     procedures: Procedures | None = None
     policies: Policies | None = None
@@ -155,4 +153,4 @@ class Site(Part):
     evidence: dict[Annotated[str, StringConstraints(pattern=r"^[a-z]+\.[a-z0-9-]+$")], Shown] = {}
     """Control: where it is shown that it is held."""
     waivers: tuple[Waiver, ...] = ()
-    overrides: Overrides = Field(default_factory=Overrides)
+    overrides: Overrides = Field(default_factory=Overrides.model_construct)

@@ -48,7 +48,7 @@ def _settings(view: View, others: Sequence[Plan]) -> Settings:
     ingress, egress = control("net.ingress-filter"), control("net.egress-filter")
     _addresses(c, "admin", view.site.network.admin, ingress, view.why("network.admin"))
     # Itself included: then the list is the same on all hosts, and a host may talk to itself anyway.
-    peers = [a for host in view.site.hosts for a in host.addresses] if len(view.site.hosts) > 1 else []
+    peers = view.mail.host_addresses if len(view.site.hosts) > 1 else ()
     _addresses(c, "site", peers, view.why("hosts"))
     for name, reach in (("admin_tcp", "admin"), ("site_tcp", "site"), ("public_tcp", "any")):
         c.set(name, _ports(others, reach), ingress)
@@ -109,12 +109,15 @@ def _ports(plans: Iterable[Plan], reach: Reach | str) -> list[int]:
 
 def _site_ports(view: View) -> list[int]:
     """Ports of other hosts of the site that this one uses: milter and learning, LMTP and logins."""
-    others = [host for host in view.site.hosts if host.name != view.host.name]
     found: set[int] = set()
-    if any(Role.FILTER in host.roles for host in others):
+    if _elsewhere(view, Role.FILTER):
         found |= {11332} if view.has(Role.MTA, Role.MSA) else set()
-        found |= {11334} if view.has(Role.STORE) else set()
-    if any(Role.STORE in host.roles for host in others):
+        found |= {11334} if view.has(Role.STORE) and not view.has(Role.FILTER) else set()
+    if _elsewhere(view, Role.STORE):
         found |= {24} if view.has(Role.MTA, Role.MSA) else set()
         found |= {12340} if view.has(Role.MTA) else set()
     return sorted(found)
+
+
+def _elsewhere(view: View, role: Role) -> bool:
+    return any(host.name != view.host.name for host in view.hosts(role))

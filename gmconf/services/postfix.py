@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 
 from gmconf.controls import control
+from gmconf.dialects.ini import word
 from gmconf.dialects.postfix import spell
 from gmconf.limits import chain
 from gmconf.model import Host, Role
@@ -12,10 +14,13 @@ from gmconf.plan import File, Plan, Unit, View
 from gmconf.services import postfix_flush, postfix_maps, tls
 from gmconf.settings import Reason, Settings, Value, need
 
-CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
+CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20:@SECLEVEL=2"
 COMPLAINTS = [r"\b(warning|fatal|panic): "]
 """How Postfix tools speak of what they do not like."""
-MAIN, MASTER = "/etc/postfix/main.cf", "/etc/postfix/master.cf"
+MAIN, MASTER, OPENSSL = "/etc/postfix/main.cf", "/etc/postfix/master.cf", "/etc/postfix/openssl.cnf"
+SIGNATURES = ":".join(
+    ["ECDSA+SHA256", "ECDSA+SHA384", "ECDSA+SHA512", "ed25519", *(f"{kind}+SHA{size}" for kind in ("RSA-PSS", "RSA") for size in (256, 384, 512))]
+)
 
 
 def plan(view: View) -> Plan:
@@ -24,7 +29,7 @@ def plan(view: View) -> Plan:
     files = [
         File(MAIN, "postfix", need("postfix", "its main configuration"), "postfix/main.cf.j2", _main(view), spell),
         File(MASTER, "postfix", need("postfix", "its processes"), "postfix/master.cf.j2", _master(view), spell),
-        File("/etc/postfix/openssl.cnf", "postfix", control("tls.sigalgs"), "postfix/openssl.cnf.j2", Settings("")),
+        File(OPENSSL, "postfix", control("tls.sigalgs"), "postfix/openssl.cnf.j2", _openssl(), word),
         *postfix_maps.files(view),
         *postfix_flush.files(view),
     ]
@@ -63,14 +68,14 @@ def plan(view: View) -> Plan:
 
 
 def _probes(view: View) -> tuple[Mapping[str, object], ...]:
-    greeting = f"^220 {view.host.name} ESMTP"
+    greeting, soon = f"^220 {view.host.name} ESMTP", {"within": 20}
     probes: list[Mapping[str, object]] = []
     if view.has(Role.MTA):
-        probes.append({"name": "smtp", "kind": "tcp", "address": "127.0.0.1", "port": 25, "expect": greeting})
+        probes.append({"name": "smtp", "kind": "tcp", "address": "127.0.0.1", "port": 25, "expect": greeting, **soon})
     if view.has(Role.MSA):
         probes += [
-            {"name": "submission", "kind": "tcp", "address": "127.0.0.1", "port": 587, "expect": greeting},
-            {"name": "submissions", "kind": "tcp", "address": "127.0.0.1", "port": 465, "tls": True, "expect": greeting},
+            {"name": "submission", "kind": "tcp", "address": "127.0.0.1", "port": 587, "expect": greeting, **soon},
+            {"name": "submissions", "kind": "tcp", "address": "127.0.0.1", "port": 465, "tls": True, "expect": greeting, **soon},
         ]
     return tuple(probes)
 
@@ -125,7 +130,7 @@ def _identity(c: Settings, view: View) -> None:
     c.set("recipient_delimiter", "+", need("postfix", "sub-addresses: alice+lists@ reaches alice"))
     c.set("message_size_limit", chain(view.site).message_size, control("mta.size-limit"), view.why("limits.message_size"))
     c.set("mailbox_size_limit", 0, need("postfix", "quotas are Dovecot's business"))
-    c.set("smtputf8_enable", True, control("mta.8bit-eai"))
+    c.set("smtputf8_enable", False, control("mta.8bit-eai"), need("postfix", "Dovecot's LMTP does not take it: what was accepted would be returned"))
 
 
 def _tls(c: Settings, view: View) -> None:
@@ -137,7 +142,7 @@ def _tls(c: Settings, view: View) -> None:
         c.set(name, ">=TLSv1.2", control("tls.versions"))
     for name in ("smtpd_tls_ciphers", "smtpd_tls_mandatory_ciphers", "smtp_tls_mandatory_ciphers"):
         c.set(name, "high", control("tls.ciphers"))
-    c.set("tls_high_cipherlist", CIPHERS, control("tls.ciphers"))
+    c.set("tls_high_cipherlist", CIPHERS, control("tls.ciphers"), control("tls.sigalgs"))
     c.set("tls_preempt_cipherlist", True, control("tls.ciphers"))
     c.set("tls_ssl_options", ["NO_RENEGOTIATION", "NO_COMPRESSION"], control("tls.no-reneg-compress"))
     c.set("tls_config_file", "/etc/postfix/openssl.cnf", control("tls.sigalgs"))
@@ -188,7 +193,7 @@ def _inbound(c: Settings, view: View) -> None:
         *([f"check_policy_service {_quota(view)}"] if view.has(Role.MTA) else []),
     ]
     c.set("smtpd_recipient_restrictions", checks, unknown, control("role.postmaster"), control("mta.refuse-lists"), helo,
-          spoof, *([control("maa.quota")] if view.has(Role.MTA) else []), control("mta.null-sender"), control("mta.blocklist"), view.why("filter.blocks"))  # fmt: skip
+          *([spoof, control("maa.quota")] if view.has(Role.MTA) else []), control("mta.null-sender"), control("mta.blocklist"), view.why("filter.blocks"))  # fmt: skip
     c.set("smtpd_policy_service_default_action", "DUNNO",
           need("postfix", "while Dovecot is down mail is still taken and queued; quota is then told by LMTP"))  # fmt: skip
     c.set("smtpd_policy_service_max_idle", "60s", need("postfix", "no stale connections after Dovecot reloads"))
@@ -198,12 +203,13 @@ def _inbound(c: Settings, view: View) -> None:
     c.set("unknown_address_reject_code", 550, control("mta.refuse-lists"))
     c.set("unverified_sender_reject_code", 450, control("mta.timeouts-limits"))
     c.set("smtpd_recipient_limit", view.site.limits.recipients, control("mta.timeouts-limits"), view.why("limits.recipients"))
+    c.set("hopcount_limit", 100, control("mta.timeouts-limits"))
     flood = control("mta.flood-control")
     c.set("default_process_limit", limits.smtpd_processes, flood)
     c.set("smtpd_client_connection_count_limit", limits.client_connections, flood)
     c.set("smtpd_client_connection_rate_limit", 1200, flood)
     c.set("smtpd_client_auth_rate_limit", 60, control("auth.bruteforce"))
-    c.set("smtpd_client_event_limit_exceptions", ["$mynetworks", *_site_addresses(view)], flood)
+    c.set("smtpd_client_event_limit_exceptions", ["$mynetworks", *_bracketed(view.mail.host_addresses)], flood)
     c.set("smtpd_error_sleep_time", "2s", control("auth.bruteforce"), flood)
     c.set("smtpd_soft_error_limit", 3, flood)
     c.set("smtpd_hard_error_limit", 10, flood)
@@ -215,12 +221,14 @@ def _inbound(c: Settings, view: View) -> None:
     c.set("postscreen_cache_map", "lmdb:$data_directory/postscreen_cache", flood)
 
 
-def _networks(addresses: list[str]) -> list[str]:
+@cache
+def _networks(addresses: tuple[str, ...]) -> list[str]:
     return [f"[{a}]/128" if ":" in a else f"{a}/32" for a in addresses]
 
 
-def _site_addresses(view: View) -> list[str]:
-    return [f"[{a}]" if ":" in a else a for host in view.site.hosts for a in host.addresses]
+@cache
+def _bracketed(addresses: tuple[str, ...]) -> list[str]:
+    return [f"[{a}]" if ":" in a else a for a in addresses]
 
 
 def _quota(view: View) -> str:
@@ -239,8 +247,10 @@ def _submission(c: Settings, view: View) -> None:
     c.set("submission_sender_restrictions",
           [f"check_sasl_access lmdb:{postfix_maps.FOLDER}/receive-only", "reject_non_fqdn_sender", "reject_sender_login_mismatch", "permit_sasl_authenticated", "reject"],
           control("msa.sender-rights"))  # fmt: skip
-    c.set("submission_data_restrictions", ["reject_unauth_pipelining", f"check_sender_access static:{{PREPEND {_report(view)}}}"],
-          control("out.abuse-header"), view.why("organisation.abuse_url"))  # fmt: skip
+    c.set("submission_data_restrictions", ["reject_unauth_pipelining", f"check_sender_access static:{{PREPEND {_report(view)}}}",
+                                           "permit_sasl_authenticated", "reject"],
+          control("out.abuse-header"), view.why("organisation.abuse_url"), control("msa.auth-required"),
+          need("postfix", "RCPT TO:<postmaster> skips the checks at RCPT: without a login it ends here"))  # fmt: skip
     c.set("submission_recipient_restrictions",
           ["reject_non_fqdn_recipient", "reject_unlisted_recipient", "permit_sasl_authenticated", "reject"],
           control("msa.auth-required"), control("mta.recipient-validation"))  # fmt: skip
@@ -285,6 +295,7 @@ def _delivery(c: Settings, view: View) -> None:
     c.set("lmtp_tls_CAfile", f"{tls.FOLDER}/ca.crt" if own_ca else "", control("tls.mua-required"))
     c.set("lmtp_destination_concurrency_limit", limits.lmtp_concurrency,
           need("postfix", f"below Dovecot's limit of {limits.lmtp_user_concurrency} deliveries to one user: no deferral in a burst"))  # fmt: skip
+    c.set("lmtp_line_length_limit", 0, control("msg.conform-in"), need("postfix", "folded lines on the last step would break signatures"))
     c.set("lmtp_destination_recipient_limit", 1, need("postfix", "one recipient must not learn of another, one full mailbox not delay the rest"))
     c.set("relayhost", "" if view.has(Role.MTA) else f"[{view.hosts(Role.MTA)[0].name}]", need("postfix", "only MTA hosts send mail out"))
     switched = view.host.sends_from
@@ -306,6 +317,26 @@ def _master(view: View) -> Settings:
     c.set("postscreen", "postscreen" if view.has(Role.MTA) else "", control("mta.local-only"), runs)
     c.set("submission", "smtpd" if view.has(Role.MSA) else "", control("msa.port-587"))
     c.set("submissions", "smtpd" if view.has(Role.MSA) else "", control("tls.implicit"))
+    asks, rights = control("msa.auth-required"), control("msa.sender-rights")
+    for key, value, why in (
+        ("users_tls", "encrypt", control("tls.mua-required")),
+        ("users_auth", "yes", asks),
+        ("users_client", "$submission_client_restrictions", asks),
+        ("users_sender", "$submission_sender_restrictions", rights),
+        ("users_relay", "permit_sasl_authenticated,reject", asks),
+        ("users_recipient", "$submission_recipient_restrictions", asks),
+        ("users_headers", "regexp:/etc/postfix/submission-headers", control("msa.privacy")),
+        ("wrapper", "yes", control("tls.implicit")),
+    ):
+        c.set(key, value if view.has(Role.MSA) else "", why)
+    return c
+
+
+def _openssl() -> Settings:
+    c = Settings(OPENSSL)
+    c.set("min_protocol", "TLSv1.2", control("tls.versions"))
+    c.set("signatures", SIGNATURES, control("tls.sigalgs"))
+    c.set("options", "ExtendedMasterSecret", control("tls.ems"), need("postfix", "OpenSSL's default, written down"))
     return c
 
 

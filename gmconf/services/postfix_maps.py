@@ -106,11 +106,9 @@ def _blocked_clients(view: View) -> Iterator[str]:
         yield f"{client} {BLOCKED}"
 
 
-def trusted(view: View) -> list[str]:
+def trusted(view: View) -> tuple[str, ...]:
     """Addresses of this site's hosts that hand mail over to this MTA host."""
-    if not view.has(Role.MTA):
-        return []
-    return [a for host in view.site.hosts if Role.MTA not in host.roles for a in host.addresses]
+    return view.mail.handing_over if view.has(Role.MTA) else ()
 
 
 def _handed_over(view: View) -> Iterator[str]:

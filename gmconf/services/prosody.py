@@ -5,7 +5,6 @@ from __future__ import annotations
 from gmconf.controls import control
 from gmconf.dialects.lua import spell
 from gmconf.keynames import chat_domains
-from gmconf.model import Role
 from gmconf.model.talk import Chat
 from gmconf.plan import File, Plan, Reach, SecretFile, Unit, View
 from gmconf.services import tls

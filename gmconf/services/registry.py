@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from gmconf.model import Role
 from gmconf.plan import Plan, View
-from gmconf.services import clamav, dovecot, inn, nftables, postfix, prosody, quickack, redis, rspamd, system, tls, unbound
+from gmconf.services import (
+    clamav,
+    dovecot,
+    inn,
+    nftables,
+    postfix,
+    prosody,
+    quickack,
+    redis,
+    rspamd,
+    system,
+    tls,
+    unbound,
+)
 
 
 def plans(view: View) -> tuple[Plan, ...]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
 from gmconf.controls import control
 from gmconf.dialects.ucl import literal, spell, spell_raw
+from gmconf.directory import Directory
 from gmconf.limits import chain
-from gmconf.model import Role
+from gmconf.model import Host, Role
 from gmconf.plan import File, Plan, SecretFile, Unit, View
 from gmconf.services import rspamd_maps, rspamd_rules
 from gmconf.services.redis import SOCKET as REDIS
@@ -31,10 +33,10 @@ def plan(view: View) -> Plan:
     """rspamd on a filter host; nothing elsewhere."""
     if not view.has(Role.FILTER):
         return Plan(name="rspamd")
-    keys = _keys(view)
+    keys = _keys(view.mail)
     groups = ["clamav", "postfix", "redis", *(["vmail"] if view.has(Role.STORE) else [])]
     remote = [h for h in view.site.hosts if Role.FILTER not in h.roles and {Role.MTA, Role.MSA} & set(h.roles)]
-    stores = [h for h in view.hosts(Role.STORE) if h.name != view.host.name]
+    stores = _pupils(view)
     listens = (*(((11332, "site"),) if remote else ()), *(((11334, "site"),) if stores else ()))
     return Plan(
         name="rspamd",
@@ -56,7 +58,8 @@ def plan(view: View) -> Plan:
             },
         ),
         # Sockets are bound once, and group membership is taken at the start; all else follows a reload.
-        units=(Unit("rspamd.service", restart_paths=(f"{LOCAL}/worker-*.inc", f"{LOCAL}/redis.conf", f"{LOCAL}/options.inc")),),
+        units=(Unit("rspamd.service", restart_paths=(f"{LOCAL}/worker-*.inc", f"{LOCAL}/redis.conf", f"{LOCAL}/options.inc",
+                                               f"{OVERRIDE}/redis.conf", f"{OVERRIDE}/options.inc")),),
         probes=(
             {"name": "milter", "kind": "unix", "path": MILTER, "within": 60},
             {"name": "controller", "kind": "unix", "path": CONTROLLER, "within": 60},
@@ -65,9 +68,15 @@ def plan(view: View) -> Plan:
     )
 
 
-def _keys(view: View) -> tuple[SecretFile, ...]:
+def _pupils(view: View) -> list[Host]:
+    """Stores elsewhere that have no filter of their own to teach."""
+    return [h for h in view.hosts(Role.STORE) if Role.FILTER not in h.roles and h.name != view.host.name]
+
+
+@cache
+def _keys(mail: Directory) -> tuple[SecretFile, ...]:
     because = control("auth.dkim-sign")
-    names = ((domain.name, f"{domain.dkim.selector}-{kind}") for domain in view.mail.sending for kind in ("rsa", "ed25519"))
+    names = ((domain.name, f"{domain.dkim.selector}-{kind}") for domain in mail.sending for kind in ("rsa", "ed25519"))
     return tuple(
         SecretFile(f"{DKIM}/{name}.{selector}.key", "rspamd", because, f"dkim/{name}/{selector}.key.vault", "_rspamd", "_rspamd")
         for name, selector in names
@@ -149,7 +158,7 @@ def _normal(c: Settings) -> None:
 def _controller(c: Settings, view: View, stores: bool) -> None:
     group = "vmail" if view.has(Role.STORE) else "_rspamd"
     sockets = [f"{CONTROLLER} mode=0660 owner=_rspamd group={group}"]
-    hosts = [a for h in view.hosts(Role.STORE) if h.name != view.host.name for a in h.addresses]
+    hosts = [a for h in _pupils(view) for a in h.addresses]
     learn = need("rspamd", "users' moves to and from Junk teach the filter")
     c.set("sockets", [*sockets, *(["*:11334"] if stores else [])], control("gov.minimal"), learn)
     c.set("trusted", ["127.0.0.1", "::1", *hosts], control("gov.minimal"), learn)

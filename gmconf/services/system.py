@@ -30,7 +30,7 @@ def _recover() -> Plan:
     return Plan(
         name="recover",
         files=(
-            File(RECOVER, "recover", crash, lines=lambda: program.read_text("utf-8").rstrip("\n").split("\n"), mode="0755"),
+            File(RECOVER, "recover", crash, lines=lambda: program.read_text("utf-8").rstrip("\n").split("\n"), shared=True, mode="0755"),
             File(RECOVER_UNIT, "recover", crash, "system/recover.service.j2", unit, ini.spell),
         ),
         directories=(("/usr/local/lib/gmconf", "root", "root", "0755"),),

@@ -42,10 +42,14 @@ def trust(mx) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=mx.ca)
 
 
-def submission(mx, login: str | None = None) -> smtplib.SMTP_SSL:
-    """A session on port 465."""
+def submission(mx, login: str | None = None, port: int = 465) -> smtplib.SMTP:
+    """A session on port 465, or on 587 after STARTTLS."""
     with mail._At(mx.ip4):
-        smtp = smtplib.SMTP_SSL(mx.name, 465, local_hostname="laptop.example", context=trust(mx), timeout=30)
+        if port == 465:
+            smtp: smtplib.SMTP = smtplib.SMTP_SSL(mx.name, 465, local_hostname="laptop.example", context=trust(mx), timeout=30)
+        else:
+            smtp = smtplib.SMTP(mx.name, port, local_hostname="laptop.example", timeout=30)
+            smtp.starttls(context=trust(mx))
     if login:
         smtp.login(login, mx.password)
     return smtp
@@ -61,14 +65,20 @@ def imap(mx, login: str) -> imaplib.IMAP4_SSL:
 
 def find(mx, login: str, built: EmailMessage, folder: str = "INBOX", within: float = 30) -> list[bytes]:
     """All copies of a message in a folder as the store has them; waits for the first."""
+    return stored(mx, login, "Subject", f'"{built["Subject"]}"', (folder,), within)
+
+
+def stored(mx, login: str, header: str, value: str, folders: tuple[str, ...] = ("INBOX",), within: float = 30) -> list[bytes]:
+    """All messages with a header, as the store has them, from the first of the folders that has any; waits for the first."""
     deadline = time.monotonic() + within
     with imap(mx, login) as client:
         while True:
-            client.select(folder, readonly=True)
-            _, found = client.search(None, "HEADER", "Subject", f'"{built["Subject"]}"')
-            numbers = found[0].split() if found and found[0] else []
-            if numbers:
-                return [client.fetch(number.decode(), "(BODY.PEEK[])")[1][0][1] for number in numbers]
+            for folder in folders:
+                client.select(folder, readonly=True)
+                _, found = client.search(None, "HEADER", header, value)
+                numbers = found[0].split() if found and found[0] else []
+                if numbers:
+                    return [client.fetch(number.decode(), "(BODY.PEEK[])")[1][0][1] for number in numbers]
             if time.monotonic() > deadline:
                 return []
             time.sleep(0.2)
@@ -120,6 +130,8 @@ class Taken:
     sender: str
     recipients: tuple[str, ...]
     data: bytes
+    client: str = ""
+    """The address it came from."""
 
 
 @dataclass
@@ -165,7 +177,8 @@ class Sink:
                             if not part:
                                 return
                             data += part
-                        sink.taken.append(Taken(sender, tuple(recipients), bytes(data[:-3]).replace(b"\r\n..", b"\r\n.")))
+                        sink.taken.append(Taken(sender, tuple(recipients), bytes(data[:-3]).replace(b"\r\n..", b"\r\n."),
+                                                self.client_address[0]))  # fmt: skip
                     elif verb == "QUIT":
                         self.wfile.write(b"221 bye\r\n")
                         return

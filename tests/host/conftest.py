@@ -7,6 +7,7 @@ server says: one signed zone, the root.
 from __future__ import annotations
 
 import base64
+import contextlib
 import functools
 import smtplib
 import subprocess
@@ -17,6 +18,7 @@ from pathlib import Path
 
 import clients
 import demo
+import dkim
 import lab
 import pytest
 import sites
@@ -68,6 +70,39 @@ class Mx:
     def host(self) -> testinfra.host.Host:
         """The host as testinfra sees it."""
         return testinfra.get_host(f"ssh://root@{self.ip4}", ssh_identity_file=str(lab.KEY), ssh_extra_args=" ".join(lab.SSH))
+
+    def enter(self, command: str) -> None:
+        """A command on the host with the rights of the machine that runs the lab: what containers may not do themselves."""
+        pid = lab.Podman()("inspect", "-f", "{{.State.Pid}}", self.machine.container).stdout.strip()
+        subprocess.run(["nsenter", "-t", pid, "-m", "sh", "-ec", command], check=True)
+
+    @contextlib.contextmanager
+    def small(self, folder: str, size: str, unit: str) -> Iterator[None]:
+        """A folder on a file system of its own that is soon full; afterwards it is as it was before."""
+        self.ssh(f"systemctl stop {unit}; rm -rf /root/copy; cp -a {folder} /root/copy")
+        self.enter(f"mount -t tmpfs -o size={size},mode=0755 small {folder}")
+        try:
+            self.ssh(f"cp -a /root/copy/. {folder}/; chown --reference=/root/copy {folder}; chmod --reference=/root/copy {folder}; systemctl start {unit}")
+            yield
+        finally:
+            self.ssh(f"systemctl stop {unit}")
+            self.enter(f"umount {folder}")
+            self.ssh(f"systemctl start {unit}; rm -rf /root/copy")
+        self.accepts()
+
+    @contextlib.contextmanager
+    def broken(self, pids: str, calls: str) -> Iterator[None]:
+        """System calls of running processes, and of those they start, fail with an error of the disk."""
+        self.ssh("command -v strace || apt-get -qq install -y --no-install-recommends strace")
+        self.ssh(f'systemd-run -q --unit=broken strace -qq -f -o /dev/null -p "$({pids})" -e trace={calls} -e inject={calls}:error=EIO')
+        time.sleep(1)
+        try:
+            yield
+        finally:
+            self.ssh("systemctl stop broken")
+
+    def queue_empties(self, within: float = 60) -> None:
+        self.until("test $(postqueue -j | wc -l) -eq 0", within)
 
     def write_site(self, more: str = "", change: tuple[str, str] = ("", "")) -> None:
         sites.write(self.machine, more, change)
@@ -131,12 +166,28 @@ def signer() -> tuple[bytes, str]:
     return private, f"v=DKIM1; k=rsa; p={base64.b64encode(public).decode()}"
 
 
-ORDER = ("test_mail", "test_tls", "test_chat", "test_news", "test_dialogue", "test_outgoing", "test_results", "test_mailbox", "test_host", "test_rollout",
-         "test_failures", "test_journal")  # fmt: skip
+@pytest.fixture(scope="session")
+def signed(signer, mx):
+    """Signs as sender.example, whose key is in DNS; with From, To, Subject and Date unless other headers are named."""
+    private, record = signer
+    parts = " ".join(f'"{record[i : i + 250]}"' for i in range(0, len(record), 250))
+    name = f"k{mx.machine.number}"
+    lab.zone(f"signer-{name}", f"{name}._domainkey.sender.example. 5 TXT {parts}\n")
+    mx.ssh("unbound-control -q flush_zone example")
+
+    def sign(data: bytes, headers: tuple[bytes, ...] = (b"from", b"to", b"subject", b"date")) -> bytes:
+        return dkim.sign(data, name.encode(), b"sender.example", private, include_headers=list(headers)) + data
+
+    return sign
+
+
+ORDER = ("test_mail", "test_tls", "test_dialogue", "test_relay", "test_submission", "test_outgoing", "test_form", "test_results", "test_mailbox",
+         "test_chat", "test_news", "test_host", "test_runbooks", "test_rollout", "test_hostile", "test_faults", "test_failures", "test_journal",
+         "test_verify")  # fmt: skip
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Host by host; what breaks things comes late, and what reads the journal of it all comes last."""
+    """Host by host; what breaks things comes late, then what reads the journal of it all; spoiling hosts on purpose is last."""
     for item in items:
         for mark in item.iter_markers("control"):
             control(*mark.args)  # raises when there is no such control

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import smtplib
 
-import dkim
-import lab
 import pytest
 from clients import arrives, find, message, outside
 
@@ -16,21 +14,6 @@ def results(stored: bytes) -> str:
     found = [line for line in head.split("\r\n") if line.lower().startswith("authentication-results:")]
     assert len(found) == 1, found
     return found[0]
-
-
-@pytest.fixture(scope="module")
-def signed(signer, mx):
-    """Signs as sender.example, whose key is in DNS."""
-    private, record = signer
-    parts = " ".join(f'"{record[i : i + 250]}"' for i in range(0, len(record), 250))
-    name = f"k{mx.machine.number}"
-    lab.zone(f"signer-{name}", f"{name}._domainkey.sender.example. 5 TXT {parts}\n")
-    mx.ssh("unbound-control -q flush_zone example")
-
-    def sign(data: bytes) -> bytes:
-        return dkim.sign(data, name.encode(), b"sender.example", private, include_headers=[b"from", b"to", b"subject", b"date"]) + data
-
-    return sign
 
 
 def deliver(mx, data: bytes, sender: str, to: str) -> bytes:

@@ -60,3 +60,19 @@ def test_no_renegotiation(mx, port: str) -> None:
     assert "RENEGOTIATING" in seen
     assert "no renegotiation" in seen, seen
     assert "Compression: NONE" in seen
+
+
+@pytest.mark.control("tls.ems")
+@pytest.mark.parametrize("port", WAYS)
+def test_keys_are_bound_to_the_handshake(mx, port: str) -> None:
+    seen = openssl(mx, *way(mx, port), "-tls1_2")
+    assert "Extended master secret: yes" in seen, seen
+
+
+@pytest.mark.control("tls.sigalgs")
+@pytest.mark.parametrize("port", WAYS)
+def test_no_sha1_signatures(mx, port: str) -> None:
+    seen = openssl(mx, *way(mx, port), "-tls1_2", "-sigalgs", "ECDSA+SHA1:RSA+SHA1", *LAX)
+    assert "Cipher is (NONE)" in seen, seen
+    seen = openssl(mx, *way(mx, port), "-tls1_2", "-sigalgs", "ECDSA+SHA256:RSA+SHA256", *LAX)
+    assert "Cipher is (NONE)" not in seen, seen

@@ -10,9 +10,11 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 # Each may import what stands above it, and its own package.
 LAYERS = (
-    ("errors",), ("document", "settings", "resources"), ("model",), ("dialects", "facts", "keynames"), ("directory", "documents", "limits", "userfiles", "vault"), ("controls",), ("hosting", "invariants", "requirements"),
-    ("rules",), ("plan",), ("load",), ("effective", "services"), ("manifest", "project", "render", "diff", "explain", "keys", "output", "passwords", "check"),
-    ("formats", "tree", "verdicts"), ("cli",),
+    ("errors",), ("complaints", "document", "settings", "resources"), ("model",), ("dialects", "facts", "keynames", "records", "spf", "zones"), ("published",),
+    ("certificates", "directory", "documents", "limits", "userfiles", "vault"), ("contradictions", "controls"), ("hosting", "invariants", "requirements", "zonerules"), ("rules",),
+    ("plan", "trace"), ("load",), ("dns", "effective", "services"),
+    ("manifest", "project", "render", "diff", "explain", "keys", "output", "passwords", "check"), ("handbook",),
+    ("formats", "lookup", "report", "tree", "verdicts"), ("medium", "verify"), ("cli",),
     ("__main__",),
 )  # fmt: skip
 LEVEL = {name: number for number, layer in enumerate(LAYERS) for name in layer}

@@ -59,6 +59,7 @@ def test_schema_describes_the_example(site) -> None:
     import yaml
 
     jsonschema.validate(yaml.safe_load((site / "site.yml").read_text()), described)
+    assert described["$defs"]["Limits"]["properties"]["message_size"]["description"].startswith("Bytes of one message")
 
 
 def test_passwd_refuses(site) -> None:
@@ -71,7 +72,7 @@ def test_passwd_refuses(site) -> None:
 
 def test_version_and_help(site) -> None:
     assert gmconf("--version", cwd=site).stdout.strip()
-    for command in ("validate", "render", "explain", "keys", "passwd", "schema"):
+    for command in ("validate", "render", "explain", "keys", "passwd", "schema", "verify", "probes"):
         done = gmconf(command, "--help", cwd=site)
         assert done.returncode == 0
         assert "Example" in done.stdout

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 import shutil
@@ -79,7 +78,7 @@ def test_no_secret_in_build(rendered) -> None:
 
 
 def test_every_line_of_every_template_has_a_reason(rendered) -> None:
-    trace = json.loads((rendered / "build/trace.json").read_text())
+    trace = explain.read_trace(rendered / "build")
     for host, files in trace["hosts"].items():
         for path, entry in files.items():
             assert trace["reasons"][entry["because"]]["text"], (host, path)
@@ -91,7 +90,7 @@ def test_every_line_of_every_template_has_a_reason(rendered) -> None:
 def test_explain_finds_every_traced_line(rendered) -> None:
     """A sample of all lines: the answer has the line's value and its reasons."""
     build = rendered / "build"
-    trace = json.loads((build / "trace.json").read_text())
+    trace = explain.read_trace(build)
     for host, files in trace["hosts"].items():
         for path in sorted(files)[::5]:
             for line in list(files[path].get("lines", {}))[::7]:

@@ -18,9 +18,26 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gmconf.dialects import clamav, dovecot, ini, nftables, postfix, redis, ucl, unbound
+from gmconf.dialects import (
+    clamav,
+    dovecot,
+    ini,
+    markdown,
+    nftables,
+    postfix,
+    redis,
+    securitytxt,
+    ucl,
+    unbound,
+    xml,
+    zone,
+)
+from gmconf.dialects.markdown import Code, Link, Verbatim
 from gmconf.directory import Directory
 from gmconf.errors import GmconfError
+from gmconf.handbook import book, html
+from gmconf.handbook.desk import Desk
+from gmconf.handbook.exposure import exposure
 from gmconf.model import Site
 from gmconf.plan import File, View
 from gmconf.render import render
@@ -141,7 +158,7 @@ def spelled(spell, text: str) -> str | None:
 @settings(max_examples=400, suppress_health_check=list(HealthCheck))
 @given(ANY)
 def test_no_dialect_ends_a_line_early(text: str) -> None:
-    for module in (postfix, dovecot, ucl, clamav, redis, unbound, ini, nftables):
+    for module in (postfix, dovecot, ucl, clamav, redis, unbound, ini, nftables, markdown, xml, zone, securitytxt):
         out = spelled(module.spell, text)
         if out is not None:
             assert not re.search(r"[\n\r\x0b\x0c\x00\x85\u2028\u2029]", out), (module, text)
@@ -177,3 +194,126 @@ def test_lists_stay_lists(items: list[str]) -> None:
         out = spelled(module.spell, items)
         if out is not None:
             assert "\n" not in out
+
+
+MARKUP = st.text(alphabet=st.sampled_from("[](){}<>!*_`~#+-=|\\&;:.1a \"'/@$^%?\u00a0\u0301"), max_size=30)
+PLACES = ("{}", "before {} after", "- {}", "1. {}", "## {}", "> {}", "| a | b |\n|---|---|\n| {} | c |", "a line\n{}\nanother", "**{}**", "{}, {}", "{}.", "[x](y.md) {}", "{}(z)")
+"""Where a template may print a value."""
+
+
+def parsed(text: str) -> tuple[list[tuple[str, str, str]], str]:
+    """Elements of a text with what they lead to, and what a reader reads."""
+    elements, words = [], []
+    for token in html._converter().parse(text):
+        elements.append((token.type, token.tag, ""))
+        for child in token.children or ():
+            if child.type == "text":
+                words.append(child.content)
+            elif child.type in ("softbreak", "code_inline"):
+                words.append("\n" if child.type == "softbreak" else child.content)
+                elements.append((child.type, child.tag, ""))
+            else:
+                elements.append((child.type, child.tag, str(child.attrGet("href"))))
+    return elements, "".join(words)
+
+
+@settings(max_examples=600, suppress_health_check=list(HealthCheck))
+@given(st.one_of(MARKUP, ANY), st.sampled_from(PLACES))
+def test_markdown_values_are_text(text: str, place: str) -> None:
+    """No value opens anything, wherever it is printed, and a reader reads the very value."""
+    out = spelled(markdown.spell, text)
+    if out is None or not out:
+        return
+    elements, words = parsed(place.replace("{}", out))
+    plain, marked = parsed(place.replace("{}", "word"))
+    assert elements == plain
+    assert words == marked.replace("word", text.strip())
+
+
+@settings(max_examples=300, suppress_health_check=list(HealthCheck))
+@given(st.one_of(MARKUP, ANY), st.one_of(MARKUP, ANY))
+def test_markdown_links_lead_where_they_should(text: str, target: str) -> None:
+    if not text.strip():
+        return
+    out = spelled(markdown.spell, Link(text, target))
+    if out is not None:
+        elements, words = parsed(f"see {out} here")
+        assert [e for e in elements if e[0].startswith("link")] == [("link_open", "a", target), ("link_close", "a", "None")]
+        assert words == f"see {text.strip()} here"
+        assert re.match(r"https://|mailto:|tel:|[^:]*$", target)
+
+
+@settings(max_examples=300, suppress_health_check=list(HealthCheck))
+@given(st.one_of(MARKUP, ANY))
+def test_markdown_code_is_code(text: str) -> None:
+    out = spelled(markdown.spell, Code(text))
+    if out is not None:
+        elements, words = parsed(f"see {out} here")
+        assert [e[0] for e in elements] == ["paragraph_open", "inline", "code_inline", "paragraph_close"]
+        assert words == f"see {text} here"
+    block = spelled(markdown.spell, Verbatim(text))
+    if block is not None:
+        tokens = html._converter().parse(f"```sh\n{block}\nA={block}\n```\nend\n")
+        assert [t.type for t in tokens] == ["fence", "paragraph_open", "inline", "paragraph_close"]
+        assert tokens[0].content == f"{block}\nA={block}\n"
+
+
+@settings(max_examples=300, suppress_health_check=list(HealthCheck))
+@given(ANY)
+def test_xml_reads_back_what_was_written(text: str) -> None:
+    from xml.etree import ElementTree as ET
+
+    out = spelled(xml.spell, text)
+    if out is not None:
+        root = ET.fromstring(f'<a b="{out}"><c>{out}</c></a>')
+        assert (root.get("b"), root.findtext("c")) == (text, text)
+        assert len(root) == 1
+
+
+HOSTILE_PROSE = (
+    "x](https://evil.example) [y](javascript:alert(1)) <script>alert(1)</script> <https://evil.example> https://evil.example",
+    "`rm -rf` **bold** _em_ ~~no~~ | cell | &lt;b&gt; ![i](x.png) \\", "| a | b |", "# heading", "1. one", "- item", "```", "---", "</td></main>", "$x$ {{ c.x }}",
+)  # fmt: skip
+TOLD = ("organisation", "support", "procedures", "policies", "clients", "news", "domains", "hosts", "network", "filter")
+
+
+def prose(site: Site) -> dict[str, str]:
+    """All documents of a site."""
+    mail = Directory(site)
+
+    def why(path: str) -> Reason:
+        return Reason("site", "site.yml:1:1", path)
+
+    view = View(site, site.hosts[0], mail, why, collections.defaultdict(lambda: "PEM"))
+    return {file.path: file.rendered.text for file in book.written(Desk(site, mail, why, (exposure(view, plans(view)),)))}
+
+
+def outline(path: str, text: str) -> list[str]:
+    """Tags of pages and XML without their values; signs of the rest."""
+    if path.endswith((".html", ".xml", ".mobileconfig")):
+        return re.sub(r'(href|id)="[^"]*"', r"\1", re.sub(r">[^<]*<", "><", text.partition("</style>")[2] or text)).split("\n")
+    return [re.sub(r"\S+", "w", line)[:1] for line in text.split("\n")]
+
+
+PROSE = {path: outline(path, text) for path, text in prose(Site.model_validate(DATA)).items()}
+
+
+@pytest.mark.parametrize("path", sorted((p for p in leaves(DATA) if p[0] in TOLD), key=str), ids=lambda p: ".".join(map(str, p)))
+def test_hostile_prose(path: tuple) -> None:
+    """Nobody who may write a field of the site can write into the pages that others read."""
+    for hostile in HOSTILE_PROSE:
+        try:
+            site = Site.model_validate(replaced(path, hostile))
+            after = prose(site)
+        except (ValueError, GmconfError):
+            continue
+        for file, text in after.items():
+            assert outline(file, text) == PROSE[file], (path, hostile, file)
+
+
+def test_the_outline_would_notice() -> None:
+    page = "documents/support.html"
+    assert outline(page, "<p>x</p>") != outline(page, "<p>x <a href='y'>z</a></p>")
+    assert outline(page, "<td>a</td>") != outline(page, "<td>a</td><td>b</td>")
+    site = Site.model_validate(replaced(("organisation", "name"), HOSTILE_PROSE[0]))
+    assert "&lt;script&gt;" in prose(site)[page]

@@ -36,7 +36,7 @@ def test_fifty_megabytes(capsys, monkeypatch, tmp_path) -> None:
     site.write_bytes(b"# padding\n" * 5_000_000)
     code, _, err = run(capsys, monkeypatch, "validate", str(site))
     assert code == 2
-    assert err == "site.yml: larger than 16 MiB; put mailboxes into a CSV file and name it under users:\n"
+    assert err == "site.yml:1:1: larger than 16 MiB; put mailboxes into a CSV file and name it under users:\n"
 
 
 def test_unreadable(capsys, monkeypatch, tmp_path) -> None:

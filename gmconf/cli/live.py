@@ -1,0 +1,140 @@
+"""The live half of the verdict: verify, probes."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gmconf.cli.app import Format, OutputFormat, SitePath, app, load_site, print_json
+from gmconf.cli.judgement import Report
+from gmconf.errors import GmconfError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gmconf.check import Result
+    from gmconf.load import Loaded
+    from gmconf.verify.engine import Outcome
+    from gmconf.verify.run import Login
+
+PASSWORD = "GMCONF_PASSWORD"  # the name of a variable
+
+
+@app.command(epilog="Examples: gmconf verify site.yml; gmconf verify site.yml --login probe@example.org --format json --output results.json; "
+             "gmconf verify site.yml --only relay --only drift")  # fmt: skip
+def verify(
+    site: SitePath,
+    host: Annotated[list[str] | None, typer.Option("--host", help="Only this host (may be repeated).")] = None,
+    only: Annotated[list[str] | None, typer.Option("--only", metavar="PROBE", help="Only this probe (may be repeated); list: gmconf probes.")] = None,
+    output: Annotated[Report, typer.Option("--format", help="How to print the result.")] = Report.text,
+    file: Annotated[Path | None, typer.Option("--output", help="Write the result to this file.")] = None,
+    login: Annotated[str | None, typer.Option("--login", metavar="ADDRESS", help=(
+        f"The probe account: a mailbox kept for tests. Its password is read from {PASSWORD}, or asked for."))] = None,
+    drift: Annotated[bool, typer.Option("--drift/--no-drift", help="Look at the hosts over ssh too.")] = True,
+    ssh_option: Annotated[list[str] | None, typer.Option("--ssh-option", metavar="KEY=VALUE", help="Passed to ssh as -o (may be repeated).")] = None,
+    resolver: Annotated[str | None, typer.Option("--resolver", metavar="IP", help="Name server to ask instead of this machine's own.")] = None,
+) -> None:  # fmt: skip
+    """Probe the running hosts of a site: real dialogues, bounded and harmless, and drift over ssh.
+
+    Exit code 1 when a probe fails or a host differs from what the site renders.
+    """
+    import secrets
+    import time
+    from datetime import UTC, datetime
+
+    from gmconf.verify.engine import chosen, results
+    from gmconf.verify.engine import verify as look
+    from gmconf.verify.run import Run, Ssh
+
+    loaded = load_site(site, lenient=True)
+    _known(loaded, host or [], resolver)
+    probes = chosen(only or [])
+    run = Run(loaded, secrets.token_hex(6), tuple(host or ()), _login(loaded, login), ssh=Ssh(tuple(ssh_option or ())) if drift else None, resolver=resolver)
+    if drift and any(p.inside for p in probes):
+        _ = run.tree  # rendered once, before the clock runs
+    started, clock = datetime.now(UTC), time.monotonic()
+    found = results(run, look(run, probes, _progress()), started.date())
+    text = _spelled(found, output, site, f"{started:%Y-%m-%dT%H:%M:%SZ}", time.monotonic() - clock)
+    if file is None:
+        print(text)
+    else:
+        file.write_text(text + "\n", "utf-8")
+    if any(row.status in ("fail", "error") for row in found):
+        raise typer.Exit(1)
+
+
+def _known(loaded: Loaded, hosts: list[str], resolver: str | None) -> None:
+    from ipaddress import ip_address
+
+    names = [h.name for h in loaded.site.hosts]
+    for name in hosts:
+        if name not in names:
+            raise GmconfError(f"no host {name} in {loaded.path.name}; there are {', '.join(names[:20])}")
+    try:
+        ip_address(resolver or "127.0.0.1")
+    except ValueError:
+        raise GmconfError(f"--resolver {resolver}: an IP address is needed") from None
+
+
+def _login(loaded: Loaded, address: str | None) -> Login | None:
+    """The probe account; its password never stands on the command line, where every user of this machine could read it."""
+    import getpass
+    import os
+
+    from gmconf.verify.run import Login, account
+
+    if address is None:
+        return None
+    found = account(loaded, address)
+    password = os.environ.get(PASSWORD, "")
+    if not password and sys.stdin.isatty():
+        password = getpass.getpass(f"Password of {found.login}: ")
+    if not password:
+        raise GmconfError(f"--login {address}: no password; set {PASSWORD}, or run it on a terminal")
+    return Login(found.login, password)
+
+
+def _progress() -> Callable[[Outcome, int], None]:
+    """One line that tells how far it is, on a terminal only."""
+    if not sys.stderr.isatty():
+        return lambda _outcome, _left: None
+
+    def told(outcome: Outcome, left: int) -> None:
+        end = "\n" if not left else ""
+        print(f"\r\033[K{left} probes to go; {outcome.task.probe.name} on {outcome.task.subject}: {outcome.status}"[:120], end=end, file=sys.stderr, flush=True)
+
+    return told
+
+
+def _spelled(found: list[Result], output: Report, site: Path, started: str, seconds: float) -> str:
+    if output is Report.json:
+        import json
+
+        return json.dumps({"site": str(site), "started": started, "seconds": round(seconds, 1), "results": [r.json() for r in found]}, indent=2, ensure_ascii=False)
+    if output is Report.junit:
+        from gmconf.formats import junit
+
+        return junit(found, f"gmconf verify {site}")
+    if output is Report.sarif:
+        from gmconf.formats import sarif
+
+        return sarif(found, site.name)
+    from gmconf.verdicts import live
+
+    return "\n".join([*live(found), f"{seconds:.0f} s"])
+
+
+@app.command(epilog="Example: gmconf probes")
+def probes(output: OutputFormat = Format.text) -> None:
+    """List the probes of gmconf verify: what each does, what it leaves behind, and the controls it proves."""
+    from gmconf.verify.engine import PROBES
+
+    if output is Format.json:
+        print_json([{"name": p.name, "title": p.title, "harmless": p.harmless, "login": p.login, "inside": p.inside, "proves": list(p.proves)} for p in PROBES.values()])
+        return
+    for probe in PROBES.values():
+        needs = " (needs --login)" if probe.login else " (over ssh)" if probe.inside else ""
+        print(f"{probe.name}{needs}\n    {probe.title}\n    {probe.harmless}\n    proves: {', '.join(probe.proves)}")

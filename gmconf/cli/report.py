@@ -1,0 +1,73 @@
+"""What a site holds, written down for others: report."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gmconf.cli.app import SitePath, app, load_site
+from gmconf.cli.judgement import day_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gmconf.report.standing import Standings
+
+
+class Kind(StrEnum):
+    """What is written."""
+
+    html = "html"
+    oscal = "oscal"
+
+
+@app.command(epilog="Examples: gmconf report site.yml; gmconf report site.yml --verify results.json --format oscal -o audit")
+def report(
+    site: SitePath,
+    verify: Annotated[Path | None, typer.Option("--verify", metavar="RESULTS", help="What gmconf verify wrote about the running hosts.")] = None,
+    kind: Annotated[Kind, typer.Option("--format", help="A page for people, or OSCAL for other programs.")] = Kind.html,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="File (html) or directory (oscal); default: report.html, oscal.")] = None,
+    day: Annotated[str | None, typer.Option("--date", help="The day to judge waivers and evidence on (YYYY-MM-DD); default: today.")] = None,
+) -> None:
+    """Write down what a site holds: levels, every control with its proof, waivers, hosts and ports.
+
+    The page is one file of HTML that needs nothing else. OSCAL is two files: component-definition.json and
+    assessment-results.json.
+    """
+    from gmconf.report.live import read_live
+    from gmconf.report.standing import standings
+    from gmconf.verdicts import summary
+
+    today = day_of(day)
+    live = read_live(verify) if verify else None
+    found = standings(load_site(site, lenient=True), today, live)
+    for path, text in _written(found, kind, out):
+        _replace(path, text)
+        print(path)
+    print(summary(found.verdict))
+
+
+def _written(found: Standings, kind: Kind, out: Path | None) -> Iterator[tuple[Path, str]]:
+    if kind is Kind.html:
+        from gmconf.report.page import page
+
+        target = out or Path("report.html")
+        yield target / "report.html" if target.is_dir() else target, page(found)
+        return
+    from gmconf.report.assessment import assessment
+    from gmconf.report.components import components
+
+    folder = out or Path("oscal")
+    folder.mkdir(parents=True, exist_ok=True)
+    yield folder / "component-definition.json", components(found)
+    yield folder / "assessment-results.json", assessment(found)
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write beside the target and rename: a reader sees the old file or the new one."""
+    fresh = path.with_name(f".{path.name}.new")
+    fresh.write_text(text, "utf-8")
+    fresh.replace(path)

@@ -1,0 +1,74 @@
+"""What a site says and cannot mean: one half would be quietly ignored, or a unit is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gmconf.directory import ROLE_ADDRESSES, Account, Directory
+from gmconf.limits import MIB
+from gmconf.model import Site
+
+Finding = tuple[str, str]
+UNIT = "smaller than 1 MiB; a unit is missing perhaps, such as 500 MiB"
+
+
+def _field(account: Account, name: str) -> str:
+    """The field of an account; an entry of a user file is a line."""
+    return account.origin if ":" in account.origin else f"{account.origin}.{name}"
+
+
+def quotas_have_units(site: Site, mail: Directory) -> Iterator[Finding]:
+    """A mailbox holds a message at least."""
+    if site.limits.quota < MIB:
+        yield "limits.quota", UNIT
+    usual = {site.limits.quota}
+    for number, domain in enumerate(site.domains):
+        if domain.quota and domain.quota < MIB:
+            yield f"domains[{number}].quota", UNIT
+            usual.add(domain.quota)
+    for account in mail.listed:
+        if account.mailbox and account.quota < MIB and account.quota not in usual:
+            yield _field(account, "quota"), f"{account.login}: {UNIT}"
+
+
+def forwards_lead_somewhere(_: Site, mail: Directory) -> Iterator[Finding]:
+    """Mail that is not kept is forwarded; mail that is not received cannot be."""
+    for account in mail.listed:
+        if account.mailbox and not account.keep and not account.forward:
+            yield _field(account, "keep"), f"{account.login}: keep: false without forward would lose its mail; add forward, or remove keep"
+        if account.mailbox and account.forward and not account.receive:
+            yield _field(account, "forward"), f"{account.login} receives no mail that could be forwarded; use an alias of another name"
+
+
+def roles_once(site: Site, mail: Directory) -> Iterator[Finding]:
+    """postmaster@ and abuse@ are said in one place."""
+    mailboxes = {a.login for a in mail.listed if a.mailbox}
+    for number, domain in enumerate(site.domains):
+        for role in ROLE_ADDRESSES:
+            if not getattr(domain, role):
+                continue
+            path = f"domains[{number}].{role}"
+            if role in domain.aliases:
+                yield path, f"{role}@{domain.name} is an alias too, at domains[{number}].aliases.{role}; keep one"
+            elif f"{role}@{domain.name}" in mailboxes:
+                yield path, f"{role}@{domain.name} is a mailbox too; use its forward, or remove one"
+
+
+def resolvers_are_elsewhere(site: Site, _: Directory) -> Iterator[Finding]:
+    """A host's resolver answers that host only: no other can ask it."""
+    owner = {address: host.name for host in site.hosts for address in host.addresses}
+    for number, address in enumerate(site.resolver.forwarders):
+        if address in owner:
+            what = f"{address} is {owner[address]}, whose resolver answers itself only; name a server outside this site"
+            yield f"resolver.forwarders[{number}]", what
+
+
+def lists_name_once(site: Site, _: Directory) -> Iterator[Finding]:
+    """Nothing that counts stands twice in a list."""
+    seen: set[str] = set()
+    for number, entry in enumerate(site.filter.dnsbls):
+        if entry.zone in seen:
+            yield f"filter.dnsbls[{number}].zone", f"{entry.zone} stands here twice and would count double; keep one"
+        seen.add(entry.zone)
+    if len(set(site.address_families)) < len(site.address_families):
+        yield "address_families", "a family stands here twice; keep one"

@@ -1,0 +1,106 @@
+"""What a site allows beyond the defaults, and its raw overrides: nothing forbidden, but a reader should know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from ipaddress import ip_network
+
+from gmconf.controls.choices import choices
+from gmconf.controls.wants import spelled
+from gmconf.document import parse_path
+from gmconf.facts import fact
+from gmconf.load import Loaded
+from gmconf.model import Site
+from gmconf.model.filter import Filter
+from gmconf.model.site import Limits, Logs
+
+
+@dataclass(frozen=True, slots=True)
+class Looser:
+    """One choice: the field, where it stands, what it says, and what follows from it."""
+
+    path: str
+    place: str
+    value: str
+    means: str
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """One raw line for a daemon."""
+
+    service: str
+    key: str
+    value: str
+    place: str
+
+
+def overrides(loaded: Loaded) -> tuple[Override, ...]:
+    """Raw lines, in the order of their services."""
+    return tuple(
+        Override(service, key, value, str(loaded.document.mark(("overrides", service, key))))
+        for service, entries in loaded.site.overrides
+        for key, value in sorted(entries.items())
+    )
+
+
+def looser(loaded: Loaded) -> tuple[Looser, ...]:
+    """Choices that protect less than what is recommended, and fields that open, keep or trust more than the default does."""
+    site = loaded.site
+    chosen = [(c.field, spelled(fact(site, c.field)), c.chosen) for c in choices(site) if c.loose]
+    return tuple(Looser(path, _place(loaded, path), value, means) for path, value, means in (*chosen, *_found(site)))
+
+
+def _place(loaded: Loaded, path: str) -> str:
+    """Where the field stands; "default" when the site says nothing about it."""
+    return loaded.why(path).ref if loaded.document.has(parse_path(path)) else "default"
+
+
+def _found(site: Site) -> Iterator[tuple[str, str, str]]:
+    if any(ip_network(net, strict=False).prefixlen == 0 for net in site.network.admin):
+        yield "network.admin", ", ".join(site.network.admin), "SSH answers the whole Internet; name the networks that need it."
+    if site.tls.source == "internal-ca":
+        yield "tls.source", "internal-ca", "Certificates of a CA of our own: programs outside do not trust them."
+    if "ipv6" not in site.address_families:
+        yield "address_families", ", ".join(site.address_families), "The service cannot be reached over IPv6."
+    if site.pop3.enabled:
+        yield "pop3.enabled", "yes", "One more protocol to maintain."
+    yield from _filter(site.filter)
+    yield from _limits(site)
+    yield from _accounts(site)
+
+
+def _filter(chosen: Filter) -> Iterator[tuple[str, str, str]]:
+    default = Filter()
+    allowed = sorted(set(default.refused_files) - set(chosen.refused_files))
+    if allowed:
+        yield "filter.refused_files", f"without {', '.join(allowed)}", "Programs with these endings may be mailed."
+    if chosen.network_checks:
+        yield "filter.network_checks", "yes", "Hashes and addresses of messages are asked for at servers on the Internet."
+    if chosen.scan_timeout > default.scan_timeout:
+        yield "filter.scan_timeout", f"{chosen.scan_timeout} s", "A scanner that hangs makes clients wait longer."
+
+
+def _limits(site: Site) -> Iterator[tuple[str, str, str]]:
+    default, chosen = Limits(), site.limits
+    if chosen.messages_per_hour > default.messages_per_hour:
+        yield "limits.messages_per_hour", str(chosen.messages_per_hour), f"A stolen password sends more than {default.messages_per_hour} in an hour."
+    if chosen.message_size > default.message_size:
+        yield "limits.message_size", f"{chosen.message_size // 1024**2} MiB", "Larger messages; many other servers refuse them."
+    if chosen.recipients > default.recipients:
+        yield "limits.recipients", str(chosen.recipients), f"More recipients of one message than {default.recipients}."
+    if site.logs.retention > Logs().retention:
+        yield "logs.retention", f"{site.logs.retention // 86400} days", "Personal data in logs is kept longer."
+
+
+def _accounts(site: Site) -> Iterator[tuple[str, str, str]]:
+    for number, domain in enumerate(site.domains):
+        if domain.catch_all:
+            yield f"domains[{number}].catch_all", domain.catch_all, f"Every unknown address of {domain.name} takes mail, so spam too."
+    for number, account in enumerate(site.service_accounts):
+        if not account.networks and not account.suspended:
+            yield f"service_accounts[{number}]", account.login, "This login of a machine works from everywhere; name its networks."
+    for number, host in enumerate(site.hosts):
+        if host.sends_from:
+            yield f"hosts[{number}].sends_from", host.sends_from.address, f"{host.name} sends from another address ({host.sends_from.fix_reference})."

@@ -1,0 +1,173 @@
+"""One run: which hosts, whom to trust, the probe account, and the bounds that keep it harmless."""
+
+from __future__ import annotations
+
+import json
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from gmconf.directory import Account
+from gmconf.errors import GmconfError
+from gmconf.load import Loaded
+from gmconf.model import Domain, Host, Role
+
+MANY = 50
+"""Domains of which each is asked; larger sites are sampled, evenly."""
+NEEDED = 20
+"""Messages an hour the probe account must be allowed: a run sends fewer to each host."""
+HEADER = "X-Gmconf-Verify"
+"""Marks every test message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """The probe account. Its password is shown nowhere."""
+
+    address: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Seconds for one dialogue and for the whole run, sessions at once to one host."""
+
+    dialogue: float = 15
+    whole: float = 55
+    more: float = 5
+    """Seconds for each further host."""
+    sessions: int = 6
+
+    def total(self, hosts: int) -> float:
+        """Seconds after which a run of so many hosts is over, whatever is still missing."""
+        return self.whole + self.more * max(0, hosts - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Ssh:
+    """How hosts are reached from inside; None in Run means not at all."""
+
+    options: tuple[str, ...] = ()
+    user: str = "root"
+
+
+@dataclass
+class Run:
+    """What all probes of a run share."""
+
+    loaded: Loaded
+    mark: str
+    """Stands in every test message."""
+    names: tuple[str, ...] = ()
+    """Hosts to look at; none: all."""
+    login: Login | None = None
+    bounds: Bounds = Bounds()
+    ssh: Ssh | None = None
+    resolver: str | None = None
+    """Address of a name server to ask; default: the system's."""
+
+    @cached_property
+    def hosts(self) -> tuple[At, ...]:
+        """The hosts looked at, in the order of the site."""
+        return tuple(At(self, h) for h in self.loaded.site.hosts if not self.names or h.name in self.names)
+
+    @cached_property
+    def domains(self) -> tuple[Domain, ...]:
+        """The domains looked at; at most MANY, evenly taken."""
+        return sample(self.loaded.site.domains)
+
+    @cached_property
+    def authority(self) -> str | None:
+        """The certificate (PEM) of the site's own CA, if it has one."""
+        return self.loaded.public.get("ca/ca.crt")
+
+    @cached_property
+    def tree(self) -> dict[str, bytes]:
+        """What the site renders now."""
+        from gmconf.tree import build
+
+        return build(self.loaded).files
+
+    def manifest(self, host: Host) -> dict[str, Any]:
+        """What the role would be told of a host."""
+        found: dict[str, Any] = json.loads(self.tree[f"hosts/{host.name}/manifest.json"])
+        return found
+
+    def rendered(self, host: Host, path: str) -> str | None:
+        """The text of a host's file as it renders now; None where it has no such file, or one that is secret."""
+        found = self.tree.get(f"hosts/{host.name}/tree{path}")
+        return None if found is None else found.decode("utf-8", "replace")
+
+    def trust(self) -> ssl.SSLContext:
+        """Checks certificate and name: against the site's own CA, else the system's."""
+        return ssl.create_default_context(cadata=self.authority)
+
+    def first(self, role: str) -> At:
+        """The first host of the site that has a role."""
+        for host in self.loaded.site.hosts:
+            if role in host.roles:
+                return next((at for at in self.hosts if at.host is host), None) or At(self, host)
+        raise GmconfError(f"no host has the role {role}")
+
+
+@dataclass
+class At:
+    """One host in a run."""
+
+    run: Run
+    host: Host
+    inside: dict[str, Any] | OSError | None = None
+    """What it said of itself over ssh, once it was asked."""
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    """Whoever asks it from inside first does so for all."""
+
+    def __post_init__(self) -> None:
+        self._gate = threading.BoundedSemaphore(self.run.bounds.sessions)
+
+    def has(self, *roles: str) -> bool:
+        """Whether the host has one of these roles."""
+        return any(role in self.host.roles for role in roles)
+
+    @property
+    def address(self) -> str:
+        """Where dialogues are held; whether the others answer too is a probe of its own."""
+        return self.host.addresses[0]
+
+    @property
+    def pop3(self) -> bool:
+        """Whether POP3 is offered here."""
+        return self.has(Role.STORE) and self.run.loaded.site.pop3.enabled
+
+    @contextmanager
+    def session(self) -> Iterator[float]:
+        """One of the few sessions at once; yields the moment by which its dialogue must be over."""
+        with self._gate:
+            yield time.monotonic() + self.run.bounds.dialogue
+
+
+def sample(found: tuple[Domain, ...]) -> tuple[Domain, ...]:
+    """At most MANY, evenly taken, so that a run on a large site stays short."""
+    step = -(-len(found) // MANY) or 1
+    return found[::step]
+
+
+def account(loaded: Loaded, address: str) -> Account:
+    """The probe account. Raises GmconfError when it is not one that tests can be sent to and from without harm."""
+    found = next((a for a in loaded.mail.mailboxes if a.login == address.lower()), None)
+    why = ""
+    if found is None:
+        why = "is no mailbox of this site"
+    elif found.suspended or not (found.send and found.receive):
+        why = "must be able to send and to receive"
+    elif found.forward:
+        why = "forwards its mail, so test messages would leave the site"
+    elif found.messages_per_hour < NEEDED:
+        why = f"may send {found.messages_per_hour} messages an hour; a run needs up to {NEEDED}"
+    if found is None or why:
+        raise GmconfError(f"--login {address}: {address} {why}; name a mailbox that is kept for tests")
+    return found

@@ -1,0 +1,234 @@
+"""TLS as an auditor sees it. Handshakes only; what Python's ssl cannot do is done by openssl s_client."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import select
+import shutil
+import ssl
+import subprocess
+import time
+from datetime import UTC, datetime
+
+from gmconf.model import Role
+from gmconf.verify.mta import REPLAY, said
+from gmconf.verify.probe import Looks, Seen, on_host
+from gmconf.verify.run import At
+from gmconf.verify.secure import Port, ports, secured
+from gmconf.verify.smtp import mta
+from gmconf.verify.wire import neutral
+
+DAYS = 14
+"""A certificate must last longer: who renews at 30 days has had two weeks to notice a failure."""
+WEAK = "ALL:COMPLEMENTOFALL:-ECDHE+AESGCM:-ECDHE+CHACHA20:@SECLEVEL=0"
+"""Everything a client could ask for but what RFC 9325 section 4.2 recommends."""
+CURVE_BITS, RSA_BITS = 224, 2048
+_REFUSALS = ("no renegotiation", "unexpected eof", "alert", "unsafe legacy")
+_OURS = ("NO_PROTOCOLS_AVAILABLE", "NO_CIPHERS_AVAILABLE", "NO_SHARED_SIGNATURE_ALGORITHMS", "NO_SUITABLE_SIGNATURE_ALGORITHM")
+"""Reasons that lie in this machine's OpenSSL: they say nothing about the host."""
+
+
+def handshake(at: At, port: Port, context: ssl.SSLContext) -> str:
+    """Version and cipher that were agreed on, or "" when the host refused. Raises OSError when it cannot be told."""
+    try:
+        with secured(at, port, context) as wire:
+            agreed = wire.socket
+            assert isinstance(agreed, ssl.SSLSocket)
+            cipher = agreed.cipher()
+            return f"{agreed.version()} {cipher[0] if cipher else ''}".strip()
+    except (ssl.SSLEOFError, ConnectionResetError):
+        return ""
+    except ssl.SSLError as error:
+        if "ALERT" in (error.reason or ""):
+            return ""
+        if error.reason in _OURS:
+            raise OSError(f"OpenSSL on this machine cannot ask for it ({error.reason}); run verify elsewhere") from None
+        raise OSError(f"no TLS on {port}: {error.reason or error}") from None
+
+
+@on_host("smtp-tls", Role.MTA)
+def smtp_tls(at: At) -> Looks:
+    """STARTTLS works on port 25 and is not required, unless the site says so.
+
+    Connects; without TLS the dialogue ends at MAIL.
+    """
+    with mta(at) as smtp:
+        smtp.ehlo()
+        offered = "STARTTLS" in smtp.extensions
+        yield Seen("STARTTLS on port 25", ", ".join(smtp.extensions), offered, "" if offered else REPLAY)
+        if offered:
+            reply = smtp.starttls(neutral(), at.host.name)
+            yield said("220 to STARTTLS, and a handshake", reply, reply.code == 220)
+    required = at.run.loaded.site.tls.inbound == "encrypt"
+    with mta(at) as smtp:
+        smtp.ehlo()
+        reply = smtp.say("MAIL FROM:<>")
+        yield said("530 to MAIL without TLS" if required else "250 to MAIL without TLS (RFC 3207 section 4)", reply, (reply.code == 530) is required)
+
+
+@on_host("tls-versions", Role.MTA, Role.MSA, Role.STORE)
+def versions(at: At) -> Looks:
+    """TLS 1.2 and 1.3 are spoken on every port, 1.0 and 1.1 nowhere.
+
+    Three handshakes a port.
+    """
+    for port in ports(at):
+        for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            context = neutral()
+            context.minimum_version = context.maximum_version = version
+            found = handshake(at, port, context)
+            yield Seen(f"{version.name} on {port}", found or "refused", bool(found), "" if found else REPLAY)
+        context = neutral()
+        context.set_ciphers("ALL:COMPLEMENTOFALL:@SECLEVEL=0")
+        _oldest(context)
+        found = handshake(at, port, context)
+        yield Seen(f"TLS 1.0 and 1.1 refused on {port}", found or "refused", not found, REPLAY if found else "")
+
+
+def _oldest(context: ssl.SSLContext) -> None:
+    """Nothing newer than TLS 1.1. Python calls that deprecated, which is what the host is to say too."""
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version, context.maximum_version = ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1
+
+
+@on_host("tls-ciphers", Role.MTA, Role.MSA, Role.STORE)
+def ciphers(at: At) -> Looks:
+    """No cipher without forward secrecy and authenticated encryption is accepted on any port.
+
+    One handshake a port, which asks for all the others at once.
+    """
+    for port in ports(at):
+        context = neutral()
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        context.set_ciphers(WEAK)
+        found = handshake(at, port, context)
+        yield Seen(f"no TLS 1.2 cipher but ECDHE with AES-GCM or ChaCha20 on {port}", found or "refused", not found, REPLAY if found else "")
+
+
+@on_host("tls-sigalgs", Role.MTA, Role.MSA, Role.STORE)
+def sigalgs(at: At) -> Looks:
+    """No key exchange is signed with SHA-1 on any port.
+
+    One handshake a port, by openssl s_client.
+    """
+    for port in ports(at):
+        text = s_client(at, port, "-tls1_2", "-sigalgs", "ECDSA+SHA1:RSA+SHA1", "-cipher", "ALL:@SECLEVEL=0")
+        found = "Cipher is (NONE)" not in text
+        if not found and not any(word in text for word in ("alert", "unexpected eof", "errno=")):
+            raise OSError(f"no TLS on {port}: {text.strip()[-200:]}")
+        yield Seen(f"a handshake with SHA-1 signatures refused on {port}", "accepted" if found else "refused", not found, REPLAY if found else "")
+
+
+@on_host("tls-renegotiation", Role.MTA, Role.MSA, Role.STORE)
+def renegotiation(at: At) -> Looks:
+    """Clients cannot renegotiate, nothing is compressed, and the extended master secret is used (RFC 7627).
+
+    One TLS 1.2 handshake a port and one request to renegotiate, by openssl s_client.
+    """
+    for port in ports(at):
+        text = s_client(at, port, "-tls1_2", ask="R\n")
+        answer = text.partition("RENEGOTIATING")[2]
+        refused = any(word in answer for word in _REFUSALS)
+        if not refused and "verify return" not in answer:
+            raise OSError(f"{port}: openssl could not ask for renegotiation: {text.strip()[-200:]}")
+        yield Seen(f"renegotiation refused on {port}", "refused" if refused else "accepted", refused, "" if refused else REPLAY)
+        plain = "Compression: NONE" in text
+        yield Seen(f"no compression on {port}", "none" if plain else "compressed", plain, REPLAY)
+        ems = "Extended master secret: yes" in text
+        yield Seen(f"extended master secret on {port}", "yes" if ems else "no", ems, "" if ems else "the host's OpenSSL is too old")
+
+
+@on_host("certificates", Role.MTA, Role.MSA, Role.STORE)
+def certificates(at: At) -> Looks:
+    """On every port the certificate is trusted, for the host's name, strong, and lasts two more weeks.
+
+    Two handshakes a port.
+    """
+    for port in ports(at):
+        found = ""
+        try:
+            with secured(at, port, at.run.trust()):
+                pass
+        except ssl.SSLCertVerificationError as error:
+            found = error.verify_message
+        fix = "" if not found else "gmconf keys --renew, or put the right certificate below the secrets folder; then roll out"
+        yield Seen(f"a certificate for {at.host.name} from an authority we trust on {port}", found or "it is", not found, fix)
+        yield from _judged(at, port)
+
+
+def _judged(at: At, port: Port) -> Looks:
+    from cryptography import x509
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+    with secured(at, port, neutral()) as wire:
+        assert isinstance(wire.socket, ssl.SSLSocket)
+        der = wire.socket.getpeercert(binary_form=True)
+    if der is None:
+        yield Seen(f"a certificate on {port}", "none", holds=False, remedy=REPLAY)
+        return
+    leaf = x509.load_der_x509_certificate(der)
+    days = (leaf.not_valid_after_utc - datetime.now(UTC)).days
+    yield Seen(f"{DAYS} more days on {port}", f"until {leaf.not_valid_after_utc:%Y-%m-%d} ({days} days)", days >= DAYS, "renew it: gmconf keys --renew, render, roll out")
+    key = leaf.public_key()
+    bits = getattr(key, "key_size", 0)
+    strong = bits >= (CURVE_BITS if isinstance(key, ec.EllipticCurvePublicKey) else RSA_BITS if isinstance(key, rsa.RSAPublicKey) else 0)
+    try:
+        digest = leaf.signature_hash_algorithm
+    except UnsupportedAlgorithm as error:
+        yield Seen(f"a certificate signed with SHA-256 or better on {port}", str(error), holds=False, remedy="have a new certificate made")
+        return
+    good = digest is None or digest.digest_size >= 32
+    kind = type(key).__name__.removesuffix("PublicKey").lstrip("_")
+    yield Seen(f"a strong key signed with SHA-256 or better on {port}", f"{kind} {bits} bits, {digest.name if digest else 'no digest of its own'}", strong and good,
+               "have a new certificate made")  # fmt: skip
+
+
+def s_client(at: At, port: Port, *words: str, ask: str = "") -> str:
+    """What openssl s_client prints; ``ask`` is typed once the host has greeted. Raises OSError when there is no openssl or no end."""
+    if not shutil.which("openssl"):
+        raise OSError("the program openssl is needed on this machine: apt install openssl")
+    where = f"[{at.address}]:{port.number}" if ":" in at.address else f"{at.address}:{port.number}"
+    argv = ["openssl", "s_client", "-connect", where, "-servername", at.host.name, *words]
+    argv += ["-starttls", port.starttls] if port.starttls else []
+    with at.session() as until:
+        # Whatever configuration of OpenSSL this machine has must not decide what is asked for.
+        client = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env={**os.environ, "OPENSSL_CONF": "/dev/null"})
+        try:
+            return _talk(client, ask, port, until).decode("utf-8", "replace")
+        except subprocess.TimeoutExpired:
+            raise OSError(f"openssl s_client {where}: no end in time") from None
+        finally:
+            client.kill()
+            client.communicate()
+
+
+def _talk(client: subprocess.Popen[bytes], ask: str, port: Port, until: float) -> bytes:
+    """Wait for the greeting (what arrives in the middle of a handshake would break it), ask, and quit."""
+    seen = b""
+    assert client.stdin is not None
+    assert client.stdout is not None
+    if ask:
+        # ManageSieve lists its capabilities once more after TLS has begun, and ends the list with OK.
+        greetings = {"": rb"(?m)^(220|200|201|\* OK|\+OK) ", "sieve": rb'(?ms)Extended master secret.*^OK (?!"Begin)'}
+        greeted = re.compile(greetings.get(port.starttls, rb"Extended master secret"))
+        while not greeted.search(seen) and (left := until - time.monotonic()) > 0:
+            if select.select([client.stdout], [], [], left)[0]:
+                part = os.read(client.stdout.fileno(), 65536)
+                if not part:
+                    break
+                seen += part
+        with contextlib.suppress(BrokenPipeError):
+            client.stdin.write(ask.encode())
+            client.stdin.flush()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            client.wait(1)
+    with contextlib.suppress(BrokenPipeError):
+        client.stdin.write(b"Q\n")
+        client.stdin.flush()
+    return seen + client.communicate(timeout=max(1.0, until - time.monotonic()))[0]

@@ -1,0 +1,55 @@
+"""Sites for the tests of the report: the bronze example, the golden sites, and sites of many hosts."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import date
+from pathlib import Path
+
+from conftest import PASSWORD, ROOT
+from test_golden_sites import NOW, SITES
+
+from gmconf import keys, passwords
+from gmconf.load import Loaded, load
+
+DAY = date(2026, 11, 24)
+NAMES = ("bronze", *sorted(p.name for p in SITES.iterdir()))
+ROLES = ("mta", "mta", "mta", "msa", "msa", "filter", "filter", "store")
+
+
+def prepared(name: str, work: Path) -> Path:
+    """The site file of an example or golden site, with keys."""
+    source = ROOT / "examples/bronze" if name == "bronze" else SITES / name
+    shutil.copytree(source, work, dirs_exist_ok=True)
+    return with_keys(work)
+
+
+def with_keys(work: Path) -> Path:
+    path = work / "site.yml"
+    site = load(path, keys=False, lenient=True).site
+    keys.create_missing(site, work, PASSWORD, now=NOW)
+    passwords.set_password(work / "keys/passwords.vault", "alice@example.org", "{ARGON2ID}$argon2id$v=19$m=65536,t=3,p=1$YQ$Yg", PASSWORD)
+    return path
+
+
+def many(count: int, work: Path) -> Loaded:
+    """A site of many hosts with one role each."""
+    hosts = []
+    for number in range(count):
+        role = ROLES[number] if number < len(ROLES) else ("mta", "msa", "filter")[number % 3]
+        release = "trixie" if number % 2 else "bookworm"
+        hosts.append(f"  - {{name: {role}{number}.example.org, release: {release}, addresses: [198.51.{100 + number // 200}.{number % 200 + 1}, "
+                     f'"2001:db8::{number + 1:x}"], roles: [{role}], memory: 8 GiB}}\n')  # fmt: skip
+    (work / "site.yml").write_text(
+        "organisation: {name: Many, postmaster: alice@example.org}\n"
+        "domains: [{name: example.org, mailboxes: [{name: alice}]}]\nhosts:\n" + "".join(hosts)
+    )
+    return load(with_keys(work))
+
+
+def edited(path: Path, old: str, new: str) -> Loaded:
+    """The site with one thing changed, which must be there."""
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    return load(path, lenient=True)

@@ -1,0 +1,179 @@
+"""Levels: what cannot be reached is refused with what is missing, and a waiver never counts as met."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from datetime import date
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, gmconf
+from test_cases import CASES, base, merged, yaml
+
+from gmconf import check, requirements
+from gmconf.check import Result, verdict
+from gmconf.controls import CATALOGUE
+from gmconf.controls.choices import Choice, choices
+from gmconf.controls.control import Control
+from gmconf.errors import SiteError
+from gmconf.load import load
+from gmconf.verdicts import lines, summary
+
+TODAY = date(2026, 11, 23)
+__all__ = ["base"]
+
+
+def patched(base: Path, patch: dict):
+    site = merged(yaml.load((CASES / "base.yml").read_text(), yaml.BaseLoader), patch)
+    (base / "level.yml").write_text(yaml.safe_dump(site, allow_unicode=True))
+    return base / "level.yml"
+
+
+def one(name: str, status: str) -> Result:
+    return Result(name, CATALOGUE[name].level, "site", "static", status)
+
+
+def everything(**other: str) -> list[Result]:
+    """A result for each control: held, but for these (written with _ for . and -)."""
+    named = {name: other.get(name.replace(".", "_").replace("-", "_"), "pass") for name in CATALOGUE}
+    return [one(name, status) for name, status in named.items()]
+
+
+def test_topology_that_cannot_hold_a_level_is_refused_with_what_is_missing(base) -> None:
+    first = yaml.safe_load((CASES / "base.yml").read_text())["hosts"][0]
+    with pytest.raises(SiteError) as error:
+        load(patched(base, {"hosts": [first]}))
+    said = [p.message for p in error.value.problems]
+    for role in ("mta", "msa", "filter"):
+        assert any(f"level silver asks for two hosts with role {role}, found: mx1.example.org (ha.two-nodes" in m for m in said), said
+    assert any("level silver asks for more than one host" in m for m in said)
+    assert all(p.path == "level" for p in error.value.problems)
+    load(patched(base, {"hosts": [first], "level": "bronze"}))
+
+
+def test_release_that_cannot_hold_a_level_is_refused_with_what_it_lacks(base, monkeypatch) -> None:
+    class Newer(Control):
+        """Something that only the newer release can do.
+
+        Stands for the next control of this kind.
+        """
+
+        id, level, sources = "tls.newer", "silver", ("RFC 8996",)
+        lacking = {"bookworm": "its Postfix 3.7 cannot send TLS reports"}
+        documents = ("topology",)
+
+    del CATALOGUE["tls.newer"]
+    monkeypatch.setitem(CATALOGUE, "tls.newer", Newer)
+    with pytest.raises(SiteError) as error:
+        load(patched(base, {}))
+    assert [p.message for p in error.value.problems] == [
+        "level silver asks for another release than bookworm on mx2.example.org: its Postfix 3.7 cannot send TLS reports, found: bookworm "
+        "(tls.newer: Something that only the newer release can do); add it, or waive tls.newer"
+    ]
+    load(patched(base, {"level": "bronze"}))
+    waiver = {"control": "tls.newer", "reason": "until mx2 is renewed", "owner": "Bob Baker", "until": "2027-01-31"}
+    waivers = yaml.load((CASES / "base.yml").read_text(), yaml.BaseLoader)["waivers"]
+    load(patched(base, {"waivers": [*waivers, waiver]}))
+
+
+def test_the_weakest_host_and_domain_decide(base) -> None:
+    loaded = load(patched(base, {"overrides": {"postfix": {"smtpd_tls_ciphers": "medium"}}}))
+    results = check.check(loaded, TODAY)
+    weak = [r for r in results if r.status == "fail"]
+    assert {r.control for r in weak} == {"tls.ciphers"}
+    assert {r.subject for r in weak} == {"mx1.example.org", "mx2.example.org"}
+    found = verdict(results, "silver")
+    assert (found.holds, found.reached, found.granted) == (False, "basic", "basic")
+    assert found.areas["transport"] == "basic"
+    assert found.areas["access"] == "silver"
+
+
+@pytest.mark.parametrize(
+    ("other", "reached", "granted", "said"),
+    [
+        ({}, "silver", "silver", "bronze holds ("),
+        ({"dane_out": "fail"}, "bronze", "bronze", "bronze holds ("),
+        ({"xmpp_server": "waived"}, "basic", "silver", "bronze holds with 1 waiver; without: basic ("),
+        ({"xmpp_server": "waived", "mta_retry": "waived"}, None, "silver", "bronze holds with 2 waivers; without: no level ("),
+        ({"dane_out": "waived"}, "bronze", "silver", "bronze holds ("),
+        ({"xmpp_server": "waived", "tls_ciphers": "fail"}, "basic", "basic", "bronze does not hold; basic does ("),
+        ({"xmpp_server": "error"}, "basic", "basic", "bronze does not hold; basic does ("),
+        ({"mta_retry": "fail"}, None, None, "bronze does not hold; no level does ("),
+        ({"mta_retry": "na"}, "silver", "silver", "bronze holds ("),
+    ],
+)
+def test_verdict(other: dict[str, str], reached: str | None, granted: str | None, said: str) -> None:
+    found = verdict(everything(**other), "bronze")
+    assert (found.reached, found.granted) == (reached, granted)
+    assert summary(found).startswith(said), summary(found)
+    assert found.holds is said.startswith("bronze holds")
+    json_ = found.json()
+    assert json_["reached"] == reached
+    assert json_["granted"] == granted
+    assert json_["waived"] == tuple(n for n in CATALOGUE if other.get(n.replace(".", "_").replace("-", "_")) == "waived" and CATALOGUE[n].level != "silver")
+
+
+def test_waiver_past_its_day_is_an_error(base) -> None:
+    loaded = load(patched(base, {}))
+    (day_before,) = (r for r in check.check(loaded, date(2027, 4, 30)) if r.control == "xmpp.server")
+    assert day_before.status == "waived"
+    (after,) = (r for r in check.check(loaded, date(2027, 5, 1)) if r.control == "xmpp.server")
+    assert after.status == "error"
+    assert after.expected == "a waiver whose day lies ahead"
+    assert verdict(check.check(loaded, date(2027, 5, 1)), "bronze").holds is False
+
+
+def test_requirements_do_not_know_the_day(base) -> None:
+    loaded = load(patched(base, {}))
+    assert list(requirements.lacking(loaded.site, loaded.mail)) == []
+
+
+@pytest.mark.parametrize(
+    ("patch", "loose"),
+    [
+        ({}, ["C17"]),
+        ({"filter": {"outbound": "hold"}}, ["C1", "C17"]),
+        ({"organisation": {"abuse_copy": "true"}}, ["C4", "C17"]),
+        ({"filter": {"mark": "9", "reject": "14"}}, ["C8", "C17"]),
+        ({"filter": {"mark": "4", "reject": "10"}}, ["C17"]),
+        ({"tls": {"inbound": "encrypt"}}, ["C11", "C17"]),
+        ({"support": {"max_hold_minutes": "20"}}, ["C14", "C17"]),
+        ({"procedures": {"abuse_answer": "8d"}}, ["C5", "C17"]),
+    ],
+)
+def test_choices(base, patch: dict, loose: list[str]) -> None:
+    loaded = load(patched(base, patch), lenient=True)
+    found = choices(loaded.site)
+    assert [c.id for c in found] == [f"C{n}" for n in range(1, 27)]
+    assert [c.id for c in found if c.loose] == loose
+    said = [line for line in lines([], verdict([], None), None, found) if line.startswith("looser than recommended: ")]
+    assert [line.split("(")[1].split(")")[0] for line in said] == loose
+
+
+def test_every_choice_says_what_it_is_about(base) -> None:
+    loaded = load(patched(base, {}))
+    fields = loaded.site.model_json_schema()
+    for choice in choices(loaded.site):
+        assert choice.question.endswith("?"), choice.id
+        assert choice.chosen.endswith("."), choice.id
+        assert bool(choice.field) or not choice.loose
+        assert choice.field.split(".")[0].split("[")[0] in {"", *fields["properties"]}, choice.field
+    assert isinstance(choices(loaded.site)[0], Choice)
+
+
+def test_command_tells_waivers_choices_and_both_levels(site) -> None:
+    shutil.copyfile(ROOT / "examples/bronze/site.yml", site / "bronze.yml")
+    text = (site / "bronze.yml").read_text() + "filter: {outbound: hold}\n"
+    (site / "bronze.yml").write_text(text)
+    assert gmconf("keys", "bronze.yml", cwd=site).returncode == 0
+    done = gmconf("check", "bronze.yml", "--date", "2026-11-23", cwd=site)
+    assert done.returncode == 0, done.stdout + done.stderr
+    out = done.stdout.splitlines()
+    assert any(line.startswith("waived: xmpp.server: ") for line in out)
+    assert any(line.startswith("looser than recommended: filter.outbound (C1): Kept in the queue") for line in out)
+    assert out[-1].startswith("bronze holds with 1 waiver; without: basic ("), out[-1]
+    found = json.loads(gmconf("check", "bronze.yml", "--date", "2026-11-23", "--format", "json", cwd=site).stdout)
+    assert found["verdict"]["holds"] is True
+    assert (found["verdict"]["reached"], found["verdict"]["granted"], found["verdict"]["waived"]) == ("basic", "bronze", ["xmpp.server"])
+    assert [c["id"] for c in found["choices"] if c["loose"]] == ["C1", "C17"]
