@@ -3,9 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import ClassVar
 
-from gmconf.controls.case import Claim, SiteCase
+from gmconf.controls.case import Claim, HostCase, SiteCase
 from gmconf.controls.control import Control, Evidence
+from gmconf.controls.files import DOVECOT, INN, NFT, NNTP, NNTPS, PROSODY, READERS
+from gmconf.controls.network import federated, listening
+from gmconf.controls.wants import AtMost, Model, exactly
+from gmconf.model import Role
+
+_FEATURES = (
+    "blocklist", "bookmarks", "carbons", "csi_simple", "disco", "limits", "mam", "pep", "ping", "private", "roster", "saslauth",
+    "server_contact_info", "smacks", "tls", "vcard4", "vcard_legacy",
+)  # fmt: skip
+
+
+def _sockets(case: HostCase, column: str) -> list[str]:
+    """What Dovecot opens for chat and news, in the order of its rows: a socket for logins and one that knows the users, each."""
+    users = {Role.CHAT: "prosody", Role.NEWS: "news"}
+    old = case.host.release == "bookworm"
+    rows = [
+        {"path": f"auth-{role.value}{end}", "kind": "" if old else kind, "user": users[role]}
+        for role in (Role.CHAT, Role.NEWS) if case.has(role)
+        for end, kind in (("", "auth"), ("-userdb", "userdb"))
+    ]  # fmt: skip
+    return [row[column] for row in rows]
+
+
+def _domains(case: HostCase, spelled: str = "{}") -> list[str]:
+    return [spelled.format(d.name) for d in case.site.domains if d.kind == "hosted"]
+
+
+def _there(case: HostCase, paths: Iterable[str]) -> Iterable[Claim]:
+    for path in paths:
+        yield Claim(f"{path} on the host", "there" if path in case.files else "missing", path in case.files, path)
+
+
+_NEWS_FILES = (
+    "/etc/news/expire.ctl", "/etc/news/storage.conf", "/etc/news/newsfeeds", "/etc/news/incoming.conf", "/etc/news/control.ctl", "/etc/news/groups",
+    "/etc/news/innshellvars.local", "/etc/news/filter/filter_nnrpd.pl", "/etc/cron.d/inn2", "/etc/systemd/system/inn2.service.d/gmconf.conf",
+    "/usr/local/lib/gmconf/news-groups", "/usr/local/lib/gmconf/nnrpd-login",
+)  # fmt: skip
+_CHAT_FILES = ("/usr/local/lib/gmconf/prosody/mod_auth_gmconf.lua",)
+_SOCKETS = {
+    f"sockets[*].{name}": Model(lambda c, name=name: _sockets(c, name), "one socket for logins, one for users, to the server's own user")  # type: ignore[misc]
+    for name in ("path", "kind", "user")
+}
 
 
 class MuaSupplied(Control):
@@ -78,6 +121,23 @@ class News(Control):
     """
 
     id, level, sources = "nntp.access", "bronze", ("H:nntp",)
+    settings: ClassVar = {
+        DOVECOT: _SOCKETS,
+        INN: {
+            "account": True, "sender": True, "readers": True, "client": False, "cancels": "none", "address4": "127.0.0.1", "address6": "::1",
+            "complaints": Model(lambda c: c.site.organisation.abuse or c.site.organisation.postmaster, "organisation.abuse"),
+            "backoff.user": True, "backoff.folder": "/var/spool/news/backoff", "backoff.free": 20, "backoff.factor": 2, "backoff.fast": 5,
+            "backoff.slow": 60, "disk": 1024 * 1024,
+        },
+        READERS: {
+            "encryption": True, "users": "*@*", "groups": "*,!junk,!control,!control.*,!to,!to.*",
+            "program": "/usr/local/lib/gmconf/nnrpd-login /run/dovecot/auth-news /run/dovecot/auth-news-userdb",
+        },
+        f"{NNTP}.socket": {"connections": AtMost(100), "connections_each": AtMost(10), "listen[*].address": Model(lambda c: listening(c, 119), "port 119")},
+        f"{NNTPS}.socket": {"connections": AtMost(100), "connections_each": AtMost(10), "listen[*].address": Model(lambda c: listening(c, 563), "port 563")},
+        f"{NNTP}@.service": {"program": "/usr/lib/news/bin/nnrpd", "longest": "1d"},
+        f"{NNTPS}@.service": {"program": "/usr/lib/news/bin/nnrpd -S", "longest": "1d"},
+    }  # fmt: skip
     live = ("news",)
 
     @classmethod
@@ -88,6 +148,11 @@ class News(Control):
         found = [*hosts, *([outside] if outside else [])]
         yield Claim("a host with role news, or news.host", ", ".join(found) or "none", bool(found), "hosts")
 
+    @classmethod
+    def of_host(cls, case: HostCase) -> Iterable[Claim]:
+        """The server's other files, where it is hosted."""
+        return _there(case, _NEWS_FILES if case.has(Role.NEWS) else ())
+
 
 class Chat(Control):
     """Users have a Jabber address that is their mail address.
@@ -96,6 +161,24 @@ class Chat(Control):
     """
 
     id, level, sources = "xmpp.server", "bronze", ("H:xmpp",)
+    settings: ClassVar = {
+        DOVECOT: _SOCKETS,
+        NFT: {"chat_user": Model(lambda c: "prosody" if federated(c) else "", "prosody, where chat speaks to other servers", optional=True)},
+        PROSODY: {
+            "auth.provider": "gmconf", "auth.socket": "/run/dovecot/auth-chat", "auth.users": "/run/dovecot/auth-chat-userdb",
+            "auth.register": False, "auth.plain": False, "c2s.tls": True, "s2s.tls": True, "s2s.verify": True,
+            "c2s.direct": exactly("5223"),
+            "s2s.direct": Model(lambda c: ["5270"] if federated(c) else [], "5270, where chat speaks to other servers"),
+            "modules": Model(lambda c: sorted((*_FEATURES, *(("dialback",) if federated(c) else ()))), "what users of today's programs expect"),
+            "off": Model(lambda c: [] if federated(c) else ["s2s", "s2s_auth_certs"], "nothing but chat.federation switches off"),
+            "ssl.certificates": "/etc/prosody/tls",
+            "limits.client": "10kb/s", "limits.server": "30kb/s", "limits.client_stanza": AtMost(256 * 1024), "limits.server_stanza": AtMost(512 * 1024),
+            "limits.archive": AtMost(10000),
+            "hosts[*].name": Model(_domains, "the hosted domains"),
+            "hosts[*].abuse": Model(lambda c: _domains(c, "mailto:abuse@{}"), "abuse@ of each domain"),
+            "hosts[*].admin": Model(lambda c: _domains(c, "mailto:postmaster@{}"), "postmaster@ of each domain"),
+        },
+    }  # fmt: skip
     live = ("chat",)
 
     @classmethod
@@ -103,3 +186,8 @@ class Chat(Control):
         """One host."""
         hosts = [h.name for h in case.site.hosts if "chat" in h.roles]
         yield Claim("a host with role chat", ", ".join(hosts) or "none", bool(hosts), "hosts")
+
+    @classmethod
+    def of_host(cls, case: HostCase) -> Iterable[Claim]:
+        """The module that asks for logins, where it is hosted."""
+        return _there(case, _CHAT_FILES if case.has(Role.CHAT) else ())

@@ -32,6 +32,11 @@ ACTIONS = f"{RSPAMD}/actions.conf"
 OPTIONS = f"{RSPAMD}/options.inc"
 PROXY = f"{RSPAMD}/worker-proxy.inc"
 MAPS = "/etc/postfix/maps"
+PROSODY = "/etc/prosody/prosody.cfg.lua"
+INN = "/etc/news/inn.conf"
+READERS = "/etc/news/readers.conf"
+NNTP, NNTPS = "/etc/systemd/system/gmconf-nntp", "/etc/systemd/system/gmconf-nntps"
+"""Each with .socket and @.service."""
 LOGGING = f"{RSPAMD}/logging.inc"
 EVERYWHERE = (MAIN, MASTER, OPENSSL, NFT, ISOLATE, UNBOUND, RESOLV, JOURNALD, TIMESYNCD, APT, NEEDRESTART)
 """Every host has these."""
@@ -43,6 +48,10 @@ def belongs(file: str, case: HostCase) -> bool:
         return case.has(Role.FILTER) and file not in _ONLY_IF_WANTED
     if file == DOVECOT:
         return case.has(Role.STORE, Role.MSA)
+    if file == PROSODY:
+        return case.has(Role.CHAT)
+    if file.startswith(("/etc/news/", NNTP)):
+        return case.has(Role.NEWS)
     if file == USERS_HEADERS:
         return case.has(Role.MSA)
     return file in EVERYWHERE

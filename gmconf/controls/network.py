@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from gmconf.controls.case import Claim, HostCase, SiteCase
 from gmconf.controls.control import Control, Evidence
-from gmconf.controls.files import DOVECOT, MAIN, NFT, UNBOUND
+from gmconf.controls.files import DOVECOT, MAIN, NFT, NNTP, NNTPS, PROSODY, UNBOUND
 from gmconf.controls.wants import Model, Only
 from gmconf.model import Role
 from gmconf.settings import Value
@@ -41,6 +41,9 @@ def _public(case: HostCase) -> list[int]:
     ports |= {465, 587} if case.has(Role.MSA) else set()
     ports |= {143, 993, 4190} if case.has(Role.STORE) else set()
     ports |= {995} if case.has(Role.STORE) and case.site.pop3.enabled else set()
+    ports |= {119, 563} if case.has(Role.NEWS) else set()
+    ports |= {5222, 5223} if case.has(Role.CHAT) else set()
+    ports |= {5269, 5270} if federated(case) else set()
     return sorted(ports)
 
 
@@ -104,9 +107,22 @@ class Egress(Control):
             "time_user": "systemd-timesync",
             "web": Only("80", "443"),
             "web_users": Only("root", "_apt", "clamav", "_rspamd"),
+            "chat_servers": Model(lambda c: ["5269", "5270"] if federated(c) else [], "5269 and 5270, where chat speaks to other servers"),
+            "chat_user": Model(lambda c: "prosody" if federated(c) else "", "prosody, where chat speaks to other servers", optional=True),
         }
     }
     live = ("egress",)
+
+
+def federated(case: HostCase) -> bool:
+    """Whether the host's chat server speaks to others."""
+    return case.has(Role.CHAT) and (case.site.chat is None or case.site.chat.federation)
+
+
+def listening(case: HostCase, port: int = 0) -> list[str]:
+    """The unspecified address of each family, with a port or without."""
+    families = {"ipv4": "0.0.0.0", "ipv6": "[::]" if port else "::"}
+    return [f"{families[f]}:{port}" if port else families[f] for f in sorted(case.site.address_families)]
 
 
 class Ipv6(Control):
@@ -117,6 +133,9 @@ class Ipv6(Control):
 
     id, level, sources = "net.ipv6", "basic", ("D:ipv6",)
     settings: ClassVar = {
+        PROSODY: {"interfaces": Model(listening, "as address_families says")},
+        f"{NNTP}.socket": {"listen[*].address": Model(lambda c: listening(c, 119), "as address_families says")},
+        f"{NNTPS}.socket": {"listen[*].address": Model(lambda c: listening(c, 563), "as address_families says")},
         UNBOUND: {"do_ip6": Model(lambda c: "ipv6" in c.site.address_families, "as address_families says")},
         DOVECOT: {"listen": Model(_listen, "as address_families says")},
         MAIN: {"inet_protocols": Model(lambda c: c.site.address_families[0] if len(c.site.address_families) == 1 else "all", "as address_families says")},

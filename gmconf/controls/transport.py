@@ -7,8 +7,8 @@ from typing import ClassVar
 
 from gmconf.controls.case import Claim, HostCase
 from gmconf.controls.control import Control
-from gmconf.controls.files import DOVECOT, MAIN, MASTER, OPENSSL
-from gmconf.controls.wants import Has, Model, OneOf, Parts, exactly, on_msa
+from gmconf.controls.files import DOVECOT, INN, MAIN, MASTER, NNTPS, OPENSSL, PROSODY, READERS
+from gmconf.controls.wants import Has, Model, OneOf, Only, Parts, exactly, on_msa
 from gmconf.model import Role
 
 TLS = "/etc/gmconf/tls"
@@ -58,8 +58,12 @@ class Implicit(Control):
     """
 
     id, level, sources = "tls.implicit", "basic", ("BSI TR-03108-01-M", "RFC 8314")
-    settings: ClassVar = {MASTER: {"submissions": on_msa("smtpd"), "wrapper": on_msa("yes")}}
-    live = ("submissions", "imap")
+    settings: ClassVar = {
+        MASTER: {"submissions": on_msa("smtpd"), "wrapper": on_msa("yes")},
+        PROSODY: {"c2s.direct": exactly("5223")},
+        f"{NNTPS}@.service": {"program": "/usr/lib/news/bin/nnrpd -S"},
+    }
+    live = ("submissions", "imap", "chat", "news")
 
 
 class StarttlsAll(Control):
@@ -72,8 +76,11 @@ class StarttlsAll(Control):
     settings: ClassVar = {
         MAIN: {"smtpd_tls_security_level": OneOf("may", "encrypt"), "smtpd_tls_chain_files": Has(f"{TLS}/")},
         DOVECOT: {"ssl.required": "required", "ssl.certificate": Model(lambda c: f"{TLS}/{c.host.name}.crt", "the host's certificate")},
+        PROSODY: {"c2s.tls": True, "s2s.tls": True},
+        READERS: {"encryption": True},
+        INN: {"tls.certificate": "/etc/news/tls/host.crt"},
     }
-    live = ("smtp-tls", "submission", "imap-starttls", "sieve")
+    live = ("smtp-tls", "submission", "imap-starttls", "sieve", "chat", "news")
 
 
 class MuaRequired(Control):
@@ -85,6 +92,8 @@ class MuaRequired(Control):
     id, level, sources = "tls.mua-required", "basic", ("G:18", "BSI TR-03108-01-M", "BSI IT-Grundschutz APP.5.3.A2", "RFC 8314 section 4.1", "RFC 8997")
     settings: ClassVar = {
         DOVECOT: {"ssl.required": "required", "auth.cleartext": False},
+        PROSODY: {"auth.plain": False, "c2s.tls": True},
+        READERS: {"encryption": True},
         MASTER: {"users_tls": on_msa("encrypt")},
         MAIN: {
             "lmtp_tls_security_level": Model(lambda c: "verify" if _remote(c) else "", "verify, where the store is another host"),
@@ -103,6 +112,8 @@ class Versions(Control):
     id, level, sources = "tls.versions", "basic", ("RFC 8996", "NCSC-NL TLS guidelines 2025-05 section 3.3.1")
     settings: ClassVar = {
         DOVECOT: {"ssl.min_protocol": OneOf("TLSv1.2", "TLSv1.3")},
+        PROSODY: {"ssl.protocol": "tlsv1_2+"},
+        INN: {"tls.protocols": Only("TLSv1.2", "TLSv1.3")},
         OPENSSL: {"min_protocol": OneOf("TLSv1.2", "TLSv1.3")},
         MAIN: dict.fromkeys(
             (f"{side}_tls{kind}_protocols" for side in ("smtpd", "smtp", "lmtp") for kind in ("", "_mandatory")),
@@ -121,6 +132,8 @@ class Ciphers(Control):
     id, level, sources = "tls.ciphers", "bronze", ("NCSC-NL TLS guidelines 2025-05", "internet.nl mail test: tls_ciphers")
     settings: ClassVar = {
         DOVECOT: {"ssl.ciphers": SUITES},
+        PROSODY: {"ssl.ciphers": SUITES},
+        INN: {"tls.ciphers": SUITES, "tls.order": True},
         MAIN: {
             "smtpd_tls_ciphers": "high",
             "smtpd_tls_mandatory_ciphers": "high",
@@ -135,8 +148,8 @@ class Ciphers(Control):
 class Sigalgs(Control):
     """No SHA-1 in the signatures of a key exchange.
 
-    Postfix lowers OpenSSL's own floor; security level 2 in its cipher list raises it again, on Debian 13 a configuration file of
-    its own too, which leaves SHA-224 out as well (Debian 12 does not read it in time).
+    Postfix lowers OpenSSL's own floor; security level 2 in its cipher list raises it again, and a configuration file of its own
+    leaves SHA-224 out as well.
     """
 
     id, level, sources = "tls.sigalgs", "bronze", ("NCSC-NL TLS guidelines 2025-05 section 3.3.5", "internet.nl mail test: kex_hash_func")
@@ -165,7 +178,11 @@ class NoRenegotiation(Control):
     """
 
     id, level, sources = "tls.no-reneg-compress", "bronze", ("internet.nl mail test: renegotiation_client, tls_compression",)
-    settings: ClassVar = {MAIN: {"tls_ssl_options": exactly("NO_RENEGOTIATION", "NO_COMPRESSION")}}
+    settings: ClassVar = {
+        MAIN: {"tls_ssl_options": exactly("NO_RENEGOTIATION", "NO_COMPRESSION")},
+        PROSODY: {"ssl.options": exactly("cipher_server_preference", "no_compression", "no_renegotiation", "no_ticket")},
+        INN: {"tls.compression": False},
+    }
     live = ("tls-renegotiation",)
 
 
@@ -182,6 +199,8 @@ class Certificate(Control):
             "ssl.key": Model(lambda c: f"{TLS}/{c.host.name}.key", "the host's key"),
         },
         MAIN: {"smtpd_tls_chain_files": Model(lambda c: [f"{TLS}/{c.host.name}.key", f"{TLS}/{c.host.name}.crt"], "the host's key and certificate")},
+        PROSODY: {"ssl.certificates": "/etc/prosody/tls"},
+        INN: {"tls.certificate": "/etc/news/tls/host.crt", "tls.key": "/etc/news/tls/host.key"},
     }
     live = ("certificates",)
 
@@ -189,7 +208,12 @@ class Certificate(Control):
     def of_host(cls, case: HostCase) -> Iterable[Claim]:
         """Both halves are on the host, and the site's own CA if it has one."""
         names = [f"{case.host.name}.crt", f"{case.host.name}.key", *(["ca.crt"] if case.site.tls.source == "internal-ca" else [])]
-        for path in (f"{TLS}/{name}" for name in names):
+        paths = [f"{TLS}/{name}" for name in names]
+        if case.has(Role.CHAT):
+            paths += [f"/etc/prosody/tls/{d.name}.{end}" for d in case.site.domains if d.kind == "hosted" for end in ("crt", "key")]
+        if case.has(Role.NEWS):
+            paths += ["/etc/news/tls/host.crt", "/etc/news/tls/host.key"]
+        for path in paths:
             yield Claim(f"{path} on the host", "there" if path in case.files else "missing", path in case.files, path)
 
 

@@ -70,7 +70,7 @@ def _functions(c: Settings, desk: Desk) -> None:
         on = [e.host.name for e in desk.exposures if program in e.programs and set(roles) & set(e.host.roles)]
         rows += [(what, _NAMES.get(program, program), on)] if on else []
     for program in sorted({p.program for e in desk.exposures for p in e.ports} - known):
-        on = [e.host.name for e in desk.exposures if program in e.programs]
+        on = [e.host.name for e in desk.exposures if any(p.program == program for p in e.ports)]
         spoken = sorted({p.number for e in desk.exposures for p in e.ports if p.program == program})
         rows.append((f"serves {_spoken(spoken)}", program, on))
     c.rows("functions", [{"what": (w, why), "program": (p, why), "hosts": (_on(desk, on), (*why, desk.why("hosts")))} for w, p, on in rows])

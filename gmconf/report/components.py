@@ -29,7 +29,7 @@ def components(found: Standings) -> str:
     content: Json = {
         "uuid": names("component-definition", str(found.day)),
         "metadata": metadata(found, names, "Mail service, its parts and controls"),
-        "components": [*parts, _organisation(names, controls, found)],
+        "components": [*parts, _organisation(names, controls, found, rendered)],
     }
     what = "Every control with its sources is printed by: gmconf controls --format json"
     return written("component-definition", content, [resource(names, "catalogue", CATALOGUE_TITLE, what)])
@@ -46,12 +46,12 @@ def _service(names: Names, service: str, controls: Sequence[type[Control]], rend
     return _component(names, service, "software", title, f"{title}, as gmconf configures it on the hosts of the site.", implemented)
 
 
-def _organisation(names: Names, controls: Sequence[type[Control]], found: Standings) -> Json:
+def _organisation(names: Names, controls: Sequence[type[Control]], found: Standings, rendered: dict[str, tuple[Line, ...]]) -> Json:
     """The people: facts, documents, evidence, and what is checked of the site as a whole."""
     implemented = []
     for control in controls:
         remarks = list(_shown(control, found))
-        plain = not control.settings and not control.files
+        plain = not rendered.get(control.id)  # nothing of it on a host: what is not hosted here, or no setting can do
         if remarks or plain:
             implemented.append({**_requirement(names, "organisation", control), **({"remarks": "\n\n".join(remarks)} if remarks else {})})
     name = found.loaded.site.organisation.name

@@ -131,8 +131,9 @@ def test_message_to_nobody_is_returned(mx) -> None:
     async def send() -> None:
         async with session(mx, f"alice@{d}") as alice:
             alice.say(f"nobody@{d}", text)
-            error = await alice.hears(text)
+            error = await alice.hears("")  # RFC 6120 section 8.3.1: the original need not come back with it
             assert error["type"] == "error"
+            assert error["from"].bare == f"nobody@{d}"
             assert error["error"]["condition"] == "service-unavailable"
 
     asyncio.run(send())

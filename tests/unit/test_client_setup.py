@@ -19,6 +19,8 @@ from gmconf.load import load
 
 NAMES = ("everything", "six")
 PORTS = {"submissions": 465, "submission": 587, "imaps": 993, "imap": 143, "pop3s": 995, "pop3": 110, "sieve": 4190}
+CHAT = {"xmpp-client": 5222, "xmpps-client": 5223}
+"""Announced where it is hosted; who hosts none says nothing about it."""
 
 
 @pytest.fixture(scope="module", params=NAMES)
@@ -89,11 +91,14 @@ def test_apple(built) -> None:
 
 def test_srv(built) -> None:
     """Read by a zone parser: what listens is announced on its host, what does not is "." (RFC 2782); TLS comes first."""
+    hosted = {d.name for d in load(built / "site.yml", keys=False).site.domains if d.kind == "hosted"}
     for folder in folders(built, "used"):
         zone = dns.zone.from_text(f"$ORIGIN {folder.name}.\n" + (folder / "records.zone").read_text(), relativize=False, check_origin=False)
         found = {name.to_text(): rdataset for name, rdataset in zone.iterate_rdatasets(dns.rdatatype.SRV)}
-        assert set(found) == {f"_{label}._tcp.{folder.name}." for label in PORTS}
-        for label, port in PORTS.items():
+        chat = folder.name in hosted and any(port == 5222 for _, port in open_ports(built))
+        ports = {**PORTS, **(CHAT if chat else {})}
+        assert set(found) == {f"_{label}._tcp.{folder.name}." for label in ports}
+        for label, port in ports.items():
             hosts = {host for host, number in open_ports(built) if number == port}
             records = list(found[f"_{label}._tcp.{folder.name}."])
             if hosts:
@@ -118,11 +123,14 @@ def test_sheets_name_what_listens(built) -> None:
         rows = [line.strip("| ").split(" | ") for line in sheet.read_text().splitlines() if re.search(r"\| `[^|]+ \| \d+ \|", line)]
         rows = [row for row in rows if "NNTP" not in row[0]]
         found = {(host.strip("`"), int(port)) for _, hosts, port, _ in rows for host in hosts.split(", ")}
-        assert found == {(h, p) for h, p in open_ports(built) if p in PORTS.values()}
+        assert found == {(h, p) for h, p in open_ports(built) if p in {**PORTS, **CHAT}.values()}
 
 
 def test_news_elsewhere_is_named(tmp_path) -> None:
-    built = rendered(prepared("everything", tmp_path))
+    work = prepared("everything", tmp_path)
+    text = re.sub(r"news:\n  groups:.*\n  retention:.*\n  article_size:.*\n", "news: {host: news.example.net, port: 1563}\n", (work / "site.yml").read_text())
+    (work / "site.yml").write_text(text.replace("filter, chat, news]", "filter, chat]"))
+    built = rendered(work)
     assert table(built / "build/documents/client-setup.md", "Servers")[-1] == ["news (NNTP)", "`news.example.net`", "1563", "TLS"]
 
 
