@@ -77,8 +77,8 @@ def _probes(view: View) -> tuple[dict[str, object], ...]:
     if not view.has(Role.STORE):
         return ({"name": "logins", "kind": "unix", "path": "/run/dovecot/auth-smtp"},)
     return (
-        {"name": "imaps", "kind": "tcp", "address": "127.0.0.1", "port": 993, "tls": True, "expect": r"^\* OK "},
-        {"name": "lmtp", "kind": "unix", "path": "/run/dovecot/lmtp", "expect": "^220 "},
+        {"name": "imaps", "kind": "tcp", "address": "127.0.0.1", "port": 993, "tls": True, "expect": r"^\* OK ", "within": 20},
+        {"name": "lmtp", "kind": "unix", "path": "/run/dovecot/lmtp", "expect": "^220 ", "within": 20},
     )
 
 

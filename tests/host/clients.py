@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import imaplib
 import smtplib
@@ -43,16 +44,36 @@ def trust(mx) -> ssl.SSLContext:
 
 
 def submission(mx, login: str | None = None, port: int = 465) -> smtplib.SMTP:
-    """A session on port 465, or on 587 after STARTTLS."""
-    with mail._At(mx.ip4):
-        if port == 465:
-            smtp: smtplib.SMTP = smtplib.SMTP_SSL(mx.name, 465, local_hostname="laptop.example", context=trust(mx), timeout=30)
-        else:
-            smtp = smtplib.SMTP(mx.name, port, local_hostname="laptop.example", timeout=30)
-            smtp.starttls(context=trust(mx))
-    if login:
-        smtp.login(login, mx.password)
-    return smtp
+    """A session on port 465, or on 587 after STARTTLS. Tests log in more often than a client may in a minute: then it waits."""
+    deadline = time.monotonic() + 90
+    while True:
+        with mail._At(mx.ip4):
+            if port == 465:
+                smtp: smtplib.SMTP = smtplib.SMTP_SSL(mx.name, 465, local_hostname="laptop.example", context=trust(mx), timeout=30)
+            else:
+                smtp = smtplib.SMTP(mx.name, port, local_hostname="laptop.example", timeout=30)
+                smtp.starttls(context=trust(mx))
+        if not login:
+            return smtp
+        try:
+            smtp.login(login, mx.password)
+            return smtp
+        except smtplib.SMTPAuthenticationError as error:
+            smtp.close()
+            if b"too many AUTH" not in error.smtp_error or time.monotonic() > deadline:
+                raise
+            time.sleep(5)
+
+
+def authenticate(smtp: smtplib.SMTP, login: str, password: str) -> tuple[int, bytes]:
+    """The answer to AUTH PLAIN, when the client may try."""
+    deadline = time.monotonic() + 90
+    while True:
+        smtp.ehlo_or_helo_if_needed()
+        code, text = smtp.docmd("AUTH", "PLAIN " + base64.b64encode(f"\0{login}\0{password}".encode()).decode())
+        if b"too many AUTH" not in text or time.monotonic() > deadline:
+            return code, text
+        time.sleep(5)
 
 
 def imap(mx, login: str) -> imaplib.IMAP4_SSL:

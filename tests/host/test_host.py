@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 import shlex
+import socket
 
 import dns.flags
 import dns.message
+import lab
 import pytest
 
 PUBLIC = {22, 25, 119, 143, 465, 563, 587, 993, 995, 4190, 5222, 5223, 5269, 5270}
 # A program of its own: as whom, to which port, over TCP or UDP.
-TRY = ("import socket,sys; s = socket.socket(socket.AF_INET, getattr(socket, sys.argv[3])); s.settimeout(3); "
+TRY = ("import socket,sys; s = socket.socket(socket.AF_INET6 if ':' in sys.argv[1] else socket.AF_INET, getattr(socket, sys.argv[3])); s.settimeout(3); "
        "s.connect((sys.argv[1], int(sys.argv[2]))); s.send(b'x'); print('open')")  # fmt: skip
 
 
@@ -43,6 +45,36 @@ def test_what_may_leave(mx, user: str, port: int, kind: str, allowed: bool) -> N
              "python3", "-c", TRY, mx.sink.address, str(port), kind]  # fmt: skip
     seen = mx.ssh(shlex.join(words), check=False)
     assert (seen.strip() == "open") is allowed, seen
+
+
+@pytest.mark.control("net.egress-filter")
+def test_what_may_leave_over_ipv6(mx) -> None:
+    """The same rules hold for the other family: the name server's SSH stands for any port 25 outside."""
+    for user, allowed in (("postfix", True), ("root", False), ("nobody", False), ("_rspamd", False), ("vmail", False)):
+        group = "nogroup" if user == "nobody" else user
+        words = ["setpriv", f"--reuid={user}", f"--regid={group}", "--clear-groups", "python3", "-c", TRY, f"{lab.NET6}1", "25", "SOCK_STREAM"]
+        seen = mx.ssh(shlex.join(words), check=False)
+        # Nobody listens there: who may go out is told so by the other side, at once.
+        assert ("ConnectionRefusedError" in seen) is allowed, (user, seen)
+
+
+@pytest.mark.control("net.ingress-filter")
+def test_what_may_come_in(mx) -> None:
+    """A program that listens on a port which is not the model's is reached from this host and from nowhere else."""
+    listen = ("import socket, threading\nfor port in (8080, 3310, 11334):\n  for family in (socket.AF_INET, socket.AF_INET6):\n    "
+              "s = socket.socket(family); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)\n    "
+              "family == socket.AF_INET6 and s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)\n    "
+              "s.bind(('', port)); s.listen(); globals()[f's{port}{family}'] = s\nthreading.Event().wait()")  # fmt: skip
+    mx.ssh(shlex.join(["systemd-run", "-q", "--unit=strays", "python3", "-c", listen]))
+    try:
+        mx.until("test $(ss -Hltn 'sport = :8080' | wc -l) = 2")
+        assert mx.ssh("python3 -c \"import socket; socket.create_connection(('127.0.0.1', 8080), 3); print('open')\"").strip() == "open"
+        for address in (mx.ip4, mx.ip6):
+            for port in (8080, 3310, 11334):
+                with pytest.raises(OSError):
+                    socket.create_connection((address, port), 2).close()
+    finally:
+        mx.ssh("systemctl stop strays")
 
 
 @pytest.mark.control("dns.validating-resolver")

@@ -13,6 +13,7 @@ EXPLAINED = (
     ("sshd", "kex_exchange_identification: .*Connection (reset|closed) by", "gmconf verify tries whether the port is open"),
     ("postfix/", "TLS library problem: .*(no shared cipher|no shared signature algorithms|unsupported protocol|alert handshake failure|no suitable)", "test_tls and gmconf verify ask for them"),
     ("postfix/cleanup", "message rejected: hopcount exceeded", "the corpus has a message that went round 120 times"),
+    ("postfix/", "(AUTH command|auth) rate limit exceeded|too many AUTH", "the tests log in more often than one client may"),
     ("postfix/", "SASL (LOGIN|PLAIN) authentication failed", "wrong passwords, or a store that is down"),
     ("postfix/", "connect to Milter service unix:/run/rspamd/milter.sock: (No such file|Connection refused)", "the filter is stopped; mail waits"),
     ("dovecot", "user not found from (any )?userdb|Authenticated user not found from userdb", "a service account tries IMAP"),

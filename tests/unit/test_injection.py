@@ -197,8 +197,14 @@ def test_lists_stay_lists(items: list[str]) -> None:
 
 
 MARKUP = st.text(alphabet=st.sampled_from("[](){}<>!*_`~#+-=|\\&;:.1a \"'/@$^%?\u00a0\u0301"), max_size=30)
-PLACES = ("{}", "before {} after", "- {}", "1. {}", "## {}", "> {}", "| a | b |\n|---|---|\n| {} | c |", "a line\n{}\nanother", "**{}**", "{}, {}", "{}.", "[x](y.md) {}", "{}(z)")
+PLACES = ("{}", "before {} after", "- {}", "1. {}", "## {}", "> {}", "| a | b |\n|---|---|\n| {} | c |", "a line\n{}\nanother", "**{}**", "{}, {}", "so {}.", "[x](y.md) {}", "{}(z)")
 """Where a template may print a value."""
+
+
+def test_no_document_starts_a_line_with_a_value_and_a_dot() -> None:
+    """A value that is a number would become the first item of a list."""
+    for template in (Path(__file__).parents[2] / "templates/documents").rglob("*.j2"):
+        assert not re.search(r"^\s*(\{%[^%]*%\}\s*)*\{\{[^}]*\}\}[.)]", template.read_text(), re.M), template
 
 
 def parsed(text: str) -> tuple[list[tuple[str, str, str]], str]:
