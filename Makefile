@@ -45,9 +45,14 @@ host: setup ## Molecule: both Debian releases side by side, with real mail and r
 	PATH="$(CURDIR)/$(BIN):$$PATH" ANSIBLE_HOME=$(CURDIR)/.lab/ansible molecule test --destroy=never
 	$(BIN)/python molecule/verify.py mx13 mx12
 
+talk: setup ## chat and news: hosts that have both roles too, with their tests
+	$(BIN)/python molecule/lab.py up
+	GMCONF_LAB_TALKS=1 $(BIN)/python molecule/sites.py mx13 mx12
+	GMCONF_LAB_TALKS=1 $(BIN)/python molecule/verify.py mx13 mx12 -- -k "chat or news or tls or listening or leave or second_run"
+
 down: ## remove the hosts of the lab
 	$(PYTHON) molecule/lab.py down
 
 test: lint unit host ## everything
 
-.PHONY: help setup demo lint mutants tools unit host down test
+.PHONY: help setup demo lint mutants tools unit host talk down test

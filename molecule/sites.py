@@ -40,11 +40,8 @@ service_accounts:
   - {{login: printer@{d}, owner: Facilities, senders: [printer@{d}], messages_per_hour: 5}}
   - {{login: scanner@{d}, owner: Facilities, senders: [scanner@{d}], networks: [10.0.0.0/8]}}
 hosts:
-  - {{name: mail.{d}, release: {release}, addresses: [{ip4}, "{ip6}"], roles: [mta, msa, store, filter, chat, news]}}
-tls: {{trusted: [partner]}}
-news:
-  groups: [{{name: local.talk, description: Everything and nothing}}, {{name: local.announce, description: News of the house}}]
-pop3: {{enabled: true}}
+  - {{name: mail.{d}, release: {release}, addresses: [{ip4}, "{ip6}"], roles: [{roles}]}}
+{talk}pop3: {{enabled: true}}
 limits: {{message_size: 1 MiB}}
 filter:
   signatures: {{mirrors: []}}
@@ -54,6 +51,14 @@ resolver:
   trust_anchors: ["{anchor}"]
 """
 LOCALS = ("alice", "bob", "carol", "joe", "tiny", "silent", "limited", "locked", "printer", "scanner", "probe")
+TALKS = bool(os.environ.get("GMCONF_LAB_TALKS"))
+"""Whether the hosts have chat and news too (make talk)."""
+ROLES = "mta, msa, store, filter, chat, news" if TALKS else "mta, msa, store, filter"
+TALK = """\
+tls: {trusted: [partner]}
+news:
+  groups: [{name: local.talk, description: Everything and nothing}, {name: local.announce, description: News of the house}]
+""" if TALKS else ""  # fmt: skip
 CHAT = {"xmpp-client": 5222, "xmpps-client": 5223, "xmpp-server": 5269, "xmpps-server": 5270}
 HOSTED = ("", "a.", "all.", "alias.")
 # What the rest of the world has in DNS. The client of the tests is the first address of the lab.
@@ -94,7 +99,7 @@ def partner(machine: lab.Machine) -> lab.Machine:
 def site(machine: lab.Machine) -> str:
     """site.yml as it is when nothing is tried out."""
     name, (ip4, ip6) = domain(machine), machine.addresses
-    return SITE.format(d=name, release=machine.release, ip4=ip4, ip6=ip6, out=outside(machine)[0], ns=lab.NS.addresses[0],
+    return SITE.format(d=name, release=machine.release, roles=ROLES, talk=TALK, ip4=ip4, ip6=ip6, out=outside(machine)[0], ns=lab.NS.addresses[0],
                        anchor=lab.trust_anchor())  # fmt: skip
 
 
@@ -115,7 +120,9 @@ def believe(machine: lab.Machine) -> None:
 def write(machine: lab.Machine, more: str = "", change: tuple[str, str] = ("", "")) -> None:
     """site.yml with further or other lines, rendered."""
     name, where = domain(machine), folder(machine)
-    believe(machine)
+    where.mkdir(parents=True, exist_ok=True)
+    if TALKS:
+        believe(machine)
     (where / "site.yml").write_text(site(machine).replace(*change) + more)
     demo.render(where / "site.yml", where / "build", (*(f"{n}@{name}" for n in LOCALS), f"joe@a.{name}", f"main@all.{name}"))
 
@@ -128,7 +135,7 @@ def publish(machine: lab.Machine) -> None:
     lines += [f"{machine.fqdn}. 5 A {ip4}", f"{machine.fqdn}. 5 AAAA {ip6}", f"{out}. 5 MX 10 mx.{out}.", f"mx.{out}. 5 A {sink}"]
     for prefix in HOSTED:
         name = prefix + domain(machine)
-        if prefix != "alias.":
+        if TALKS and prefix != "alias.":
             lines += [f"_{service}._tcp.{name}. 5 SRV 0 5 {port} {machine.fqdn}." for service, port in CHAT.items()]
         lines += [f"{name}. 5 MX 10 {machine.fqdn}.", f'{name}. 5 TXT "v=spf1 mx -all"', f'_dmarc.{name}. 5 TXT "v=DMARC1; p=reject"']
         services = {"submissions": 465, "imaps": 993, "pop3s": 995} if prefix != "alias." else {}
