@@ -72,9 +72,11 @@ def test_guesses_of_a_neighbour_lock_nobody_out(mx) -> None:
     for number in range(4):
         with submission(mx) as smtp, pytest.raises(smtplib.SMTPAuthenticationError):
             smtp.login(f"bob@{mx.domain}", f"wrong-password-{number}")
-    start = time.monotonic()
-    with submission(mx, f"alice@{mx.domain}"):
-        pass
+    # The first may have to wait for the other tests' logins, which are counted by the minute.
+    for _ in range(2):
+        start = time.monotonic()
+        with submission(mx, f"alice@{mx.domain}"):
+            pass
     with imap(mx, f"alice@{mx.domain}"):
         assert time.monotonic() - start < 4
 
