@@ -46,7 +46,7 @@ def picture(build: Path) -> str:
             continue
         name = str(file.relative_to(build / "hosts"))
         text = file.read_text()
-        if name.endswith(".crt"):
+        if name.endswith((".crt", ".pem")):
             text = "(certificate)\n"
         if name.endswith("manifest.json"):
             text = re.sub(r', "sha256": "[0-9a-f]+"', "", text)
