@@ -25,7 +25,7 @@ from gmconf.controls.wants import AtLeast, AtMost, Model, OneOf
 from gmconf.model import Role
 
 SUPPORTED = {"bookworm": date(2028, 6, 30), "trixie": date(2030, 6, 30)}
-"""Until when Debian fixes security holes of a release, long-term support included (debian.org, releases)."""
+"""Until when Debian fixes security holes of a release, long-term support included (its page of releases)."""
 
 
 class Update7d(Control):
