@@ -18,6 +18,7 @@ CONF, READERS, GROUPS = f"{FOLDER}/inn.conf", f"{FOLDER}/readers.conf", f"{FOLDE
 STEM = f"{FOLDER}/tls/host"
 PROGRAMS = "/usr/local/lib/gmconf"
 LOGIN, SYNC = f"{PROGRAMS}/nnrpd-login", f"{PROGRAMS}/news-groups"
+BACKOFF = "/var/spool/news/backoff"
 STORE_PORT = 1119
 PORTS = {"nntp": 119, "nntps": 563}
 CHECKED = ("control.ctl", "expire.ctl", "incoming.conf", "inn.conf", "newsfeeds", "readers.conf", "storage.conf")
@@ -59,7 +60,7 @@ def _store(view: View, news: News) -> Plan:
             File(unit.file, "inn", because, "inn/inn2.conf.j2", unit, ini.spell),
             File(cron.file, "inn", view.why("news.retention"), "inn/cron.j2", cron, ini.spell),
         ),
-        directories=((f"{SYSTEMD}/inn2.service.d", "root", "root", "0755"), (PROGRAMS, "root", "root", "0755")),
+        directories=((f"{SYSTEMD}/inn2.service.d", "root", "root", "0755"), (PROGRAMS, "root", "root", "0755"), (BACKOFF, "news", "news", "0750")),
         stage_prefixes=(f"{FOLDER}/",),
         validate=(
             {"argv": ["env", f"INNCONF={{{CONF}}}", "/usr/lib/news/bin/innconfval", "-C"]},
@@ -138,7 +139,7 @@ def _settings(view: View, news: News) -> Settings:
     c.set("account", True, because)
     c.set("client", False, because, need("inn", "where a user is when writing is nobody's business"))
     c.set("backoff.user", True, because, need("inn", "after some posts in a row a user waits longer and longer for the next"))
-    c.set("backoff.folder", "/var/spool/news/backoff", because)
+    c.set("backoff.folder", BACKOFF, because)
     c.set("backoff.free", 20, because)
     c.set("backoff.factor", 2, because)
     c.set("backoff.fast", 5, because)

@@ -20,6 +20,15 @@ EXPLAINED = (
     ("dovecot", "user not found from (any )?userdb|Authenticated user not found from userdb", "a service account tries IMAP"),
     ("dovecot", "[Rr]ebuilding index|'junk/junk' was aborted due to temporary failure", "after the crash; the message is tried again"),
     ("dovecot", "SIGHUP received - reloading configuration", "roll-outs reload"),
+    # INN's notices are warnings to syslog: what it does, who reads and how long. What is wrong has other words.
+    ("innd", "^SERVER (descriptors|outgoing|ccsetup|lcsetup|newgroup|rmgroup|reload all|paused|running|servermode|flushlogs)", "it starts, is told, and expires"),
+    ("innd", "^SERVER (bad_newsfeeds no feeding sites|perl filter not defined|Python filtering disabled)", "it feeds nobody, and nnrpd filters what users post"),
+    ("innd", "^(localhost connected|python is not initialized|reloading pyfilter|pyfilter .* not installed)", "local posts; no filter in Python"),
+    ("nnrpd", " (times user|user [^ ]+@|group|posts received|artstats get|exit articles|timeout|post sleep time)|^starttls: TLSv1|^SERVER perl filtering enabled$", "readers"),
+    ("nnrpd", " bad_auth$", "wrong passwords"),
+    ("prosody", "Received SIGTERM|Dovecot does not answer", "test_chat restarts it, and stops Dovecot"),
+    ("prosody", "Forbidding insecure connection|certificate (is not trusted|could not be validated)", "test_chat takes a CA away, test_tls has no certificate"),
+    ("dovecot", "Killed with signal 15|stats-writer\\) failed: Connection refused", "test_chat stops it"),
 )  # fmt: skip
 
 

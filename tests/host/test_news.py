@@ -155,3 +155,24 @@ def test_the_store_is_not_reached_from_outside(mx) -> None:
     assert {line.split()[3].rpartition(":")[0] for line in mx.ssh("ss -Hltn sport = :1119").splitlines()} == {"127.0.0.1", "[::1]"}
     seen = mx.ssh("printf 'IHAVE <x@y.example>\\r\\nQUIT\\r\\n' | timeout 5 bash -c 'exec 3<>/dev/tcp/127.0.0.1/1119; cat >&3; cat <&3' || true")
     assert seen.startswith("502"), seen
+
+
+@pytest.mark.control("nntp.access")
+def test_who_posts_without_a_pause_waits(mx) -> None:
+    """After some articles in a row each takes longer; others are not slowed down."""
+    login = f"carol@{mx.domain}"
+    with Reader(mx) as reader:
+        reader.login(login)
+        took = []
+        for _ in range(25):
+            start = time.monotonic()
+            assert reader.post(login, subject()).startswith("240")
+            took.append(time.monotonic() - start)
+            if took[-1] > 2:
+                break
+        assert took[-1] > 2, took
+    with Reader(mx) as reader:
+        reader.login(f"joe@{mx.domain}")
+        start = time.monotonic()
+        assert reader.post(f"joe@{mx.domain}", subject()).startswith("240")
+        assert time.monotonic() - start < 1

@@ -63,12 +63,21 @@ class User(slixmpp.ClientXMPP):
         self.send_message(mto=to, mbody=text, mtype="chat")
 
     async def hears(self, text: str, within: float = WITHIN) -> slixmpp.Message:
-        """The message with this text, or the error about one."""
+        """The message with this text."""
         async with asyncio.timeout(within):
             while True:
                 message = await self.received.get()
                 if message["body"] == text:
                     return message
+
+
+    async def gets_back(self, address: str, within: float = WITHIN) -> str:
+        """The condition with which a message to an address is returned; the text need not come with it (RFC 6120 section 8.3.1)."""
+        async with asyncio.timeout(within):
+            while True:
+                message = await self.received.get()
+                if message["type"] == "error" and message["from"].bare == address:
+                    return message["error"]["condition"]
 
 
 @contextlib.asynccontextmanager

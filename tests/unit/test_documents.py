@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import PASSWORD, ROOT, gmconf
+from conftest import PASSWORD, ROOT, gmconf, without_chat
 from pages import Page
 from test_golden_sites import NOW, SITES, prepared
 
@@ -114,7 +114,7 @@ def test_whatever_is_left_out_leaves_no_hole(path: tuple[str, ...], bronze, tmp_
     try:
         load(tmp_path / "site.yml")
     except SiteError as error:
-        assert path[-2] in str(error), "what cannot be left out is asked for"
+        assert path[-2:][0] in str(error), "what cannot be left out is asked for"
         return
     rendered(tmp_path)
     test_pages_are_well_formed_and_say_something_everywhere(tmp_path)
@@ -192,7 +192,7 @@ def test_controls_are_listed_where_they_hold_and_only_there(bronze) -> None:
 
 
 def test_waived_controls_are_not_listed(tmp_path) -> None:
-    text = EXAMPLE.read_text() + "  - {control: prc.report-out, reason: nobody to do it, owner: Bob, until: 2027-04-30}\n"
+    text = without_chat(EXAMPLE.read_text()) + "  - {control: prc.report-out, reason: nobody to do it, owner: Bob, until: 2027-04-30}\n"
     (example(tmp_path) / "site.yml").write_text(text)
     assert "prc.report-out" not in (rendered(tmp_path) / "build/documents/abuse.md").read_text()
 

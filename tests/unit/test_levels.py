@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import shutil
 from datetime import date
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, gmconf
+from conftest import ROOT, gmconf, without_chat
 from test_cases import CASES, base, merged, yaml
 
 from gmconf import check, requirements
@@ -163,8 +162,7 @@ def test_every_choice_says_what_it_is_about(base) -> None:
 
 
 def test_command_tells_waivers_choices_and_both_levels(site) -> None:
-    shutil.copyfile(ROOT / "examples/bronze/site.yml", site / "bronze.yml")
-    text = (site / "bronze.yml").read_text() + "filter: {outbound: hold}\n"
+    text = without_chat((ROOT / "examples/bronze/site.yml").read_text()) + "filter: {outbound: hold}\n"
     (site / "bronze.yml").write_text(text)
     assert gmconf("keys", "bronze.yml", cwd=site).returncode == 0
     done = gmconf("check", "bronze.yml", "--date", "2026-11-23", cwd=site)
