@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import ClassVar
 
 from gmconf.controls.case import Claim, HostCase, SiteCase
@@ -46,7 +47,7 @@ _NEWS_FILES = (
 )  # fmt: skip
 _CHAT_FILES = ("/usr/local/lib/gmconf/prosody/mod_auth_gmconf.lua",)
 _SOCKETS = {
-    f"sockets[*].{name}": Model(lambda c, name=name: _sockets(c, name), "one socket for logins, one for users, to the server's own user")  # type: ignore[misc]
+    f"sockets[*].{name}": Model(partial(_sockets, column=name), "one socket for logins, one for users, to the server's own user")
     for name in ("path", "kind", "user")
 }
 
