@@ -10,6 +10,8 @@ from gmconf.settings import Value
 _SPECIAL = re.compile(r"[\\`*_{}\[\]<>&|~$]")
 _START = re.compile(r"[#=-]|\+(?=\s|$)|:(?=-)")
 _NUMBER = re.compile(r"([0-9]+)([.)])(?=\s|$)")
+# At the end of a heading these are taken for its closing (CommonMark 4.2).
+_CLOSING = re.compile(r"(?<=\s)#+$")
 # GitHub makes links of bare addresses, and mentions of @names.
 _BARE = re.compile(r"(?i)(https?|ftp|xmpp|mailto|www)([:.])")
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ue000-\uf8ff]")
@@ -93,7 +95,7 @@ def _text(value: str) -> str:
 
 
 def _inner(value: str) -> str:
-    text = _SPECIAL.sub(r"\\\g<0>", value.strip())
+    text = _CLOSING.sub(r"\\\g<0>", _SPECIAL.sub(r"\\\g<0>", value.strip()))
     return _BARE.sub(lambda m: f"{m[1]}\\{m[2]}" if m[2] == ":" or m[1].lower() == "www" else m[0], text)
 
 
