@@ -61,7 +61,8 @@ def test_wrong_password_and_unknown_login_look_alike(mx, port: int) -> None:
         with submission(mx, port=port) as smtp:
             start = time.monotonic()
             seen.append(authenticate(smtp, login, password))
-            assert time.monotonic() - start > 1.5, login
+            # Dovecot counts its two seconds in whole ones of the clock: more than one is what it promises.
+            assert time.monotonic() - start > 1, login
     assert seen == [seen[0]] * 3
     assert seen[0][0] == 535
 
