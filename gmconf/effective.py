@@ -37,7 +37,7 @@ def _override(view: View, file: File, found: dict[str, Setting]) -> None:
         lines = {k.partition(".")[2]: (k, v) for k, v in site.rspamd.items() if k.partition(".")[0] == module}
         field = "rspamd"
     else:
-        field = {"dovecot.conf": "dovecot", "unbound.conf": "unbound", "clamd.conf": "clamd"}.get(name, "")
+        field = {"dovecot.conf": "dovecot", "protocols.conf": "dovecot", "unbound.conf": "unbound", "clamd.conf": "clamd"}.get(name, "")
         lines = {k: (k, v) for k, v in getattr(site, field).items()} if field else {}
     if not lines:
         return

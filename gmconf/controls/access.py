@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from gmconf.controls.case import Claim, HostCase, SiteCase
 from gmconf.controls.control import Control
-from gmconf.controls.files import DOVECOT, MAIN
+from gmconf.controls.files import DOVECOT, MAIN, PROTOCOLS
 from gmconf.controls.wants import AtMost, Begins, Has, Model, OneOf, Only, Within
 from gmconf.limits import chain
 from gmconf.model import Role
@@ -39,7 +39,7 @@ class MaaPresent(Control):
 
     id, level, sources = "maa.present", "basic", ("H:maa",)
     on = BY_STORE
-    settings: ClassVar = {DOVECOT: {"protocols": Has("imap", "lmtp", "sieve")}}
+    settings: ClassVar = {PROTOCOLS: {"protocols": Has("imap", "lmtp", "sieve")}}
     live = ("imap",)
 
 

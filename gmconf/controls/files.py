@@ -14,6 +14,7 @@ MASTER = "/etc/postfix/master.cf"
 OPENSSL = "/etc/postfix/openssl.cnf"
 USERS_HEADERS = "/etc/postfix/submission-headers"
 DOVECOT = "/etc/dovecot/dovecot.conf"
+PROTOCOLS = "/etc/dovecot/protocols.conf"
 CLAMD = "/etc/clamav/clamd.conf"
 FRESHCLAM = "/etc/clamav/freshclam.conf"
 NFT = "/etc/nftables.conf"
@@ -46,6 +47,8 @@ def belongs(file: str, case: HostCase) -> bool:
     """Whether a host with these roles cannot be without a file."""
     if file.startswith((RSPAMD, "/etc/clamav/", "/etc/redis/")):
         return case.has(Role.FILTER) and file not in _ONLY_IF_WANTED
+    if file == PROTOCOLS:
+        return case.has(Role.STORE)
     if file == DOVECOT:
         return case.has(Role.STORE, Role.MSA)
     if file == PROSODY:

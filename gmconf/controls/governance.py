@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from gmconf.controls.case import Claim, HostCase, SiteCase
 from gmconf.controls.control import LEVELS, Control
-from gmconf.controls.files import CLAMD, DOVECOT, MAIN, MAPS, MASTER, PROXY, REDIS, RSPAMD, UNBOUND
+from gmconf.controls.files import CLAMD, MAIN, MAPS, MASTER, PROTOCOLS, PROXY, REDIS, RSPAMD, UNBOUND
 from gmconf.controls.wants import SECOND, Model, OneOf, Only, spelled
 from gmconf.model import Role
 
@@ -81,7 +81,7 @@ class OpenStandards(Control):
 
     id, level, sources = "gov.open-standards", "basic", ("D:open",)
     on = (Role.STORE,)
-    settings: ClassVar = {DOVECOT: {"protocols": Only("imap", "pop3", "lmtp", "sieve")}}
+    settings: ClassVar = {PROTOCOLS: {"protocols": Only("imap", "pop3", "lmtp", "sieve")}}
 
 
 class NoNonstandard(Control):
@@ -92,7 +92,7 @@ class NoNonstandard(Control):
 
     id, level, sources = "gov.no-nonstd", "bronze", ("D:nonstd",)
     on = (Role.STORE,)
-    settings: ClassVar = {DOVECOT: {"protocols": Only("imap", "pop3", "lmtp", "sieve")}}
+    settings: ClassVar = {PROTOCOLS: {"protocols": Only("imap", "pop3", "lmtp", "sieve")}}
     live = ("capabilities",)
 
 
@@ -111,7 +111,7 @@ class Minimal(Control):
         f"{RSPAMD}/worker-normal.inc": {"enabled": False},
         f"{RSPAMD}/worker-controller.inc": {"sockets": Model(_controller, "the local socket, and TCP only where stores elsewhere teach"), "trusted": Model(lambda c: ["127.0.0.1", "::1", *_stores(c)], "loopback and the stores")},
         f"{RSPAMD}/redis.conf": {"servers": REDIS_SOCKET},
-        DOVECOT: {"protocols": Model(_protocols, "imap, lmtp, sieve, and pop3 if wanted")},
+        PROTOCOLS: {"protocols": Model(_protocols, "imap, lmtp, sieve, and pop3 if wanted")},
         MAIN: {"biff": False},
         MASTER: {"postscreen": OneOf("", "postscreen")},
     }

@@ -12,7 +12,7 @@ from gmconf.plan import File, Plan, Reach, SecretFile, Unit, View
 from gmconf.services import tls
 from gmconf.settings import Settings, need
 
-CONF, FOLDER = "/etc/dovecot/dovecot.conf", "/etc/dovecot"
+CONF, PROTOCOLS, FOLDER = "/etc/dovecot/dovecot.conf", "/etc/dovecot/protocols.conf", "/etc/dovecot"
 MAIL = "/var/vmail"
 SIEVE = f"{FOLDER}/sieve"
 SCRIPTS = ("junk", "learn-spam", "learn-ham")
@@ -35,6 +35,7 @@ def plan(view: View) -> Plan:
         quota = "userdb_quota_rule=*:bytes=" if old else "userdb_quota_storage_size="
         because = control("maa.virtual-domains")
         files.append(File(f"{FOLDER}/users", "dovecot", because, lines=lambda: _users(view, quota), shared=True, group="dovecot", mode="0640"))
+        files.append(File(PROTOCOLS, "dovecot", control("gov.minimal"), "dovecot/protocols.conf.j2", _protocols(view), spell))
         files += _sieve(view)
     return Plan(
         name="dovecot",
@@ -49,7 +50,7 @@ def plan(view: View) -> Plan:
         ),
         # Compiled in place: a compiled script knows its path, and mail processes may not write here.
         commands=({"name": "sievec", "argv": ["sievec", SIEVE], "when": [f"{SIEVE}/*.sieve", CONF]},) if store else (),
-        units=(Unit("dovecot.service", watch=(f"{tls.FOLDER}/*",)),),
+        units=(Unit("dovecot.service", restart_paths=(PROTOCOLS,), watch=(f"{tls.FOLDER}/*",)),),
         probes=_probes(view),
         listens=_listens(view),
     )
@@ -79,6 +80,7 @@ def _probes(view: View) -> tuple[dict[str, object], ...]:
     return (
         {"name": "imaps", "kind": "tcp", "address": "127.0.0.1", "port": 993, "tls": True, "expect": r"^\* OK ", "within": 20},
         {"name": "lmtp", "kind": "unix", "path": "/run/dovecot/lmtp", "expect": "^220 ", "within": 20},
+        *([{"name": "pop3s", "kind": "tcp", "address": "127.0.0.1", "port": 995, "tls": True, "expect": r"^\+OK", "within": 20}] if view.site.pop3.enabled else []),
     )
 
 
@@ -113,6 +115,13 @@ def auth_socket(service: str) -> str:
 def user_socket(service: str) -> str:
     """Where a service of this host asks whether there is such a mailbox. Dovecot 2.3 takes the kind from the end of the name."""
     return f"/run/dovecot/auth-{service}-userdb"
+
+
+def _protocols(view: View) -> Settings:
+    c = Settings(PROTOCOLS)
+    pop3 = ["pop3"] if view.site.pop3.enabled else []
+    c.set("protocols", ["imap", "lmtp", "sieve", *pop3], control("gov.minimal"), view.why("pop3.enabled"))
+    return c
 
 
 def _sockets(c: Settings, view: View) -> None:
@@ -150,8 +159,7 @@ def _settings(view: View) -> Settings:
     families = view.site.address_families
     listen = [*(["*"] if "ipv4" in families else []), *(["::"] if "ipv6" in families else [])]
     c.set("listen", listen if old else ", ".join(listen), control("net.ipv6"))
-    pop3 = ["pop3"] if view.site.pop3.enabled else []
-    c.set("protocols", ["imap", "lmtp", "sieve", *pop3], control("gov.minimal"), view.why("pop3.enabled"))
+    c.set("protocols_file", PROTOCOLS, need("dovecot", "the sockets of a protocol are made when Dovecot starts, not when it reloads"))
     c.set("greeting", "ready", control("mta.banner-min"))
     c.set("ssl.required", "required", control("tls.mua-required"))
     c.set("ssl.min_protocol", "TLSv1.2", control("tls.versions"))
@@ -174,7 +182,7 @@ def _settings(view: View) -> Settings:
     c.set("sieve.learn_spam", f"{SIEVE}/learn-spam.sieve" if learn else "", learns)
     c.set("sieve.learn_ham", f"{SIEVE}/learn-ham.sieve" if learn else "", learns)
     c.set("sieve.programs", SIEVE if learn else "", learns)
-    c.set("pop3", "pop3" if pop3 else "", view.why("pop3.enabled"))
+    c.set("pop3", "pop3" if view.site.pop3.enabled else "", view.why("pop3.enabled"))
     c.set("remote.lmtp", 24 if _remote(view) else "", need("dovecot", "MTA hosts elsewhere deliver here, with TLS"))
     c.set("remote.quota", 12340 if _remote(view) else "", control("maa.quota"))
     c.rows(

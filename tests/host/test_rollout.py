@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import poplib
 import re
 import smtplib
+import socket
 import subprocess
 import sys
 import threading
@@ -12,8 +14,9 @@ import time
 from collections.abc import Iterator
 
 import lab
+import mail
 import pytest
-from clients import find, message, outside
+from clients import find, message, outside, trust
 
 # Content, kind, mode and owner of everything in /etc.
 ETC = ("(find /etc -xdev -not -path /etc/mtab -printf '%p %y %m %u %g %l\\n' | sort; "
@@ -145,3 +148,22 @@ def test_failed_probe_rolls_back(mx, override: str, words: str) -> None:
     finally:
         mx.write_site()
     assert "changed=0" in mx.roll_out().stdout
+
+
+@pytest.mark.control("gov.minimal")
+def test_protocol_that_is_switched_on_is_served(mx) -> None:
+    """POP3 goes and comes back without anybody's help: its port is closed meanwhile and speaks afterwards."""
+    try:
+        mx.write_site(change=("pop3: {enabled: true}", "pop3: {enabled: false}"))
+        done = mx.roll_out()
+        assert done.returncode == 0, done.stdout
+        with pytest.raises(OSError):
+            socket.create_connection((mx.ip4, 995), 3)
+    finally:
+        mx.write_site()
+        done = mx.roll_out()
+    assert done.returncode == 0, done.stdout
+    with mail._At(mx.ip4):
+        client = poplib.POP3_SSL(mx.name, 995, context=trust(mx), timeout=10)
+    assert client.getwelcome().startswith(b"+OK")
+    client.quit()
