@@ -86,7 +86,8 @@ class Mx:
             yield
         finally:
             self.ssh(f"systemctl stop {unit}")
-            self.enter(f"umount {folder}")
+            # Children of a daemon that was stopped may take a moment longer than it.
+            self.enter(f"for n in $(seq 40); do umount {folder} 2>/dev/null && exit; sleep 0.25; done; umount {folder}")
             self.ssh(f"systemctl start {unit}; rm -rf /root/copy")
         self.accepts()
 
@@ -94,7 +95,7 @@ class Mx:
     def broken(self, pids: str, calls: str) -> Iterator[None]:
         """System calls of running processes, and of those they start, fail with an error of the disk."""
         self.ssh("command -v strace || apt-get -qq install -y --no-install-recommends strace")
-        self.ssh(f'systemd-run -q --unit=broken strace -qq -f -o /dev/null -p "$({pids})" -e trace={calls} -e inject={calls}:error=EIO')
+        self.ssh(f'systemd-run -q --collect --unit=broken strace -qq -f -o /dev/null -p "$({pids})" -e trace={calls} -e inject={calls}:error=EIO')
         time.sleep(1)
         try:
             yield
