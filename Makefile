@@ -40,8 +40,11 @@ tools: ## what the tests look at results with: Chromium and poppler (the report)
 	{ test "$$(id -u)" = 0 || { echo "install chromium, chromium-driver, poppler-utils and xorriso, or run this as root"; exit 2; }; \
 	echo "==> Chromium, poppler, xorriso"; apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium chromium-driver poppler-utils fonts-dejavu-core xorriso; }
 
-unit: setup tools ## unit tests, goldens, packaging
+unit: setup tools servers ## unit tests, goldens, packaging
 	$(BIN)/python -m pytest tests/unit
+
+servers: setup
+	@$(BIN)/python tests/unit/nameserver.py
 
 host: setup ## Molecule: both Debian releases side by side, with real mail and real failures
 	$(BIN)/python molecule/lab.py up
@@ -63,4 +66,4 @@ down: ## remove the hosts of the lab
 
 test: lint unit host ## everything
 
-.PHONY: help setup demo lint mutants tools unit host faults talk down test
+.PHONY: help setup demo lint mutants tools unit servers host faults talk down test

@@ -6,17 +6,21 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from fnmatch import filter as matching
+from functools import partial
 from typing import Literal
 
 from gmconf.controls.case import Claim, DomainCase, HostCase
 from gmconf.controls.control import CATALOGUE, LEVELS, Control
 from gmconf.controls.files import belongs, counts
 from gmconf.controls.wants import Model, holds, spelled, words
+from gmconf.dns import Contract, contract
 from gmconf.document import parse_path
 from gmconf.effective import host_case
 from gmconf.load import Loaded
+from gmconf.model import Domain
 from gmconf.model.site import Level
 from gmconf.plan import View
+from gmconf.records import Record
 from gmconf.requirements import case_of, claims, shown
 from gmconf.services.registry import plans
 
@@ -53,8 +57,7 @@ def judged(loaded: Loaded, today: date, hosts: Sequence[HostCase]) -> list[Resul
     """The same, of hosts that are given as they are or will be."""
     site = loaded.site
     case = case_of(site, loaded.mail, today)
-    public = frozenset(loaded.public)
-    domains = [DomainCase(site, loaded.mail, d, public) for d in site.domains]
+    domains = domain_cases(loaded)
     waived = {w.control: w for w in site.waivers}
     found: list[Result] = []
     for control in CATALOGUE.values():
@@ -81,6 +84,18 @@ def judged(loaded: Loaded, today: date, hosts: Sequence[HostCase]) -> list[Resul
             if found[-1].control != control.id if found else True:
                 found.append(_result(control, "site", "static", "na", Claim("", "nothing of the site is concerned", holds=True)))
     return [_placed(loaded, result) for result in found]
+
+
+def domain_cases(loaded: Loaded) -> list[DomainCase]:
+    """Every domain as controls look at it; its records are made when a control asks for them."""
+    whole = contract(loaded)
+    public = frozenset(loaded.public)
+    return [DomainCase(loaded.site, loaded.mail, d, public, partial(_records, whole, d), whole.zones.of(d.name), whole.reports_zone) for d in loaded.site.domains]
+
+
+def _records(whole: Contract, domain: Domain) -> tuple[Record, ...]:
+    authorisation = whole.authorisation(domain)
+    return (*whole.of_domain(domain), *((authorisation,) if authorisation else ()))
 
 
 def _placed(loaded: Loaded, result: Result) -> Result:

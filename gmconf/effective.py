@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from functools import cache
 
 from gmconf.controls.case import HostCase
+from gmconf.dns import Contract
 from gmconf.plan import File, Plan, View
 from gmconf.resources import folder
 from gmconf.settings import Setting, like
@@ -25,7 +26,8 @@ def host_case(view: View, plans: Sequence[Plan]) -> HostCase:
                 found = {s.key: s for s in file.settings.flat()}
                 _override(view, file, found)
                 settings[file.path] = found
-    return HostCase(view.site, view.mail, view.host, settings, frozenset(paths))
+    published = Contract(view.site, view.public, view.why).of_host(view.host)
+    return HostCase(view.site, view.mail, view.host, settings, frozenset(paths), tuple(published))
 
 
 def _override(view: View, file: File, found: dict[str, Setting]) -> None:

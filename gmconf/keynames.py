@@ -42,6 +42,12 @@ def public_files(site: Site) -> Iterator[tuple[str, str]]:
         yield f"ca/{name}.crt", f"tls.trusted[{number}]"
 
 
+def optional_files(site: Site) -> Iterator[str]:
+    """Public files that may be there: the key (PEM) that a host's next certificate will have."""
+    for host in site.hosts:
+        yield f"tls/{host.name}.next.pub"
+
+
 def vault_files(site: Site) -> Iterator[tuple[str, str]]:
     """(relative path, field) of secrets that go to a host."""
     if any(Role.FILTER in host.roles for host in site.hosts):

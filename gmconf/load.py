@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +16,7 @@ from gmconf.complaints import sentence
 from gmconf.directory import Directory
 from gmconf.document import Document, PathParts, parse_path, read_text, spell_path
 from gmconf.errors import Mark, Problem, SiteError
-from gmconf.keynames import chat_domains, public_files, vault_files
+from gmconf.keynames import chat_domains, optional_files, public_files, vault_files
 from gmconf.model import Site
 from gmconf.rules import problems as broken_rules
 from gmconf.settings import Reason
@@ -136,6 +137,9 @@ def _read_keys(site: Site, path: Path, document: Document) -> tuple[dict[str, st
                 public[name] = file.read().decode()
         except (OSError, UnicodeDecodeError):
             missing.setdefault(_maker(site, name), []).append((name, field))
+    for name in optional_files(site):
+        with suppress(FileNotFoundError), open(f"{folder}/{name}", encoding="utf-8", errors="replace") as file:
+            public[name] = file.read()
     for name, field in vault_files(site):
         try:
             with open(f"{folder}/{name}", "rb", buffering=0) as vaulted:

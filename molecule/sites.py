@@ -46,6 +46,7 @@ limits: {{message_size: 1 MiB}}
 filter:
   signatures: {{mirrors: []}}
   blocks: [{{sender: blocked.sender.example, reason: the tests, review_by: 2099-12-31}}]
+dns: {{ttl: 5s, dmarc: {{policy: reject}}, tlsa: true}}
 resolver:
   forwarders: [{ns}]
   trust_anchors: ["{anchor}"]
@@ -59,8 +60,6 @@ tls: {trusted: [partner]}
 news:
   groups: [{name: local.talk, description: Everything and nothing}, {name: local.announce, description: News of the house}]
 """ if TALKS else ""  # fmt: skip
-CHAT = {"xmpp-client": 5222, "xmpps-client": 5223, "xmpp-server": 5269, "xmpps-server": 5270}
-HOSTED = ("", "a.", "all.", "alias.")
 # What the rest of the world has in DNS. The client of the tests is the first address of the lab.
 CLIENT = f"{lab.NET4}.1"
 WORLD = f"""\
@@ -128,26 +127,10 @@ def write(machine: lab.Machine, more: str = "", change: tuple[str, str] = ("", "
 
 
 def publish(machine: lab.Machine) -> None:
-    """What belongs into DNS for this site, and for the outside host that takes its mail."""
-    ip4, ip6 = machine.addresses
+    """What ``gmconf dns`` says belongs into DNS for this site; and the outside host that takes its mail."""
     out, sink = outside(machine)
-    lines = [f"{ip_address(a).reverse_pointer}. 5 PTR {machine.fqdn}." for a in machine.addresses]
-    lines += [f"{machine.fqdn}. 5 A {ip4}", f"{machine.fqdn}. 5 AAAA {ip6}", f"{out}. 5 MX 10 mx.{out}.", f"mx.{out}. 5 A {sink}"]
-    for prefix in HOSTED:
-        name = prefix + domain(machine)
-        if TALKS and prefix != "alias.":
-            lines += [f"_{service}._tcp.{name}. 5 SRV 0 5 {port} {machine.fqdn}." for service, port in CHAT.items()]
-        lines += [f"{name}. 5 MX 10 {machine.fqdn}.", f'{name}. 5 TXT "v=spf1 mx -all"', f'_dmarc.{name}. 5 TXT "v=DMARC1; p=reject"']
-        services = {"submissions": 465, "imaps": 993, "pop3s": 995} if prefix != "alias." else {}
-        lines += [f"_{service}._tcp.{name}. 5 SRV 0 1 {port} {machine.fqdn}." for service, port in services.items()]
-        for file in sorted((folder(machine) / "keys/dkim" / name).glob("*.pub")):
-            kind = file.stem.rpartition("-")[2]
-            text = f"v=DKIM1; k={kind}; p={file.read_text().strip()}"
-            parts = " ".join(f'"{text[i : i + 250]}"' for i in range(0, len(text), 250))
-            lines.append(f"{file.stem}._domainkey.{name}. 5 TXT {parts}")
-    parked = f"parked.{domain(machine)}"
-    lines += [f"{parked}. 5 MX 0 .", f'{parked}. 5 TXT "v=spf1 -all"', f'_dmarc.{parked}. 5 TXT "v=DMARC1; p=reject"']
-    lab.zone(machine.name, "\n".join(lines) + "\n")
+    done = subprocess.run([*demo.GMCONF, "dns", str(folder(machine) / "site.yml")], check=True, capture_output=True, text=True)
+    lab.zone(machine.name, f"{done.stdout}{out}. 5 MX 10 mx.{out}.\nmx.{out}. 5 A {sink}\n")
     lab.zone("world", WORLD)
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
 from gmconf.directory import Directory
 from gmconf.model import Domain, Host, Role, Site
+from gmconf.records import Record
 from gmconf.settings import Setting
 
 
@@ -23,13 +24,14 @@ class SiteCase:
 
 @dataclass(frozen=True)
 class HostCase:
-    """One host: settings by file and key, and the paths of all its files."""
+    """One host: settings by file and key, the paths of all its files, and what it has in DNS."""
 
     site: Site
     mail: Directory
     host: Host
     settings: Mapping[str, Mapping[str, Setting]] = field(default_factory=dict)
     files: frozenset[str] = frozenset()
+    records: tuple[Record, ...] = ()
 
     def has(self, *roles: Role) -> bool:
         """Whether the host has one of these roles."""
@@ -49,12 +51,24 @@ class HostCase:
 
 @dataclass(frozen=True)
 class DomainCase:
-    """One domain of the site; ``public`` are the relative paths of the public key files beside it."""
+    """One domain of the site; ``public`` are the relative paths of the public key files beside it.
+
+    ``publish`` makes what it has in DNS, with what allows reports about it elsewhere.
+    """
 
     site: Site
     mail: Directory
     domain: Domain
     public: frozenset[str] = frozenset()
+    publish: Callable[[], tuple[Record, ...]] = tuple
+    zone: str = ""
+    reports_zone: str = ""
+    """The zone of the address that gets DMARC reports."""
+
+    @property
+    def records(self) -> tuple[Record, ...]:
+        """What it has in DNS. Not kept: there may be ten thousand domains."""
+        return self.publish()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from gmconf.controls import (
     support,
     transfer,
     transport,
+    zone,
 )  # fmt: skip
 from gmconf.controls.control import CATALOGUE, LEVELS, Control
 from gmconf.errors import GmconfError
@@ -24,7 +25,7 @@ from gmconf.settings import Reason
 
 __all__ = ["CATALOGUE", "LEVELS", "MODULES", "Control", "control", "listed"]
 MODULES = (
-    transfer, submission, content, access, transport, naming, network, operation, monitoring, support, clients, governance
+    transfer, submission, content, access, transport, naming, zone, network, operation, monitoring, support, clients, governance
 )  # fmt: skip
 """In the order of the report: what leaves and who sends it comes before what arrives."""
 

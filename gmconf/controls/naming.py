@@ -1,14 +1,16 @@
-"""DNS as far as it is asked for by now: names that fit, a resolver that validates, and what the zone's keeper must show."""
+"""DNS: names that fit, a resolver that validates, and what the zone's keeper must show. What records must say is in zone.py."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import ClassVar
 
-from gmconf.controls.case import Claim, DomainCase, SiteCase
-from gmconf.controls.control import Control, Evidence
+from gmconf.controls.case import Claim, DomainCase, HostCase, SiteCase
+from gmconf.controls.control import Control, Evidence, Fact
 from gmconf.controls.files import MAIN, NFT, OPTIONS, RESOLV, UNBOUND
 from gmconf.controls.wants import SECOND, Model
+from gmconf.controls.zone import at, tags
+from gmconf.zones import reverse_name
 
 
 class Fcrdns(Control):
@@ -20,6 +22,15 @@ class Fcrdns(Control):
     id, level, sources = "dns.fcrdns", "basic", ("F:11", "F:79b", "RFC 1912", "BSI TR-03182", "large mailbox providers (2024): forward-confirmed reverse DNS")
     settings: ClassVar = {MAIN: {"myhostname": Model(lambda c: c.host.name, "the host's name")}}
     live = ("fcrdns",)
+
+    @classmethod
+    def of_host(cls, case: HostCase) -> Iterable[Claim]:
+        """The zones give every address of the host its name, and the name every address."""
+        for address in case.host.addresses:
+            there = at(case.records, case.host.name, "AAAA" if ":" in address else "A")
+            back = at(case.records, reverse_name(address), "PTR")
+            holds = address in there and back == [f"{case.host.name}."]
+            yield Claim(f"{case.host.name} and {address} name each other", ", ".join((*there, *back)) or "nothing", holds, "hosts")
 
 
 class ValidatingResolver(Control):
@@ -53,13 +64,23 @@ class ValidatingResolver(Control):
 class Srv(Control):
     """SRV records tell mail programs where submission and access are, with TLS first.
 
-    The original page asked for SRV records; its list is lost. ``build/documents`` has the records; publishing them is shown by
-    a look-up.
+    The original page asked for SRV records; its list is lost. What is not offered is published as such.
     """
 
-    id, level, sources = "dns.srv", "basic", ("G:43", "RFC 6186", "RFC 8314", "BSI TR-03108-01-M")
+    id, level, sources = "dns.srv", "basic", ("G:43", "RFC 6186", "RFC 8314 section 5.1", "BSI TR-03108-01-M")
     documents = ("client-setup",)
     live = ("srv",)
+
+    @classmethod
+    def of_domain(cls, case: DomainCase) -> Iterable[Claim]:
+        """Submission and access of every domain, TLS from the first byte before STARTTLS."""
+        if case.domain.kind == "parked":
+            return
+        for service, other in (("submissions", "submission"), ("imaps", "imap"), ("pop3s", "pop3")):
+            first, second = (at(case.records, f"_{name}._tcp.{case.domain.name}", "SRV") for name in (service, other))
+            least = min((int(v.split()[0]) for v in second if not v.endswith(" .")), default=65536)
+            holds = bool(first and second) and all(int(v.split()[0]) < least for v in first)
+            yield Claim(f"_{service}._tcp.{case.domain.name} before _{other}", ", ".join((*first, *second)) or "nothing", holds, "dns")
 
 
 class Dnssec(Control):
@@ -110,7 +131,7 @@ class Provider(Control):
     """
 
     id, level, sources = "doc.dns-provider", "bronze", ("F:79d",)
-    evidence = Evidence("which record types and which DNSSEC the provider offers, and how to reach them at night", 366)
+    facts = (Fact("dns.provider"),)
 
 
 class Parked(Control):
@@ -130,7 +151,14 @@ class Parked(Control):
 
     @classmethod
     def of_domain(cls, case: DomainCase) -> Iterable[Claim]:
-        """A parked domain has no addresses."""
-        if case.domain.kind == "parked":
-            names = [a.login for a in case.mail.listed if a.domain == case.domain.name]
-            yield Claim(f"no address in {case.domain.name}", ", ".join(names) or "none", not names, "domains")
+        """No address, and SPF for it and all below, an empty DKIM key, DMARC reject."""
+        name = case.domain.name
+        if case.domain.kind != "parked":
+            return
+        names = [a.login for a in case.mail.listed if a.domain == name]
+        yield Claim(f"no address in {name}", ", ".join(names) or "none", not names, "domains")
+        for owner, wanted in ((name, "v=spf1 -all"), (f"*.{name}", "v=spf1 -all"), (f"*._domainkey.{name}", "v=DKIM1; p=")):
+            found = at(case.records, owner, "TXT")
+            yield Claim(f'{owner} TXT "{wanted}"', ", ".join(found) or "nothing", found == [wanted], "dns")
+        found = at(case.records, f"_dmarc.{name}", "TXT")
+        yield Claim(f"DMARC reject for {name}", ", ".join(found) or "nothing", [tags(t).get("p") for t in found] == ["reject"], "dns")

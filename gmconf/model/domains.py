@@ -14,6 +14,8 @@ class Dkim(Part):
 
     selector: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,40}[a-z0-9])?$")] = "gm1"
     """Base of the two selectors: <selector>-rsa and <selector>-ed25519. Never use one again after its key is retired."""
+    retired: tuple[Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,40}[a-z0-9])?$")], ...] = ()
+    """Bases of selectors that are used no more: their records must be gone."""
 
 
 class Domain(Part):

@@ -6,6 +6,7 @@ from pydantic import Field, StringConstraints
 
 from gmconf.model.accounts import ServiceAccount, UserFile
 from gmconf.model.base import Part
+from gmconf.model.dns import Dns
 from gmconf.model.domains import Domain
 from gmconf.model.filter import Filter
 from gmconf.model.hosts import Host
@@ -140,6 +141,7 @@ class Site(Part):
     limits: Limits = Field(default_factory=Limits.model_construct)
     pop3: Pop3 = Field(default_factory=Pop3.model_construct)
     resolver: Resolver = Field(default_factory=Resolver.model_construct)
+    dns: Dns = Field(default_factory=Dns.model_construct)
     network: Network = Field(default_factory=Network.model_construct)
     logs: Logs = Field(default_factory=Logs.model_construct)
     secrets: Secrets = Field(default_factory=Secrets.model_construct)

@@ -10,11 +10,11 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 # Each may import what stands above it, and its own package.
 LAYERS = (
-    ("errors",), ("complaints", "document", "settings", "resources"), ("model",), ("dialects", "facts", "keynames"),
-    ("certificates", "directory", "documents", "limits", "userfiles", "vault"), ("contradictions", "controls"), ("hosting", "invariants", "requirements"), ("rules",),
-    ("plan", "trace"), ("load",), ("effective", "services"),
+    ("errors",), ("complaints", "document", "settings", "resources"), ("model",), ("dialects", "facts", "keynames", "records", "spf", "zones"), ("published",),
+    ("certificates", "directory", "documents", "limits", "userfiles", "vault"), ("contradictions", "controls"), ("hosting", "invariants", "requirements", "zonerules"), ("rules",),
+    ("plan", "trace"), ("load",), ("dns",), ("effective", "services"),
     ("manifest", "project", "render", "diff", "explain", "keys", "output", "passwords", "check"), ("handbook",),
-    ("formats", "report", "tree", "verdicts"), ("medium", "verify"), ("cli",),
+    ("formats", "lookup", "report", "tree", "verdicts"), ("medium", "verify"), ("cli",),
     ("__main__",),
 )  # fmt: skip
 LEVEL = {name: number for number, layer in enumerate(LAYERS) for name in layer}

@@ -1,0 +1,120 @@
+"""DNS: what the site publishes, and whether it is there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from gmconf.cli.app import SitePath, app, load_site, print_json
+from gmconf.cli.judgement import Report
+from gmconf.errors import GmconfError
+
+
+class Spelling(StrEnum):
+    """How the records are written."""
+
+    zone = "zone"
+    json = "json"
+    octodns = "octodns"
+    nsupdate = "nsupdate"
+
+
+class _Default(TyperGroup):
+    """``gmconf dns SITE`` without a further word means the records."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args and args[0] not in (*self.commands, "--help"):
+            args = ["records", *args]
+        return super().parse_args(ctx, args)
+
+
+group = typer.Typer(cls=_Default, no_args_is_help=True, help="What the site publishes in DNS (gmconf dns SITE), and whether it is there.",
+                    epilog="Examples: gmconf dns site.yml; gmconf dns site.yml --format octodns -o zones; gmconf dns check site.yml")  # fmt: skip
+app.add_typer(group, name="dns")
+LINES = 10000
+"""Written at once."""
+Zone = Annotated[str | None, typer.Option("--zone", help="Only this zone.")]
+
+
+@group.command(epilog="Examples: gmconf dns site.yml; gmconf dns site.yml --format nsupdate --zone example.org | nsupdate -k key")
+def records(
+    site: SitePath,
+    output: Annotated[Spelling, typer.Option("--format", help="How to write the records.")] = Spelling.zone,
+    zone: Zone = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Directory to write a file for each zone into.")] = None,
+    serial: Annotated[int, typer.Option("--serial", min=0, max=2**32 - 1, help="Serial number of whole zones.")] = 1,
+) -> None:
+    """Print every record that the site needs in DNS; the word "records" may be left out."""
+    loaded = load_site(site)
+
+    from gmconf.dns.spelling import ENDINGS, array, zones
+
+    found = zones(loaded, output, zone, serial)
+    wrap = array if output is Spelling.json else iter
+    if out is None:
+        _write(wrap(line for _, lines in found for line in lines))
+        return
+    if out.exists() and not out.is_dir():
+        raise GmconfError(f"{out} is not a directory")
+    out.mkdir(parents=True, exist_ok=True)
+    number = 0
+    for name, lines in found:
+        number += 1
+        rest = iter(wrap(lines))
+        with open(f"{out}/{name}.{ENDINGS[output]}", "wb") as file:
+            while part := list(islice(rest, LINES)):
+                file.write(("\n".join(part) + "\n").encode())
+    print(f"{out}: {number} zones written")
+
+
+def _write(lines: Iterable[str]) -> None:
+    for line in lines:
+        print(line)
+
+
+@group.command(epilog="Examples: gmconf dns check site.yml; gmconf dns check site.yml --authoritative; gmconf dns check site.yml --format junit")
+def check(
+    site: SitePath,
+    resolver: Annotated[str | None, typer.Option("--resolver", metavar="IP[:PORT]", help="The resolver to ask; default: this machine's.")] = None,
+    authoritative: Annotated[bool, typer.Option("--authoritative", help="Ask every published name server itself, past all caches.")] = False,
+    port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Port of the authoritative servers.")] = 53,
+    output: Annotated[Report, typer.Option("--format", help="How to print the result.")] = Report.text,
+    zone: Zone = None,
+) -> None:
+    """Compare what is in DNS with what the site needs, by meaning; print what is missing, ready to paste.
+
+    Exit code 1 when something is missing or wrong that the declared level asks for (basic without one).
+    """
+    loaded = load_site(site)
+
+    from datetime import UTC, datetime
+
+    from gmconf.lookup import survey
+    from gmconf.lookup.ask import parse_server, system_resolver
+
+    server = parse_server(resolver) if resolver else system_resolver()
+    found = survey(loaded, server, datetime.now(UTC).date(), authoritative=authoritative, zone=zone, port=port)
+    holds = found.holds(loaded.site.level)
+    if output is Report.json:
+        results = [r.json() for r in found.results]
+        print_json({"holds": holds, "results": results, "publish": found.publish, "remove": found.remove, "sets": found.sets, "questions": found.asked})
+    elif output is Report.junit:
+        from gmconf.formats import junit
+
+        print(junit(found.results, f"gmconf dns {site}"))
+    elif output is Report.sarif:
+        from gmconf.formats import sarif
+
+        print(sarif(found.results, site.name))
+    else:
+        from gmconf.lookup.text import lines
+
+        _write(lines(found, loaded.site.level))
+    if not holds:
+        raise typer.Exit(1)

@@ -1,0 +1,185 @@
+"""All records of a site, one after the other, by zone and name."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property, partial
+from heapq import heappop, heappush
+from itertools import count
+from typing import NamedTuple
+
+from gmconf import published
+from gmconf.controls import CATALOGUE, LEVELS, control
+from gmconf.dns.domains import Row, parked, sending
+from gmconf.dns.hosts import Found, addresses, of_host
+from gmconf.load import Loaded
+from gmconf.model import Domain, Host, Site
+from gmconf.records import Need, Record, order, strings
+from gmconf.settings import Reason
+from gmconf.zones import Zones, parents
+
+
+class Unit(NamedTuple):
+    """Records that are made together, sorted; all of them lie at or below one name, whose order this is."""
+
+    start: list[str]
+    make: Callable[[], Iterable[Record]]
+
+
+class Contract:
+    """The records of a site by domain and by host; ``public`` are the public files beside it, ``why`` gives reasons for fields."""
+
+    def __init__(self, site: Site, public: Mapping[str, str], why: Callable[[str], Reason]) -> None:
+        self.site, self.public, self.why = site, public, why
+        self.zones = Zones(site)
+        self.numbers = {h.name: n for n, h in enumerate(site.hosts)}
+        self._rows: dict[tuple[object, ...], list[Row]] = {}
+
+    def need(self, id_: str) -> Need:
+        """Whether the site's level (basic without one) asks for the control."""
+        return "required" if LEVELS.index(CATALOGUE[id_].level) <= LEVELS.index(self.site.level or "basic") else "recommended"
+
+    def of_domain(self, domain: Domain) -> Iterator[Record]:
+        """What lies at and below a domain's name, sorted."""
+        name, ttl, public = domain.name, self.site.dns.ttl, self.public
+        zone = self.zones.of(name)
+        for prefix, type_, rdata, need, because, key in self._template(domain):
+            if key:
+                kind = key.rpartition("-")[2]
+                rdata = strings(f"v=DKIM1; k={kind}; p={public[f'dkim/{name}/{key}.pub'].strip()}")
+            yield Record(zone, prefix + name, type_, rdata, ttl, need, because)
+
+    def _template(self, domain: Domain) -> list[Row]:
+        """The rows that domains of the same kind and selectors share."""
+        key = (domain.kind, domain.dkim)
+        if key not in self._rows:
+            rows = parked(self) if domain.kind == "parked" else sending(self, domain)
+            self._rows[key] = sorted(rows, key=lambda r: (order(r.prefix.rstrip(".")) if r.prefix else [], r.type))
+        return self._rows[key]
+
+    def of_host(self, host: Host) -> Iterator[Record]:
+        """What a host needs: addresses and their reverse names, SPF of its HELO name, CAA, TLSA."""
+        return map(self._placed, of_host(self, host))
+
+    def _placed(self, found: Found) -> Record:
+        return Record(found.zone or self.zones.of(found.owner), found.owner, found.type, found.rdata, self.site.dns.ttl, found.need, found.because)
+
+    def authorisation(self, domain: Domain) -> Record | None:
+        """What allows reports about the domain to be sent to an address elsewhere (RFC 9990), in the zone of that address."""
+        target = self._target
+        if self.zones.of(domain.name) == self.reports_zone:
+            return None
+        id_ = "auth.dmarc-extreport"
+        return Record(self.reports_zone, f"{domain.name}._report._dmarc.{target}", "TXT", ("v=DMARC1",), self.site.dns.ttl, self.need(id_),
+                      (control(id_), self.reports_why))  # fmt: skip
+
+    def authorisations(self) -> Iterator[Record]:
+        """Those of all domains, sorted."""
+        for domain in sorted(self.site.domains, key=lambda d: order(d.name)):
+            if record := self.authorisation(domain):
+                yield record
+
+    @cached_property
+    def reports_why(self) -> Reason:
+        """The field that names who gets reports."""
+        return self.why("dns.reports" if self.site.dns.reports else "organisation.postmaster")
+
+    @cached_property
+    def _target(self) -> str:
+        return published.reports_to(self.site).rpartition("@")[2]
+
+    @cached_property
+    def reports_zone(self) -> str:
+        """The zone of the address that gets aggregate reports."""
+        return self.zones.known(self._target) or self._target
+
+    def included(self) -> Iterator[Record]:
+        """The parts of an SPF record that is too long for one."""
+        for name, text in published.spf_parts(self.site)[1]:
+            id_ = "auth.spf-publish"
+            yield Record(self.zones.of(name), name, "TXT", strings(text), self.site.dns.ttl, self.need(id_), (control(id_), self.why("hosts")))
+
+    def nameservers(self) -> Iterator[Record]:
+        """Addresses of name servers inside the site's zones that are no hosts of it."""
+        why = (self.why("dns.nameservers"),)
+        for server in self.site.dns.nameservers:
+            zone = self.zones.known(server.name)
+            for type_, address in addresses(server.addresses) if zone else ():
+                yield Record(zone or "", server.name, type_, address, self.site.dns.ttl, "required", why)
+
+    @cached_property
+    def all(self) -> frozenset[str]:
+        """Every zone that has a record."""
+        return frozenset(self.units)
+
+    @cached_property
+    def cuts(self) -> frozenset[str]:
+        """Every zone that has a record, or is named as a cut."""
+        return self.all | self.zones.cuts
+
+    @cached_property
+    def delegations(self) -> dict[str, list[str]]:
+        """Zone: the zones right below it."""
+        found: dict[str, list[str]] = {}
+        for cut in sorted(self.cuts, key=order):
+            if above := next((n for n in parents(cut) if n in self.cuts), None):
+                found.setdefault(above, []).append(cut)
+        return found
+
+    def records(self, only: str | None = None) -> Iterator[Record]:
+        """Every record, or those of one zone, by zone and owner; a domain's are made when they are asked for."""
+        for zone in sorted(self.units, key=order):
+            if only in (None, zone):
+                yield from _merged(self.units[zone])
+
+    @cached_property
+    def units(self) -> dict[str, list[Unit]]:
+        """By zone; what is small is made at once, domains when their turn comes."""
+        found: dict[str, list[Unit]] = {}
+        for domain in self.site.domains:
+            found.setdefault(self.zones.of(domain.name), []).append(Unit(order(domain.name), partial(self.of_domain, domain)))
+        if any(self.zones.of(d.name) != self.reports_zone for d in self.site.domains):
+            found.setdefault(self.reports_zone, []).append(Unit(order(f"_report._dmarc.{self._target}"), self.authorisations))
+        loose = [*self.included(), *self.nameservers(), *(r for h in self.site.hosts for r in self.of_host(h))]
+        by_zone: dict[str, list[Record]] = {}
+        for record in loose:
+            by_zone.setdefault(record.zone, []).append(record)
+        for zone, records_ in by_zone.items():
+            records_.sort(key=lambda r: (order(r.owner), r.type))
+            found.setdefault(zone, []).append(Unit(order(records_[0].owner), partial(iter, records_)))
+        return found
+
+
+def records(loaded: Loaded, only: str | None = None) -> Iterator[Record]:
+    """Every record of the contract, or those of one zone, by zone and owner in DNSSEC's order (RFC 4034 section 6.1).
+
+    Bounded memory: a domain's records are made when they are asked for.
+    """
+    return contract(loaded).records(only)
+
+
+def contract(loaded: Loaded) -> Contract:
+    """The contract of a loaded site."""
+    return Contract(loaded.site, loaded.public, loaded.why)
+
+
+def _merged(units: list[Unit]) -> Iterator[Record]:
+    if len(units) == 1:
+        yield from units[0].make()
+        return
+    waiting = deque(sorted(units, key=lambda u: u.start))
+    number = count()
+    heap: list[tuple[list[str], str, int, Record, Iterator[Record]]] = []
+
+    def push(rest: Iterator[Record]) -> None:
+        if record := next(rest, None):
+            heappush(heap, (order(record.owner), record.type, next(number), record, rest))
+
+    while heap or waiting:
+        while waiting and (not heap or waiting[0].start <= heap[0][0]):
+            push(iter(waiting.popleft().make()))
+        if heap:
+            _, _, _, record, rest = heappop(heap)
+            yield record
+            push(rest)

@@ -1,0 +1,115 @@
+"""The records of a mail domain, as rows that all domains of its kind share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from gmconf import published, spf
+from gmconf.controls import control
+from gmconf.keynames import DKIM_KINDS
+from gmconf.model import Domain, Role
+from gmconf.records import Need, strings
+from gmconf.settings import Reason
+
+if TYPE_CHECKING:
+    from gmconf.dns.contract import Contract
+
+PREFERENCE = 10
+NOT_OFFERED = "0 0 0 ."
+"""An SRV record that says so (RFC 2782)."""
+
+
+class Row(NamedTuple):
+    """A record whose owner is the prefix and a domain's name."""
+
+    prefix: str
+    type: str
+    rdata: str | tuple[str, ...]
+    need: Need
+    because: tuple[Reason, ...]
+    key: str = ""
+    """For DKIM: the stem of the file with the domain's public key, which becomes the rdata."""
+
+
+def sending(contract: Contract, domain: Domain) -> Iterator[Row]:
+    """A hosted or alias domain. What a web server of the site would add (MTA-STS, autoconfig) belongs here."""
+    yield from _mail(contract)
+    yield from _signatures(contract, domain)
+    yield _dmarc(contract, published.dmarc_policy(contract.site), "auth.dmarc-publish")
+    yield _tls_reports(contract)
+    if published.can(contract.site, "srv"):
+        yield from _services(contract, domain)
+
+
+def _mail(contract: Contract) -> Iterator[Row]:
+    site, why = contract.site, contract.why
+    id_ = "dns.mx-valid"
+    for host in published.senders(site):
+        yield Row("", "MX", f"{PREFERENCE} {host.name}.", contract.need(id_), (control(id_), why("hosts")))
+    id_ = "auth.spf-publish"
+    text = spf.policy(published.spf_parts(site)[0], published.spf_end(site))
+    yield Row("", "TXT", strings(text), contract.need(id_), (control(id_), why("hosts"), why("dns.spf")))
+
+
+def _signatures(contract: Contract, domain: Domain) -> Iterator[Row]:
+    id_ = "auth.dkim-key"
+    for kind in DKIM_KINDS:
+        selector = f"{domain.dkim.selector}-{kind}"
+        yield Row(f"{selector}._domainkey.", "TXT", (), contract.need(id_), (control(id_),), selector)
+        for base in domain.dkim.retired:
+            because = (control("dns.no-stale"), contract.why("domains"))
+            yield Row(f"{base}-{kind}._domainkey.", "TXT", (), "forbidden", because)
+
+
+def _dmarc(contract: Contract, policy: str, id_: str) -> Row:
+    """Tags in the order that RFC 7489's grammar wants too: p directly after v. Tags that RFC 9989 removed are not used."""
+    site = contract.site
+    dmarc = site.dns.dmarc
+    alone = id_ == "dns.parked"
+    below = policy if alone else dmarc.subdomains or policy
+    # Names that do not exist send nothing: once the domain is watched, nobody loses mail by refusing them.
+    nonexistent = "none" if policy == "none" else "reject"
+    mode = "r" if dmarc.alignment == "relaxed" and not alone else "s"
+    tags = ["v=DMARC1", f"p={policy}", f"sp={below}", f"np={nonexistent}", f"adkim={mode}", f"aspf={mode}",
+            f"rua={published.mailto(published.reports_to(site))}"]  # fmt: skip
+    field = "dns.dmarc.policy" if dmarc.policy else "level"
+    because = (control(id_), contract.reports_why) if alone else (control(id_), contract.why(field), contract.reports_why)
+    return Row("_dmarc.", "TXT", strings("; ".join(tags)), contract.need(id_), because)
+
+
+def _tls_reports(contract: Contract) -> Row:
+    id_ = "tls.rpt"
+    field = "dns.tls_reports" if contract.site.dns.tls_reports else "dns.reports" if contract.site.dns.reports else "organisation.postmaster"
+    text = f"v=TLSRPTv1; rua={published.mailto(published.tls_reports_to(contract.site))}"
+    return Row("_smtp._tls.", "TXT", strings(text), contract.need(id_), (control(id_), contract.why(field)))
+
+
+def _services(contract: Contract, domain: Domain) -> Iterator[Row]:
+    """RFC 6186, RFC 8314 section 5.1, RFC 5804: TLS from the first byte is preferred; what is not offered says so."""
+    site, why = contract.site, contract.why
+    id_ = "dns.srv"
+    store, msa = [[h.name for h in site.hosts if role in h.roles] for role in (Role.STORE, Role.MSA)]
+    chat = [h.name for h in site.hosts if Role.CHAT in h.roles] if domain.kind == "hosted" else []
+    pop3 = store if site.pop3.enabled else []
+    services = [("submissions", 0, 465, msa), ("submission", 10, 587, msa), ("imaps", 0, 993, store), ("imap", 10, 143, store),
+                ("pop3s", 0, 995, pop3), ("pop3", 0, 0, []), ("sieve", 0, 4190, store)]  # fmt: skip
+    if chat:
+        services += [("xmpps-client", 0, 5223, chat), ("xmpp-client", 10, 5222, chat), ("xmpps-server", 0, 5270, chat), ("xmpp-server", 10, 5269, chat)]
+    for name, priority, port, hosts in services:
+        because = (control(id_), why("pop3.enabled" if name.startswith("pop3") else "hosts"))
+        for rdata in [f"{priority} 1 {port} {host}." for host in hosts] or [NOT_OFFERED]:
+            yield Row(f"_{name}._tcp.", "SRV", rdata, contract.need(id_), because)
+
+
+def parked(contract: Contract) -> Iterator[Row]:
+    """A domain that neither sends nor receives says so in every way there is (RFC 7505, M3AAWG: Protecting Parked Domains)."""
+    site, id_ = contract.site, "dns.parked"
+    because, need = (control(id_),), contract.need(id_)
+    if published.can(site, "null-mx"):
+        yield Row("", "MX", "0 .", contract.need("dns.null-mx"), (control("dns.null-mx"),))
+    yield Row("", "TXT", ("v=spf1 -all",), need, because)
+    if published.can(site, "wildcard"):
+        yield Row("*.", "TXT", ("v=spf1 -all",), need, because)
+        yield Row("*._domainkey.", "TXT", ("v=DKIM1; p=",), need, because)
+    yield _dmarc(contract, "reject", id_)

@@ -1,0 +1,87 @@
+"""The records of a host."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from gmconf import published, spf
+from gmconf.controls import control
+from gmconf.dns.tlsa import associations
+from gmconf.model import Host, Role
+from gmconf.model.dns import Issuer
+from gmconf.records import Need, quoted, strings
+from gmconf.settings import Reason, need
+
+if TYPE_CHECKING:
+    from gmconf.dns.contract import Contract
+
+
+class Found(NamedTuple):
+    """A record before it is put into its zone; without a zone the owner decides."""
+
+    owner: str
+    type: str
+    rdata: str | tuple[str, ...]
+    need: Need
+    because: tuple[Reason, ...]
+    zone: str = ""
+
+
+def addresses(of: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """(type, rdata) of addresses."""
+    for address in of:
+        yield ("AAAA" if ":" in address else "A"), address
+
+
+def of_host(contract: Contract, host: Host) -> Iterator[Found]:
+    """Everything about one host, its reverse names included."""
+    id_ = "dns.fcrdns"
+    place = contract.why(f"hosts[{contract.numbers[host.name]}].addresses")
+    because, must = (control(id_), place), contract.need(id_)
+    for type_, address in addresses(host.addresses):
+        yield Found(host.name, type_, address, must, because)
+        zone, owner = contract.zones.reverse(address)
+        yield Found(owner, "PTR", f"{host.name}.", must, because, zone)
+    # Notices have an empty sender, so SPF is asked about the name in HELO (RFC 7208 section 2.3).
+    id_ = "auth.spf-publish"
+    yield Found(host.name, "TXT", strings(spf.policy(spf.terms(host.addresses), "-all")), contract.need(id_), (control(id_), place))
+    if published.can(contract.site, "caa"):
+        yield from _caa(contract, host)
+    if Role.MTA in host.roles:
+        yield from _tlsa(contract, host)
+
+
+def _caa(contract: Contract, host: Host) -> Iterator[Found]:
+    """For the names of our hosts only: who certifies a domain's web site is its owner's business (RFC 8659, RFC 8657)."""
+    site, id_ = contract.site, "dns.caa"
+    values = [("issue", _issuer(issuer)) for issuer in site.dns.caa]
+    if not values and site.tls.source == "internal-ca":
+        values = [("issue", ";")]
+    if not values:
+        return
+    contact = site.policies.security_contact if site.policies else None
+    values += [("issuewild", ";"), ("iodef", published.mailto(contact or site.organisation.postmaster))]
+    because = (control(id_), contract.why("dns.caa" if site.dns.caa else "tls.source"))
+    for tag, value in values:
+        yield Found(host.name, "CAA", f"0 {tag} {quoted(value)}", contract.need(id_), because)
+
+
+def _issuer(issuer: Issuer) -> str:
+    words = [issuer.name]
+    if issuer.account_uri:
+        words.append(f"accounturi={issuer.account_uri}")
+    if issuer.validation_methods:
+        words.append(f"validationmethods={','.join(issuer.validation_methods)}")
+    return "; ".join(words)
+
+
+def _tlsa(contract: Contract, host: Host) -> Iterator[Found]:
+    owner = f"_25._tcp.{host.name}"
+    if not published.tlsa(contract.site):
+        stale = need("dns", "a TLSA record that nobody keeps true stops mail as soon as the certificate's key changes")
+        yield Found(owner, "TLSA", "", "forbidden", (control("dns.no-stale"), stale))
+        return
+    because = (control("dane.in"), contract.why("dns.tlsa" if contract.site.dns.tlsa else "level"))
+    for rdata in associations(contract.public, host.name):
+        yield Found(owner, "TLSA", rdata, contract.need("dane.in"), because)

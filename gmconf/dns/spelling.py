@@ -1,0 +1,63 @@
+"""The contract in each of its spellings, zone by zone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+
+from gmconf.dns import nsupdate, octodns, zonefile
+from gmconf.dns.contract import Contract, contract
+from gmconf.errors import GmconfError
+from gmconf.load import Loaded
+from gmconf.records import Record
+
+ENDINGS = {"zone": "zone", "json": "json", "octodns": "yaml", "nsupdate": "nsupdate"}
+"""Spelling: how its files end."""
+
+
+def zones(loaded: Loaded, spelling: str, only: str | None = None, serial: int = 1) -> Iterator[tuple[str, Iterator[str]]]:
+    """(zone, lines) of every zone, or of one; the lines have to be read before the next zone is asked for.
+
+    Raises GmconfError for a zone that is not the site's.
+    """
+    whole = contract(loaded)
+    only = None if only is None else only.lower().rstrip(".")
+    if only is not None and only not in whole.all:
+        raise GmconfError(f"no zone {only} in this site; there are {', '.join(sorted(whole.all)[:20])}")
+    apexes = frozenset(d.name for d in loaded.site.domains)
+    found = groupby(whole.records(only), key=lambda r: r.zone)
+    return ((name, _spelled(whole, spelling, name, rows, serial, apexes)) for name, rows in found)
+
+
+def _spelled(whole: Contract, spelling: str, name: str, found: Iterable[Record], serial: int, apexes: frozenset[str]) -> Iterator[str]:
+    if spelling == "zone":
+        return zonefile.zone(whole, name, found, serial)
+    if spelling == "nsupdate":
+        return nsupdate.zone(apexes, name, found)
+    if spelling == "octodns":
+        return octodns.zone(name, found)
+    return map(plain, found)
+
+
+def array(rows: Iterable[str]) -> Iterator[str]:
+    """Lines of JSON as one JSON array, without holding them."""
+    before = ""
+    yield "["
+    for row in rows:
+        if before:
+            yield f"{before},"
+        before = row
+    if before:
+        yield before
+    yield "]"
+
+
+def plain(record: Record) -> str:
+    """One record as a line of JSON."""
+    rdata = record.rdata if isinstance(record.rdata, str) else list(record.rdata)
+    because = [{"kind": r.kind, "ref": r.ref, "text": r.text} for r in record.because]
+    return json.dumps(
+        {"zone": record.zone, "owner": record.owner, "type": record.type, "rdata": rdata, "ttl": record.ttl, "need": record.need, "because": because},
+        ensure_ascii=False,
+    )

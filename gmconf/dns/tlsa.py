@@ -1,0 +1,36 @@
+"""TLSA records (RFC 6698, RFC 7671): of the certificate's key, and of the key that comes next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from gmconf.errors import GmconfError
+
+PARAMETERS = "3 1 1"
+"""DANE-EE, public key, SHA-256: true for every certificate of the same key (RFC 7671 section 5.1)."""
+
+
+def associations(public: Mapping[str, str], host: str) -> Iterator[str]:
+    """The rdata for a host, sorted. Raises GmconfError when one of its public files cannot be read."""
+    found = {_digest(f"tls/{host}.crt", public[f"tls/{host}.crt"])}
+    coming = f"tls/{host}.next.pub"
+    if coming in public:
+        found.add(_digest(coming, public[coming]))
+    for digest in sorted(found):
+        yield f"{PARAMETERS} {digest}"
+
+
+def _digest(name: str, text: str) -> str:
+    """SHA-256 of the SubjectPublicKeyInfo of a certificate (the first of a chain) or of a public key, PEM both."""
+    from hashlib import sha256
+
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.x509 import load_pem_x509_certificate
+
+    try:
+        data = text.encode()
+        key = load_pem_x509_certificate(data).public_key() if "BEGIN CERTIFICATE" in text else serialization.load_pem_public_key(data)
+        der = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    except ValueError:
+        raise GmconfError(f"{name} is neither a certificate nor a public key in PEM; TLSA needs it") from None
+    return sha256(der).hexdigest()

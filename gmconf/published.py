@@ -1,0 +1,103 @@
+"""What the site publishes about its mail, as far as it follows from its level and fields alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import quote
+
+from gmconf import spf
+from gmconf.model import Host, Role, Site
+from gmconf.model.dns import CAPABILITIES, Capability, DmarcPolicy
+from gmconf.zones import Zones
+
+POLICIES: tuple[DmarcPolicy, ...] = ("none", "quarantine", "reject")
+"""From loose to strict."""
+_NEEDS: dict[str, dict[Capability, str]] = {
+    "basic": {"long-txt": "auth.dkim-key", "srv": "dns.srv"},
+    "bronze": {"caa": "dns.caa", "dnssec": "dns.dnssec"},
+    "silver": {"tlsa": "dane.in"},
+}
+_PARKED: dict[Capability, str] = {"null-mx": "dns.null-mx", "wildcard": "dns.parked"}
+
+
+def senders(site: Site) -> list[Host]:
+    """Hosts that send to the world; all others hand their mail to them."""
+    return [h for h in site.hosts if Role.MTA in h.roles]
+
+
+def spf_end(site: Site) -> str:
+    """How SPF records of domains that send end."""
+    return "~all" if site.dns.spf == "learning" else "-all"
+
+
+def spf_parts(site: Site) -> tuple[list[str], list[tuple[str, str]]]:
+    """The mechanisms of every sending domain, and (name, record) of what they include.
+
+    Included records lie once in the zone of the first host that sends.
+    """
+    hosts = senders(site)
+    if not hosts:
+        return [], []
+    home = Zones(site).of(hosts[0].name)
+    return spf.split(spf.terms(a for h in hosts for a in h.addresses), spf_end(site), home)
+
+
+def dmarc_policy(site: Site) -> DmarcPolicy:
+    """The policy of domains that send."""
+    return site.dns.dmarc.policy or dmarc_asked(site)
+
+
+def dmarc_asked(site: Site) -> DmarcPolicy:
+    """What the level asks for (CONTROLS C19): lists break signatures, so reject is not for everybody."""
+    if site.level in (None, "basic"):
+        return "none"
+    return "reject" if site.level == "silver" and not site.dns.users_post_to_lists else "quarantine"
+
+
+def strictness(policy: str) -> int:
+    """0 for none, 2 for reject, -1 for anything else."""
+    return POLICIES.index(policy) if policy in POLICIES else -1
+
+
+def reports_to(site: Site) -> str:
+    """Who gets aggregate reports."""
+    return site.dns.reports or site.organisation.postmaster
+
+
+def tls_reports_to(site: Site) -> str:
+    """Who gets reports about TLS."""
+    return site.dns.tls_reports or reports_to(site)
+
+
+def mailto(address: str) -> str:
+    """A URI (RFC 6068) that may stand in a tag list: commas, semicolons and the like are encoded."""
+    local, _, domain = address.rpartition("@")
+    return f"mailto:{quote(local, safe='+')}@{domain}"
+
+
+def can(site: Site, capability: Capability) -> bool:
+    """Whether whoever keeps the zones can publish it."""
+    return site.dns.provider is None or capability in site.dns.provider.capabilities
+
+
+def tlsa(site: Site) -> bool:
+    """Whether TLSA records are published."""
+    if site.dns.tlsa is not None:
+        return site.dns.tlsa
+    return site.level == "silver" and can(site, "tlsa") and can(site, "dnssec")
+
+
+def unable(site: Site) -> Iterator[tuple[Capability, str]]:
+    """(capability, control) for what the level asks and the provider cannot do, waived controls left out."""
+    if site.level is None or site.dns.provider is None:
+        return
+    waived = {w.control for w in site.waivers}
+    parked = _PARKED if any(d.kind == "parked" for d in site.domains) else {}
+    asked: dict[Capability, str] = dict(parked)
+    for level in ("basic", "bronze", "silver"):
+        asked |= _NEEDS[level]
+        if level == site.level:
+            break
+    for capability in CAPABILITIES:
+        if capability in asked and asked[capability] not in waived and not can(site, capability):
+            yield capability, asked[capability]

@@ -1,0 +1,133 @@
+"""Real name servers on loopback: Knot DNS as authority, Unbound as validating resolver.
+
+    python tests/unit/nameserver.py    installs the Debian packages that are missing, without starting a service
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import dns.exception
+import dns.message
+import dns.query
+
+PACKAGES = {"knotd": "knot", "named-checkzone": "bind9-utils", "nsupdate": "bind9-dnsutils", "unbound": "unbound"}
+PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+
+
+def tool(name: str) -> str:
+    """Where a program of Debian's knot, bind9-utils, bind9-dnsutils or unbound is; ``make unit`` installs them."""
+    found = shutil.which(name, path=PATH)
+    assert found, f"{name} is missing; apt-get install {' '.join(PACKAGES.values())}"
+    return found
+
+
+def install() -> None:
+    """What is missing, as root. Units are masked meanwhile, so that nothing listens on port 53 of this machine."""
+    missing = [package for name, package in PACKAGES.items() if not shutil.which(name, path=PATH)]
+    if not missing:
+        return
+    print(f"==> {' '.join(missing)}")
+    units = [package for package in missing if package in ("knot", "unbound")]
+    managed = bool(units) and Path("/run/systemd/system").is_dir()
+    if managed:
+        subprocess.run(["systemctl", "mask", "--runtime", *units], check=True, capture_output=True)
+    env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    subprocess.run(["apt-get", "update", "-qq"], check=True, env=env)
+    subprocess.run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", *missing], check=True, env=env, stdout=subprocess.DEVNULL)
+    if managed:
+        subprocess.run(["systemctl", "unmask", "--runtime", *units], check=True, capture_output=True)
+        subprocess.run(["systemctl", "disable", *units], check=True, capture_output=True)
+
+
+def free_port() -> int:
+    """A port that is free for UDP and TCP on every loopback address."""
+    while True:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
+            udp.bind(("0.0.0.0", 0))
+            port = udp.getsockname()[1]
+            try:
+                tcp.bind(("0.0.0.0", port))
+            except OSError:
+                continue
+            return port
+
+
+class Daemon:
+    """A process in a folder of its own that answers DNS."""
+
+    def __init__(self, argv: list[str], folder: Path, address: str, port: int) -> None:
+        self.address, self.port = address, port
+        self.log = folder / "log"
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen(argv, stdout=log, stderr=log, cwd=folder)
+        self._wait()
+
+    def _wait(self) -> None:
+        deadline = time.monotonic() + 20
+        while True:
+            assert self.process.poll() is None, self.log.read_text()
+            try:
+                dns.query.udp(dns.message.make_query("version.server.", "TXT", "CH"), self.address, port=self.port, timeout=0.2)
+                return
+            except (dns.exception.Timeout, OSError):
+                assert time.monotonic() < deadline, self.log.read_text()
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(20)
+
+
+class Knot(Daemon):
+    """An authority for some zones (name: text of the zone file)."""
+
+    def __init__(self, folder: Path, addresses: list[str], port: int, zones: Mapping[str, str], *, signed: bool = False, updates: bool = False) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "zones").mkdir(exist_ok=True)
+        listen = ", ".join(f"{a}@{port}" for a in addresses)
+        lines = [f"server:\n  listen: [ {listen} ]\n  rundir: {folder}\n  udp-workers: 1\n  tcp-workers: 1\n  background-workers: 1"]
+        lines.append(f"database:\n  storage: {folder}\n  journal-db-max-size: 20M\n  kasp-db-max-size: 20M\n  timer-db-max-size: 2M")
+        if signed:
+            lines.append("policy:\n  - id: p\n    single-type-signing: on")
+        if updates:
+            lines.append("acl:\n  - id: everybody\n    address: 127.0.0.0/8\n    action: update")
+        lines.append("zone:")
+        for number, (name, text) in enumerate(zones.items()):
+            file = folder / f"zones/{number}"
+            file.write_text(text)
+            more = "\n    dnssec-signing: on\n    dnssec-policy: p" if signed else "\n    acl: everybody" if updates else ""
+            lines.append(f"  - domain: {name}.\n    file: {file}\n    zonefile-sync: -1{more}".replace("domain: ..", "domain: ."))
+        (folder / "knot.conf").write_text("\n".join(lines) + "\n")
+        subprocess.run([tool("knotc"), "-c", str(folder / "knot.conf"), "conf-check"], check=True, capture_output=True)
+        self.folder = folder
+        super().__init__([tool("knotd"), "-c", str(folder / "knot.conf")], folder, addresses[0], port)
+
+    def anchor(self, zone: str) -> str:
+        """The DS line of a signed zone."""
+        done = subprocess.run([tool("keymgr"), "-c", str(self.folder / "knot.conf"), zone, "ds"], check=True, capture_output=True, text=True)
+        words = next(line.split() for line in done.stdout.splitlines() if line.split()[-2] == "2")
+        return f". IN DS {' '.join(words[2:])}"
+
+
+class Unbound(Daemon):
+    """A validating resolver that knows one root."""
+
+    def __init__(self, folder: Path, address: str, port: int, root: Daemon, anchor: str) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "unbound.conf").write_text(
+            f'server:\n  interface: {address}\n  port: {port}\n  username: ""\n  chroot: ""\n  directory: "{folder}"\n  pidfile: ""\n  use-syslog: no\n'
+            f'  do-daemonize: no\n  do-not-query-localhost: no\n  trust-anchor: "{anchor}"\n  module-config: "validator iterator"\n  num-threads: 1\n'
+            "  local-zone: 2.0.192.in-addr.arpa. nodefault\n  local-zone: 8.b.d.0.1.0.0.2.ip6.arpa. nodefault\n  local-zone: test. nodefault\n"
+            f'stub-zone:\n  name: "."\n  stub-addr: {root.address}@{root.port}\n'
+        )
+        super().__init__([tool("unbound"), "-d", "-c", str(folder / "unbound.conf")], folder, address, port)
+
+
+if __name__ == "__main__":
+    install()
