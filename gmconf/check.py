@@ -50,14 +50,13 @@ class Result:
 
 def check(loaded: Loaded, today: date) -> list[Result]:
     """Every control of the catalogue, in its order; several results where several subjects or claims fail."""
-    return judged(loaded, today, [host_case(v, plans(v)) for v in views(loaded)])
+    return judged(loaded, today, [host_case(v, plans(v)) for v in views(loaded)], domain_cases(loaded))
 
 
-def judged(loaded: Loaded, today: date, hosts: Sequence[HostCase]) -> list[Result]:
-    """The same, of hosts that are given as they are or will be."""
+def judged(loaded: Loaded, today: date, hosts: Sequence[HostCase], domains: Sequence[DomainCase]) -> list[Result]:
+    """The same, of hosts and domains that are given as they are or will be."""
     site = loaded.site
     case = case_of(site, loaded.mail, today)
-    domains = domain_cases(loaded)
     waived = {w.control: w for w in site.waivers}
     found: list[Result] = []
     for control in CATALOGUE.values():

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from gmconf import published
 from gmconf.model.filter import Filter
 from gmconf.model.site import Site
 
 DAY = 86400
-LATER = "Decided, not rendered: this version publishes no DNS records."
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +125,24 @@ def _certificates(site: Site) -> Choice:
                   ("Files of the site's own.",) if own else ("The site's own CA.",), "tls.source")  # fmt: skip
 
 
+def _spf(site: Site) -> Choice:
+    strict = "-all: every sender is known, nobody else may send."
+    learning = "~all, while it is not certain that all mail leaves through this site."
+    learns = site.dns.spf == "learning"
+    return Choice("C18", "SPF: -all or ~all?", learning if learns else strict, (strict if learns else learning,), "dns.spf", learns)
+
+
+def _dmarc(site: Site) -> Choice:
+    sentences = {"none": "none: reports only.", "quarantine": "quarantine: what is not ours is marked.", "reject": "reject: what is not ours is refused."}
+    policy = published.dmarc_policy(site)
+    why = " Users post to lists, which break signatures." if site.dns.users_post_to_lists else ""
+    return Choice("C19", "DMARC: how strict a policy?", f"{sentences[policy]}{why} The level asks for {published.dmarc_asked(site)}.",
+                  tuple(text for name, text in sentences.items() if name != policy), "dns.dmarc.policy",
+                  published.strictness(policy) < published.strictness(published.dmarc_asked(site)))  # fmt: skip
+
+
 _ANSWERS: tuple[Callable[[Site], Choice], ...] = (
-    _outbound, _submission, _abuse_copy, _answers, _thresholds, _blocks, _inbound, _hold_time, _switch, _news_and_chat, _certificates
+    _outbound, _submission, _abuse_copy, _answers, _thresholds, _blocks, _inbound, _hold_time, _switch, _news_and_chat, _certificates, _spf, _dmarc
 )  # fmt: skip
 SETTLED = (
     Choice("C2", "Lock an account after failed logins, although anybody can cause them?",
@@ -139,14 +155,11 @@ SETTLED = (
     Choice("C12", "Hide the greeting, although RFC 5321 wants a name in it?", "The host's name and ESMTP; no product, no version."),
     Choice("C13", "Leaving a list: a web form, a mail address, or one click?", "All three: https and mailto in List-Unsubscribe, and List-Unsubscribe-Post."),
     Choice("C15", "May users submit on port 25 too?", "No: no login and no relaying there; 465 and 587 are for users."),
-    Choice("C18", "SPF: -all or ~all?", f"-all, since every sender is known; ~all while a domain moves in. {LATER}"),
-    Choice("C19", "DMARC: how strict a policy?",
-           f"none with reports at basic, quarantine at bronze, reject at silver. {LATER} The policies of others are followed already."),
     Choice("C20", "DKIM: RSA or Ed25519, and how long a key?", "Both: RSA of 2048 bits and Ed25519, each message is signed twice."),
     Choice("C21", "How often are DKIM keys changed?", "Every six months (evidence at silver); a selector carries its date and is never used again."),
     Choice("C22", "Seal forwarded mail with ARC?", "No: the working group wants it retired, and no level asks for it. Nothing is rendered."),
-    Choice("C23", "TLS reports by https or by mail?", f"By mail, to a domain that enforces neither DANE nor MTA-STS itself. {LATER}"),
-    Choice("C24", "Ask for failure reports (ruf)?", f"No: they carry other people's mail. {LATER}"),
+    Choice("C23", "TLS reports by https or by mail?", "By mail, to a domain that enforces neither DANE nor MTA-STS itself."),
+    Choice("C24", "Ask for failure reports (ruf)?", "No: they carry other people's mail."),
     Choice("C25", "Old TLS for servers that have nothing better?", "No: TLS 1.2 and 1.3 everywhere."),
 )  # fmt: skip
 """Decided once for all; there is nothing to choose in site.yml."""

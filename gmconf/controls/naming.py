@@ -67,7 +67,7 @@ class Srv(Control):
     The original page asked for SRV records; its list is lost. What is not offered is published as such.
     """
 
-    id, level, sources = "dns.srv", "basic", ("G:43", "RFC 6186", "RFC 8314 section 5.1", "BSI TR-03108-01-M")
+    id, level, sources = "dns.srv", "basic", ("G:43", "RFC 6186", "RFC 8314", "BSI TR-03108-01-M")
     documents = ("client-setup",)
     live = ("srv",)
 

@@ -47,7 +47,10 @@ class Contract:
         for prefix, type_, rdata, need, because, key in self._template(domain):
             if key:
                 kind = key.rpartition("-")[2]
-                rdata = strings(f"v=DKIM1; k={kind}; p={public[f'dkim/{name}/{key}.pub'].strip()}")
+                found = public.get(f"dkim/{name}/{key}.pub")
+                if found is None:  # auth.dkim-key tells
+                    continue
+                rdata = strings(f"v=DKIM1; k={kind}; p={found.strip()}")
             yield Record(zone, prefix + name, type_, rdata, ttl, need, because)
 
     def _template(self, domain: Domain) -> list[Row]:

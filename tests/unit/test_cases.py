@@ -3,6 +3,7 @@
     site:     merged into base.yml (RFC 7396: null removes)
     rendered: file: key: value, on every host that has the file; null takes the line away, as a hand's edit would
     removed:  files that are not on the hosts
+    records:  "NAME TYPE": rdata, what is published there instead; null takes it away
     keys:     public keys that are not beside the site
     day:      the day on which it is judged
     refused:  words of the message with which such a site is not even taken
@@ -22,11 +23,12 @@ from conftest import PASSWORD
 
 from gmconf import check, keys, passwords
 from gmconf.controls import CATALOGUE
-from gmconf.controls.case import HostCase
+from gmconf.controls.case import DomainCase, HostCase
 from gmconf.effective import host_case
 from gmconf.errors import SiteError
 from gmconf.load import load
 from gmconf.model import Role
+from gmconf.records import Record
 from gmconf.services.registry import plans
 from gmconf.settings import Setting
 
@@ -70,7 +72,20 @@ def changed(host: HostCase, patch: dict) -> HostCase:
             elif file in settings:
                 old = settings[file].get(key)
                 settings[file][key] = Setting(file, key, value, old.because if old else ())
-    return replace(host, settings=settings, files=host.files - set(patch.get("removed", ())))
+    return replace(host, settings=settings, files=host.files - set(patch.get("removed", ())), records=published(host.records, patch))
+
+
+def published(records: tuple[Record, ...], patch: dict) -> tuple[Record, ...]:
+    """Records as another provider, or a hand, would publish them."""
+    wanted = patch.get("records", {})
+    kept = [r for r in records if f"{r.owner} {r.type}" not in wanted]
+    first = {f"{r.owner} {r.type}": r for r in reversed(records)}
+    return (*kept, *(replace(first[name], rdata=(text,) if first[name].type == "TXT" else text) for name, text in wanted.items() if name in first and text))
+
+
+def moved(domain: DomainCase, patch: dict) -> DomainCase:
+    """A domain with records as they would be then."""
+    return replace(domain, publish=lambda: published(domain.records, patch)) if "records" in patch else domain
 
 
 def failing(base: Path, patch: dict) -> tuple[set[str], set[str]]:
@@ -81,7 +96,7 @@ def failing(base: Path, patch: dict) -> tuple[set[str], set[str]]:
     loaded = load(file, lenient=True)
     loaded = replace(loaded, public={k: v for k, v in loaded.public.items() if k not in patch.get("keys", ())})
     hosts = [changed(host_case(view, plans(view)), patch) for view in check.views(loaded)]
-    results = check.judged(loaded, patch.get("day", TODAY), hosts)
+    results = check.judged(loaded, patch.get("day", TODAY), hosts, [moved(domain, patch) for domain in check.domain_cases(loaded)])
     # Another day makes evidence old and ends waivers; what the day itself breaks is looked at.
     broken = {r.control for r in results if r.status in ("fail", "error") and ("day" not in patch or (r.method, r.status) == ("static", "fail"))}
     return broken, {r.control for r in results if r.status == "pass"} - broken

@@ -9,7 +9,6 @@ from dataclasses import replace
 from datetime import date
 from ipaddress import ip_address, ip_network
 from pathlib import Path
-from types import SimpleNamespace
 
 import dns.message
 import dns.query
@@ -34,7 +33,7 @@ from gmconf.errors import GmconfError
 from gmconf.load import load
 from gmconf.lookup import survey
 from gmconf.lookup.ask import Server
-from gmconf.model import Site
+from gmconf.model import Role, Site
 from gmconf.records import order, quoted, strings
 from gmconf.settings import Reason
 
@@ -150,9 +149,9 @@ def test_provider_that_can_do_little(tmp_path) -> None:
     assert not [r for r in records(loaded) if r.owner.startswith("*") or r.text == "0 ."]
 
 
-def test_chat_host_by_the_value_of_its_role(site) -> None:
+def test_chat_host(site) -> None:
     host = site.site.hosts[0]
-    chat = host.model_copy(update={"roles": (*host.roles, SimpleNamespace(value="chat"))})
+    chat = host.model_copy(update={"roles": (*host.roles, Role.CHAT)})
     with_chat = Contract(site.site.model_copy(update={"hosts": (chat,)}), site.public, site.why)
     found = {r.owner: r.text for r in with_chat.of_domain(site.site.domains[0]) if "_xmpp" in r.owner}
     assert found == {"_xmpps-client._tcp.example.org": "0 1 5223 mail.example.org.", "_xmpp-client._tcp.example.org": "10 1 5222 mail.example.org.",
