@@ -77,10 +77,11 @@ class Mx:
         subprocess.run(["nsenter", "-t", pid, "-m", "sh", "-ec", command], check=True)
 
     @contextlib.contextmanager
-    def small(self, folder: str, size: str, unit: str) -> Iterator[None]:
-        """A folder on a file system of its own that is soon full; afterwards it is as it was before."""
+    def small(self, folder: str, room: int, unit: str) -> Iterator[None]:
+        """A folder on a file system of its own that has room for so many MiB more; afterwards it is as it was before."""
         self.ssh(f"systemctl stop {unit}; rm -rf /root/copy; cp -a {folder} /root/copy")
-        self.enter(f"mount -t tmpfs -o size={size},mode=0755 small {folder}")
+        size = int(self.ssh(f"du -sm {folder}").split()[0]) + room
+        self.enter(f"mount -t tmpfs -o size={size}m,mode=0755 small {folder}")
         try:
             self.ssh(f"cp -a /root/copy/. {folder}/; chown --reference=/root/copy {folder}; chmod --reference=/root/copy {folder}; systemctl start {unit}")
             yield
@@ -104,6 +105,10 @@ class Mx:
 
     def queue_empties(self, within: float = 60) -> None:
         self.until("test $(postqueue -j | wc -l) -eq 0", within)
+
+    def queue_flushes(self, within: float = 60) -> None:
+        """Asks for deferred mail again and again: a scan passes over what is just being tried."""
+        self.until("postqueue -f; sleep 1; test $(postqueue -j | wc -l) -eq 0", within)
 
     def write_site(self, more: str = "", change: tuple[str, str] = ("", "")) -> None:
         sites.write(self.machine, more, change)
