@@ -95,7 +95,9 @@ def _services(contract: Contract, domain: Domain) -> Iterator[Row]:
     services = [("submissions", 0, 465, msa), ("submission", 10, 587, msa), ("imaps", 0, 993, store), ("imap", 10, 143, store),
                 ("pop3s", 0, 995, pop3), ("pop3", 0, 0, []), ("sieve", 0, 4190, store)]  # fmt: skip
     if chat:
-        services += [("xmpps-client", 0, 5223, chat), ("xmpp-client", 10, 5222, chat), ("xmpps-server", 0, 5270, chat), ("xmpp-server", 10, 5269, chat)]
+        services += [("xmpps-client", 0, 5223, chat), ("xmpp-client", 10, 5222, chat)]
+    if chat and (site.chat is None or site.chat.federation):
+        services += [("xmpps-server", 0, 5270, chat), ("xmpp-server", 10, 5269, chat)]
     for name, priority, port, hosts in services:
         because = (control(id_), why("pop3.enabled" if name.startswith("pop3") else "hosts"))
         for rdata in [f"{priority} 1 {port} {host}." for host in hosts] or [NOT_OFFERED]:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from uuid import NAMESPACE_DNS, UUID, uuid5
 
 from gmconf.controls import control
 from gmconf.dialects import markdown, xml, zone
 from gmconf.dialects.markdown import Code, Link
+from gmconf.dns import Contract
 from gmconf.handbook.desk import Desk, Row, links, told
 from gmconf.handbook.words import mail, phone, web
 from gmconf.model import Domain
 from gmconf.plan import File
+from gmconf.records import Record
 from gmconf.settings import Reason, Settings, Value
 
 FOLDER = "documents/clients"
@@ -20,34 +22,29 @@ FOLDER = "documents/clients"
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """Something users' programs connect to, and how it is announced (RFC 6186, RFC 8314, RFC 5804, RFC 6120, XEP-0368)."""
+    """Something users' programs connect to."""
 
     label: str
-    """SRV label, without underscore; empty where no standard has one."""
+    """As SRV records name it (RFC 6186, RFC 8314, RFC 5804, RFC 6120, XEP-0368)."""
     port: int
     what: str
     tls: str
-    priority: int = 0
-    mail: bool = True
-    """Announced as not offered (".") where it is not; what is no mail may be offered elsewhere, and is then left out."""
 
 
 SERVICES = (
     Service("submissions", 465, "sending (SMTP)", "TLS"),
     Service("submission", 587, "sending (SMTP)", "STARTTLS"),
     Service("imaps", 993, "reading (IMAP)", "TLS"),
-    Service("imap", 143, "reading (IMAP)", "STARTTLS", 10),
-    Service("pop3s", 995, "fetching (POP3)", "TLS", 20),
-    Service("pop3", 110, "fetching (POP3)", "STARTTLS", 30),
+    Service("imap", 143, "reading (IMAP)", "STARTTLS"),
+    Service("pop3s", 995, "fetching (POP3)", "TLS"),
+    Service("pop3", 110, "fetching (POP3)", "STARTTLS"),
     Service("sieve", 4190, "filter rules (ManageSieve)", "STARTTLS"),
-    Service("", 563, "news (NNTP)", "TLS", mail=False),
-    Service("", 119, "news (NNTP)", "STARTTLS", mail=False),
-    Service("xmpps-client", 5223, "chat (XMPP)", "TLS", mail=False),
-    Service("xmpp-client", 5222, "chat (XMPP)", "STARTTLS", 10, mail=False),
-    Service("xmpps-server", 5270, "chat between servers (XMPP)", "TLS", mail=False),
-    Service("xmpp-server", 5269, "chat between servers (XMPP)", "STARTTLS", 10, mail=False),
+    Service("nntps", 563, "news (NNTP)", "TLS"),
+    Service("nntp", 119, "news (NNTP)", "STARTTLS"),
+    Service("xmpps-client", 5223, "chat (XMPP)", "TLS"),
+    Service("xmpp-client", 5222, "chat (XMPP)", "STARTTLS"),
 )
-"""TLS first: of two ways to the same thing the lower priority is tried first."""
+"""TLS from the first byte stands first."""
 
 
 def setup(c: Settings, desk: Desk) -> None:
@@ -76,7 +73,7 @@ def servers(c: Settings, desk: Desk) -> None:
     rows: list[Row] = []
     why: tuple[Reason, ...]
     for service in SERVICES:
-        if "server" in service.label or not desk.reaches(service.port):
+        if not desk.reaches(service.port):
             continue
         why = (desk.why("hosts"), control("mua.autoconfig"), control("tls.mua-required"))
         rows.append({"what": (service.what, why), "host": ([Code(h.name) for h in desk.reaches(service.port)], why), "port": (service.port, why),
@@ -96,19 +93,20 @@ def _login(domain: Domain) -> str:
 def files(desk: Desk) -> Iterator[File]:
     """Everything below clients/, domain by domain."""
     because = control("mua.autoconfig")
+    contract = Contract(desk.site, {}, desk.why)
     for domain in sorted(desk.site.domains, key=lambda d: d.name):
         place = f"{FOLDER}/{domain.name}"
+        published = [r for r in contract.of_domain(domain) if r.need != "forbidden"]
         if domain.kind == "parked":
-            parked = Settings(f"{place}/records.zone")
-            parked.set("domain", domain.name, desk.why("domains"), control("dns.parked"))
+            parked = _records(f"{place}/records.zone", published)
             yield File(parked.file, "documents", control("dns.parked"), "documents/clients/parked.zone.j2", parked, zone.spell, comment="")
             continue
         sheet, auto = Settings(f"{place}/setup.md"), Settings(f"{place}/config-v1.1.xml")
-        profile, records = Settings(f"{place}/{domain.name}.mobileconfig"), Settings(f"{place}/records.zone")
+        profile = Settings(f"{place}/{domain.name}.mobileconfig")
+        records = _records(f"{place}/records.zone", (r for r in published if r.type == "SRV"))
         _sheet(sheet, desk, domain)
         _autoconfig(auto, desk, domain)
         _profile(profile, desk, domain)
-        _records(records, desk, domain)
         yield File(sheet.file, "documents", because, "documents/clients/setup.md.j2", sheet, markdown.spell, comment="")
         yield File(auto.file, "documents", because, "documents/clients/config-v1.1.xml.j2", auto, xml.spell, comment="")
         yield File(profile.file, "documents", because, "documents/clients/profile.mobileconfig.j2", profile, xml.spell, comment="")
@@ -167,17 +165,12 @@ def _uuid(domain: str, part: str) -> str:
     return str(made).upper()
 
 
-def _records(c: Settings, desk: Desk, domain: Domain) -> None:
-    """SRV records (RFC 2782): for what is offered its hosts, for mail services that are not ".", and nothing is guessed."""
+def _records(file: str, records: Iterable[Record]) -> Settings:
+    """Rows of a zone file: what ``gmconf dns`` has for the domain."""
+    c = Settings(file)
     rows: list[Row] = []
-    why = (desk.why("hosts"), control("dns.srv"))
-    for service in SERVICES:
-        owner = (f"_{service.label}._tcp.{domain.name}", (desk.why("domains"), control("dns.srv")))
-        hosts = desk.reaches(service.port)
-        if not service.label or not (service.mail or domain.kind == "hosted"):
-            continue
-        if not hosts and service.mail:
-            rows.append({"owner": owner, "priority": (0, why), "weight": (0, why), "port": (0, why), "target": (".", why)})
-        for host in hosts:
-            rows.append({"owner": owner, "priority": (service.priority, why), "weight": (1, why), "port": (service.port, why), "target": (host.name, why)})
+    for r in records:
+        why = r.because
+        rows.append({"owner": (r.owner, why), "ttl": (r.ttl, why), "type": (zone.Type(r.type), why), "rdata": (zone.Rdata(r.text), why)})
     c.rows("records", rows)
+    return c

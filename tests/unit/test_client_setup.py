@@ -20,7 +20,8 @@ from gmconf.load import load
 NAMES = ("everything", "six")
 PORTS = {"submissions": 465, "submission": 587, "imaps": 993, "imap": 143, "pop3s": 995, "pop3": 110, "sieve": 4190}
 CHAT = {"xmpp-client": 5222, "xmpps-client": 5223}
-"""Announced where it is hosted; who hosts none says nothing about it."""
+SERVERS = {"xmpp-server": 5269, "xmpps-server": 5270}
+"""Announced where it is hosted; who hosts none, or speaks to no other servers, says nothing about it."""
 
 
 @pytest.fixture(scope="module", params=NAMES)
@@ -96,7 +97,8 @@ def test_srv(built) -> None:
         zone = dns.zone.from_text(f"$ORIGIN {folder.name}.\n" + (folder / "records.zone").read_text(), relativize=False, check_origin=False)
         found = {name.to_text(): rdataset for name, rdataset in zone.iterate_rdatasets(dns.rdatatype.SRV)}
         chat = folder.name in hosted and any(port == 5222 for _, port in open_ports(built))
-        ports = {**PORTS, **(CHAT if chat else {})}
+        federated = any(port == 5269 for _, port in open_ports(built))
+        ports = {**PORTS, **(CHAT if chat else {}), **(SERVERS if chat and federated else {})}
         assert set(found) == {f"_{label}._tcp.{folder.name}." for label in ports}
         for label, port in ports.items():
             hosts = {host for host, number in open_ports(built) if number == port}
@@ -105,6 +107,7 @@ def test_srv(built) -> None:
                 assert {(r.target.to_text().rstrip("."), r.port) for r in records} == {(h, port) for h in hosts}
             else:
                 assert [(r.target.to_text(), r.port, r.priority) for r in records] == [(".", 0, 0)]
+        assert found[f"_submissions._tcp.{folder.name}."][0].priority < found[f"_submission._tcp.{folder.name}."][0].priority
         assert found[f"_imaps._tcp.{folder.name}."][0].priority < found[f"_imap._tcp.{folder.name}."][0].priority
 
 
@@ -114,7 +117,7 @@ def test_parked_domains_say_so(built) -> None:
         (mx,) = zone.get_rdataset("@", "MX")
         assert (mx.preference, mx.exchange.to_text()) == (0, ".")
         assert zone.get_rdataset("@", "TXT").to_text().endswith('"v=spf1 -all"')
-        assert '"v=DMARC1; p=reject"' in zone.get_rdataset("_dmarc", "TXT").to_text()
+        assert '"v=DMARC1; p=reject;' in zone.get_rdataset("_dmarc", "TXT").to_text()
         assert {p.name for p in folder.iterdir()} == {"records.zone"}
 
 
@@ -142,4 +145,4 @@ def test_a_port_that_closes_leaves_every_file(tmp_path) -> None:
     mine = {path: data.decode() for path, data in files.items() if path.startswith("documents/clients/example.org/")}
     assert mine
     assert not any("995" in text for path, text in mine.items())
-    assert "_pop3s._tcp.example.org. 3600 IN SRV 0 0 0 ." in mine["documents/clients/example.org/records.zone"]
+    assert "_pop3s._tcp.example.org. 1800 IN SRV 0 0 0 ." in mine["documents/clients/example.org/records.zone"]
