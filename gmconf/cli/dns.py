@@ -99,7 +99,7 @@ def check(
     from gmconf.lookup.ask import parse_server, system_resolver
 
     server = parse_server(resolver) if resolver else system_resolver()
-    found = survey(loaded, server, datetime.now(UTC).date(), authoritative=authoritative, zone=zone, port=port)
+    found = survey(loaded, server, datetime.now(UTC).date(), authoritative=authoritative, zones=(zone,) if zone else (), port=port)
     holds = found.holds(loaded.site.level)
     if output is Report.json:
         results = [r.json() for r in found.results]

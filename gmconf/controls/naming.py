@@ -102,6 +102,7 @@ class NoStale(Control):
 
     id, level, sources = "dns.no-stale", "basic", ("F:79a",)
     evidence = Evidence("the last comparison of the zones with this site", 366)
+    live = ("stale",)
 
 
 class Views(Control):

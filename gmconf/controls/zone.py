@@ -34,6 +34,7 @@ class MxValid(Control):
 
     id, level = "dns.mx-valid", "basic"
     sources = ("RFC 5321", "RFC 2181", "internet.nl mail test: MX")
+    live = ("mx",)
 
     @classmethod
     def of_domain(cls, case: DomainCase) -> Iterable[Claim]:
@@ -53,6 +54,7 @@ class NullMx(Control):
     """
 
     id, level, sources = "dns.null-mx", "basic", ("RFC 7505", "BSI TR-03182-11-M", "internet.nl mail test: null MX")
+    live = ("null-mx",)
 
     @classmethod
     def applies(cls, case: SiteCase) -> str:
@@ -76,6 +78,7 @@ class Caa(Control):
 
     id, level = "dns.caa", "bronze"
     sources = ("RFC 8659", "RFC 8657", "internet.nl mail test: mail_caa", "BSI Grundschutz++ KONF.13.10")
+    live = ("caa",)
 
     @classmethod
     def of_site(cls, case: SiteCase) -> Iterable[Claim]:
@@ -109,6 +112,7 @@ class SpfPublish(Control):
     id, level = "auth.spf-publish", "basic"
     sources = ("RFC 7208", "BSI TR-03182-01-M", "BSI IT-Grundschutz APP.5.3.A9", "internet.nl mail test: spf_policy",
                "large mailbox providers (2024): SPF for every sender")  # fmt: skip
+    live = ("spf", "helo-spf")
 
     @classmethod
     def of_domain(cls, case: DomainCase) -> Iterable[Claim]:
@@ -137,6 +141,7 @@ class DmarcPublish(Control):
 
     id, level = "auth.dmarc-publish", "basic"
     sources = ("RFC 9989", "RFC 7489", "BSI TR-03182-06-M", "large mailbox providers (2024): DMARC for every sender")
+    live = ("dmarc",)
 
     @classmethod
     def of_domain(cls, case: DomainCase) -> Iterable[Claim]:
@@ -204,6 +209,7 @@ class TlsReports(Control):
 
     id, level = "tls.rpt", "bronze"
     sources = ("RFC 8460", "BSI TR-03108-10-M", "BSI IT-Grundschutz APP.5.3.A13")
+    live = ("tls-reports",)
 
     @classmethod
     def of_domain(cls, case: DomainCase) -> Iterable[Claim]:
@@ -223,6 +229,7 @@ class DaneIn(Control):
     id, level = "dane.in", "silver"
     sources = ("RFC 7672", "RFC 7671", "BSI TR-03108-05-M", "internet.nl mail test: dane_valid")
     on = (Role.MTA,)
+    live = ("tlsa",)
 
     @classmethod
     def of_site(cls, case: SiteCase) -> Iterable[Claim]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import chain, groupby
@@ -45,16 +45,17 @@ class Survey:
         return not any(r.status in ("fail", "error") and LEVELS.index(r.level) <= reach for r in self.results)
 
 
-def survey(loaded: Loaded, resolver: Server, today: date, *, authoritative: bool = False, zone: str | None = None, port: int = 53) -> Survey:
-    """Ask about every record of the contract, or of one zone. Waivers count until their day.
+def survey(loaded: Loaded, resolver: Server, today: date, *, authoritative: bool = False, zones: Collection[str] = (), port: int = 53) -> Survey:
+    """Ask about every record of the contract, or of some zones. Waivers count until their day.
 
     ``authoritative`` asks each published name server itself, at ``port``; the resolver only says who they are.
     Raises GmconfError for an unknown zone, and when the resolver does not answer at all.
     """
     wanted = contract(loaded)
-    if zone is not None and zone not in wanted.all:
-        raise GmconfError(f"no zone {zone} in this site; there are {', '.join(sorted(wanted.all)[:20])}")
-    return asyncio.run(_Run(loaded, wanted, Asker(resolver), today, authoritative=authoritative, port=port).all(zone))
+    for zone in zones:
+        if zone not in wanted.all:
+            raise GmconfError(f"no zone {zone} in this site; there are {', '.join(sorted(wanted.all)[:20])}")
+    return asyncio.run(_Run(loaded, wanted, Asker(resolver), today, authoritative=authoritative, port=port).all(zones))
 
 
 class _Run:
@@ -70,12 +71,12 @@ class _Run:
         self.good: dict[tuple[str, str], int] = {}
         self.validates = False
 
-    async def all(self, only: str | None) -> Survey:
+    async def all(self, only: Collection[str]) -> Survey:
         root = await self.asker.ask(".", "SOA")
         if root.status == "failed" and root.note == "no answer":
             raise GmconfError(f"{self.asker.resolver.address} port {self.asker.resolver.port} does not answer; name a resolver that does: --resolver IP")
         self.validates = root.secure
-        todo = iter(sorted(z for z in self.contract.all if only in (None, z)))
+        todo = iter(sorted(z for z in self.contract.all if not only or z in only))
 
         async def work() -> None:
             for name in todo:
@@ -84,7 +85,7 @@ class _Run:
                     self.asker.forget()
 
         await asyncio.gather(*(work() for _ in range(ZONES_AT_ONCE)))
-        if only is None:
+        if not only:
             self._note(await sending.listed(self.asker, self.contract.site))
         self.done.asked = self.asker.asked
         bad = {(r.control, r.subject) for r in self.done.results}

@@ -9,13 +9,17 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gmconf.directory import Account
 from gmconf.errors import GmconfError
 from gmconf.load import Loaded
 from gmconf.model import Domain, Host, Role
+
+if TYPE_CHECKING:
+    from gmconf.lookup import Survey
 
 MANY = 50
 """Domains of which each is asked; larger sites are sampled, evenly."""
@@ -70,6 +74,8 @@ class Run:
     ssh: Ssh | None = None
     resolver: str | None = None
     """Address of a name server to ask; default: the system's."""
+    _dns: Survey | None = None
+    _asking: threading.Lock = field(default_factory=threading.Lock)
 
     @cached_property
     def hosts(self) -> tuple[At, ...]:
@@ -80,6 +86,25 @@ class Run:
     def domains(self) -> tuple[Domain, ...]:
         """The domains looked at; at most MANY, evenly taken."""
         return sample(self.loaded.site.domains)
+
+    def dns(self) -> Survey:
+        """Live DNS against what the site publishes, asked once for all probes. Raises OSError when nobody answers."""
+        from gmconf.dns import contract
+        from gmconf.lookup import survey
+        from gmconf.lookup.ask import Server, system_resolver
+        from gmconf.zones import reverse_name
+
+        with self._asking:
+            if self._dns is None:
+                of = contract(self.loaded).zones.of
+                names = [d.name for d in self.domains] + [at.host.name for at in self.hosts]
+                names += [reverse_name(address) for at in self.hosts for address in at.host.addresses]
+                try:
+                    server = Server(self.resolver) if self.resolver else system_resolver()
+                    self._dns = survey(self.loaded, server, datetime.now(UTC).date(), zones={of(name) for name in names})
+                except GmconfError as error:
+                    raise OSError(str(error)) from None
+            return self._dns
 
     @cached_property
     def authority(self) -> str | None:

@@ -271,7 +271,7 @@ def test_validated_chain(site, tmp_path) -> None:
         digest = anchor.split()[-1]
         wrong = anchor.replace(digest, digest[::-1])
         daemons.append(Unbound(tmp_path / "wrong", "127.0.0.6", port, root, wrong))
-        bogus = survey(site, Server("127.0.0.6", port), TODAY, zone="example.net")
+        bogus = survey(site, Server("127.0.0.6", port), TODAY, zones=("example.net",))
         assert "SERVFAIL" in sentences(bogus, "dns.dnssec", "example.net")
         assert {r.status for r in bogus.results if r.control == "dns.mx-valid"} == {"error"}
         assert bogus.publish == bogus.remove == []
