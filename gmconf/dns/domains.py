@@ -93,7 +93,7 @@ def _services(contract: Contract, domain: Domain) -> Iterator[Row]:
     chat = [h.name for h in site.hosts if Role.CHAT in h.roles] if domain.kind == "hosted" else []
     pop3 = store if site.pop3.enabled else []
     services = [("submissions", 0, 465, msa), ("submission", 10, 587, msa), ("imaps", 0, 993, store), ("imap", 10, 143, store),
-                ("pop3s", 0, 995, pop3), ("pop3", 0, 0, []), ("sieve", 0, 4190, store)]  # fmt: skip
+                ("pop3s", 20, 995, pop3), ("pop3", 0, 0, []), ("sieve", 0, 4190, store)]  # fmt: skip
     if chat:
         services += [("xmpps-client", 0, 5223, chat), ("xmpp-client", 10, 5222, chat)]
     if chat and (site.chat is None or site.chat.federation):
