@@ -28,13 +28,21 @@ class Answer:
         return asdict(self)
 
 
+class NothingFitsError(GmconfError):
+    """No rendered line or file is what was asked for, or has the field of the site among its reasons."""
+
+
 def explain(build: Path, what: str, host: str | None = None) -> list[Answer]:
-    """Answers for PATH, PATH:LINE, FILE:KEY or a site field, on all hosts or one. Raises GmconfError if nothing fits."""
+    """Answers for PATH, PATH:LINE, FILE:KEY or a site field, on all hosts or one. Raises NothingFitsError if there are none.
+
+    PATH is that on the host, the end of it, or that of the file in ``build``.
+    """
     trace = read_trace(build)
     hosts = {name: files for name, files in trace["hosts"].items() if host in (None, name)}
     if not hosts:
         raise GmconfError(f"no host {host}; known: {', '.join(trace['hosts'])}")
     name, _, rest = what.partition(":")
+    name = _below(build, name)
     found = [
         answer
         for place, files in hosts.items()
@@ -43,7 +51,7 @@ def explain(build: Path, what: str, host: str | None = None) -> list[Answer]:
         for answer in _of_file(build, trace["reasons"], place, path, entry, rest)
     ] or list(_of_field(build, trace["reasons"], hosts, what))
     if not found:
-        raise GmconfError(
+        raise NothingFitsError(
             f"nothing rendered fits {what!r}; ask for a path (/etc/postfix/main.cf), a line (main.cf:12), "
             "a key (main.cf:smtpd_tls_security_level) or a field of site.yml (limits.message_size)"
         )
@@ -61,17 +69,28 @@ def rendered_by(build: Path, control: str) -> list[Answer]:
 def read_trace(build: Path) -> dict[str, Any]:
     """{"reasons": [...], "hosts": {host: {path: file}}} of a rendered tree; trace.py says what a file is."""
     try:
-        trace: dict[str, Any] = json.loads((build / "trace.json").read_text())
+        trace = json.loads((build / "trace.json").read_text())
     except OSError:
         raise GmconfError(f"{build} holds no trace.json; render first: gmconf render site.yml -o {build}") from None
     if trace["format"] != FORMAT:
         raise GmconfError(f"{build} was rendered by another version of gmconf; render again: gmconf render site.yml -o {build}")
+    return unfolded(trace)
+
+
+def unfolded(trace: dict[str, Any]) -> dict[str, Any]:
+    """trace.json with the files of every host under its name."""
     parts = trace.pop("parts")
     whole = {
         host: dict(sorted((path, file) for n in numbers for path, file in parts[n].items()))
         for host, numbers in trace["hosts"].items()
     }
     return {**trace, "hosts": whole}
+
+
+def _below(build: Path, name: str) -> str:
+    """A path into the rendered tree, however it is written, as it stands in the tree; any other name as it is."""
+    place, root = Path(name).resolve(), build.resolve()
+    return str(place.relative_to(root)) if place.is_relative_to(root) and place != root else name
 
 
 def _fits(path: str, name: str, host: str) -> bool:

@@ -72,6 +72,25 @@ def load(path: Path, *, keys: bool = True, lenient: bool = False) -> Loaded:
     return Loaded(path, site, document, mail, public, (name, *names))
 
 
+def otherwise(loaded: Loaded, data: object) -> tuple[Loaded, bool] | None:
+    """The site as it would be with other data, key files taken from the site that is there, and whether the rules hold.
+
+    None where ``data`` is no site. Places stay those of the document: what was changed is not written anywhere.
+    """
+    try:
+        site = Site.model_validate(data)
+    except ValidationError:
+        return None
+    users, unread, names = read_users(site, loaded.path.parent, loaded.document)
+    mail = Directory(site, users)
+    there = list(loaded.public.values())
+    wanted = [name for name, _ in public_files(site)]
+    # Whoever renames a host or a domain has its key files renamed too.
+    moved = dict(zip(wanted, there, strict=True)) if len(wanted) == len(there) else {n: loaded.public[n] for n in wanted if n in loaded.public}
+    whole = not unread and not any(True for _ in broken_rules(site, mail, level=False))
+    return Loaded(loaded.path, site, loaded.document, mail, moved, (loaded.path.name, *names)), whole
+
+
 def _broken(document: Document, path: str, message: str) -> Problem:
     if ":" in path:  # an entry of a user file carries its own place
         file, line = path.rsplit(":", 1)

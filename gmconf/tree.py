@@ -46,10 +46,10 @@ class Tree:
         return digest
 
 
-def build(loaded: Loaded) -> Tree:
-    """Render the whole site."""
+def build(loaded: Loaded, *, secrets: bool = True) -> Tree:
+    """Render the whole site; without ``secrets`` the vault files are left out, which need not be there then."""
     tree, trace = Tree(), Trace()
-    secrets: set[str] = set()
+    needed: set[str] = set()
     documents = _Documents(loaded) if written(loaded.site) else None
     for host in sorted(loaded.site.hosts, key=lambda h: h.name):
         view = View(loaded.site, host, loaded.mail, loaded.why, loaded.public)
@@ -57,11 +57,11 @@ def build(loaded: Loaded) -> Tree:
         _host(view, found, tree, trace)
         if documents:
             documents.see(view, found)
-        secrets.update(f.secret for plan in found for f in plan.files if isinstance(f, SecretFile))
+        needed.update(f.secret for plan in found for f in plan.files if isinstance(f, SecretFile))
     if documents:
         documents.put(tree, trace)
     vaults = str(loaded.secrets)
-    for name in sorted(secrets):
+    for name in sorted(needed) if secrets else ():
         with open(f"{vaults}/{name}", "rb", buffering=0) as vaulted:
             tree.files[f"secrets/{name}"] = vaulted.read()
     tree.files["trace.json"] = trace.dump().encode()

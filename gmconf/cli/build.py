@@ -11,7 +11,10 @@ from gmconf.cli.app import Format, OutputFormat, SitePath, app, load_site, print
 from gmconf.errors import SiteError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gmconf.diff import Change
+    from gmconf.explain import Answer
 
 
 @app.command(epilog="Example: gmconf validate site.yml")
@@ -81,13 +84,20 @@ def _print_changes(found: list[Change], *, diff: bool) -> None:
 def explain(
     what: Annotated[str, typer.Argument(help="PATH, PATH:LINE, FILE:KEY, or a field of the site.")],
     build: Annotated[Path, typer.Option("--build", "-b", help="The rendered tree.")] = Path("build"),
+    site: Annotated[Path, typer.Option("--site", "-s", help="The site; asked about fields that no rendered line names.")] = Path("site.yml"),
     host: Annotated[str | None, typer.Option("--host", help="One host only.")] = None,
     output: OutputFormat = Format.text,
 ) -> None:
-    """Say why a rendered line is there and where it can be changed."""
+    """Say why a rendered line is there and where it can be changed; or what a field of the site does."""
+    from gmconf.explain import NothingFitsError
     from gmconf.explain import explain as ask
 
-    answers = ask(build, what, host)
+    try:
+        answers = ask(build, what, host)
+    except NothingFitsError:
+        if not site.is_file() or ":" in what or "/" in what:
+            raise
+        answers = list(_tried(site, what, quiet=output is Format.json))
     if output is Format.json:
         print_json([answer.json() for answer in answers])
         return
@@ -96,6 +106,19 @@ def explain(
         print(f"{answer.host} {place}" + (f"  {answer.text.strip()}" if answer.text else ""))
         for reason in answer.because:
             print(f"    {_sentence(reason)}")
+
+
+def _tried(site: Path, what: str, *, quiet: bool) -> Sequence[Answer]:
+    """What would be otherwise if a field of the site were; prints what was tried."""
+    from datetime import UTC, datetime
+
+    from gmconf.influence import influence
+
+    found = influence(load_site(site), what, datetime.now(UTC).date())
+    if not quiet:
+        print(f"{found.field} at {found.place}" + (f": {found.about}" if found.about else ""))
+        print(f"{found.tried}, these would be others:" if found.answers else "No rendered line and no control depends on it.")
+    return found.answers
 
 
 def _sentence(reason: dict[str, str]) -> str:

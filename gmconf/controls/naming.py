@@ -133,6 +133,7 @@ class Provider(Control):
 
     id, level, sources = "doc.dns-provider", "bronze", ("F:79d",)
     facts = (Fact("dns.provider"),)
+    documents = ("postmaster",)
 
 
 class Parked(Control):

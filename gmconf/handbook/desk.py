@@ -84,7 +84,7 @@ def contacts(c: Settings, desk: Desk, key: str, path: str, *controls: str) -> No
     """Rows of people: name, how to reach them, when."""
     found = fact(desk.site, path)
     because = (desk.why(path), *map(control, controls))
-    people = found if isinstance(found, tuple) else ()
+    people = found if isinstance(found, tuple) else (found,) if isinstance(found, Contact) else ()
     c.rows(key, [{"name": (person.name, because), "reach": (_reach(person), because), "hours": (person.hours or "always", because)} for person in people])
 
 

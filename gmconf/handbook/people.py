@@ -84,6 +84,13 @@ def updates(c: Settings, desk: Desk) -> None:
     links(c, desk, "runbooks", because=control("prc.updates"))
 
 
+def provider(c: Settings, desk: Desk) -> None:
+    """Who keeps the zones, how they are reached, and what they can publish."""
+    told(c, desk, "dns.provider", "dns.provider.name", "doc.dns-provider")
+    told(c, desk, "dns.capabilities", "dns.provider.capabilities", "doc.dns-provider", words=list)
+    contacts(c, desk, "keepers", "dns.provider.contact", "doc.dns-provider")
+
+
 def postmaster(c: Settings, desk: Desk) -> None:
     """The manual."""
     told(c, desk, "organisation", "organisation.name", "prc.written")
@@ -91,6 +98,7 @@ def postmaster(c: Settings, desk: Desk) -> None:
     told(c, desk, "answer", "procedures.abuse_answer", "prc.complaints", words=span)
     contacts(c, desk, "duty", "procedures.duty", "prc.postmaster-daily")
     contacts(c, desk, "contacts", "procedures.incident_contacts", "prc.incident-contacts")
+    provider(c, desk)
     trained = desk.site.procedures.trained if desk.site.procedures else ()
     why = (desk.why("procedures.trained"), control("prc.training"))
     c.rows("trained", [{"name": (person.name, why), "day": (person.day.isoformat(), why)} for person in trained])

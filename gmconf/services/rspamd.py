@@ -107,6 +107,8 @@ def _local(view: View, remote: bool, stores: bool) -> list[File]:
     ]
     if view.site.filter.dnsbls:
         files.append(file("groups.conf", lambda c: _scores(c, view), view.why("filter.dnsbls")))
+        if view.site.filter.network_checks:
+            files.append(file("rbl.conf", lambda c: _lists(c, view), view.why("filter.dnsbls")))
     why = need("rspamd", "the virus scanner is asked by local.d/rspamd.lua, which also notices when it was not asked")
     off = {name: need("rspamd", "not used by gmconf") for name in UNUSED} | {"antivirus": why}
     if not view.site.filter.network_checks:
@@ -219,6 +221,13 @@ def _ratelimit(c: Settings) -> None:
     c.set("exempt", ["nobody@invalid"], limit, need("rspamd", "by default a copy to postmaster would lift the limit"))
 
 
+def _lists(c: Settings, view: View) -> None:
+    why = (view.why("filter.dnsbls"),)
+    c.rows("lists", [
+        {"id": (f"site{n}", why), "symbol": (f"SITE_DNSBL_{n}", why), "zone": (d.zone, why)} for n, d in enumerate(view.site.filter.dnsbls, 1)
+    ])  # fmt: skip
+
+
 def _scores(c: Settings, view: View) -> None:
     why = (view.why("filter.dnsbls"),)
     c.rows("lists", [
@@ -248,14 +257,10 @@ def _override(view: View) -> list[File]:
                   need("rspamd", "only our own hosts are local, not every private network"))  # fmt: skip
         if module == "rbl":
             template = "rspamd/override-rbl.conf.j2"
-            why = view.why("filter.dnsbls")
             only = not view.site.filter.network_checks
             c.set("only", only, view.why("filter.network_checks"))
-            lists = view.site.filter.dnsbls if only else ()
-            c.rows("lists", [
-                {"id": (f"site{n}", (why,)), "symbol": (f"SITE_DNSBL_{n}", (why,)), "zone": (d.zone, (why,))}
-                for n, d in enumerate(lists, 1)
-            ])  # fmt: skip
+            if only:
+                _lists(c, view)
         c.rows("overrides", [
             {"key": (name, (view.why(f"overrides.rspamd.{module}.{name}"),)),
              "value": (literal(value), (view.why(f"overrides.rspamd.{module}.{name}"),))}

@@ -13,8 +13,8 @@ LAYERS = (
     ("errors",), ("complaints", "document", "settings", "resources"), ("model",), ("dialects", "facts", "keynames", "records", "spf", "zones"), ("published",),
     ("certificates", "directory", "documents", "limits", "userfiles", "vault"), ("contradictions", "controls"), ("hosting", "invariants", "requirements", "zonerules"), ("rules",),
     ("plan", "trace"), ("load",), ("dns",), ("effective", "services"),
-    ("manifest", "project", "render", "diff", "explain", "keys", "output", "passwords", "check"), ("handbook",),
-    ("formats", "lookup", "report", "tree", "verdicts"), ("medium", "verify"), ("cli",),
+    ("manifest", "project", "render", "diff", "explain", "keys", "output", "passwords", "check"), ("handbook",), ("alternatives", "tree"), ("influence",),
+    ("formats", "lookup", "report", "verdicts"), ("medium", "verify"), ("cli",),
     ("__main__",),
 )  # fmt: skip
 LEVEL = {name: number for number, layer in enumerate(LAYERS) for name in layer}

@@ -101,6 +101,12 @@ def test_greylisting_and_lists_only_when_asked():
     assert "SITE_DNSBL_1 { weight = 3.0; }" in found[f"{LOCAL}/groups.conf"].replace('"', "")
 
 
+def test_lists_of_the_site_besides_those_of_the_package():
+    found = texts(rspamd, view(filter={"network_checks": True, "dnsbls": [{"zone": "bl.example.net", "score": 3}]}))
+    assert 'rbl = "bl.example.net";' in found[f"{LOCAL}/rbl.conf"]
+    assert "rbls" not in found["/etc/rspamd/override.d/rbl.conf"]
+
+
 def test_overrides_come_last_and_cannot_break_out():
     found = texts(rspamd, view(overrides={"rspamd": {"options.max_urls": "5", "greylist.message": 'x"; evil = "y'}}))
     assert found["/etc/rspamd/override.d/options.inc"].rstrip().endswith("max_urls = 5;")
