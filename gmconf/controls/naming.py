@@ -133,7 +133,6 @@ class Provider(Control):
 
     id, level, sources = "doc.dns-provider", "bronze", ("F:79d",)
     facts = (Fact("dns.provider"),)
-    documents = ("postmaster",)
 
 
 class Parked(Control):
