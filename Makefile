@@ -43,7 +43,7 @@ tools: ## what the tests look at results with: Chromium and poppler (the report)
 unit: setup tools servers ## unit tests, goldens, packaging
 	$(BIN)/python -m pytest tests/unit
 
-servers: setup
+servers: setup ## name servers for the tests of DNS (Knot, Unbound) and BIND's tools; none is started
 	@$(BIN)/python tests/unit/nameserver.py
 
 host: setup ## Molecule: both Debian releases side by side, with real mail and real failures

@@ -35,7 +35,7 @@ def verify(
         f"The probe account: a mailbox kept for tests. Its password is read from {PASSWORD}, or asked for."))] = None,
     drift: Annotated[bool, typer.Option("--drift/--no-drift", help="Look at the hosts over ssh too.")] = True,
     ssh_option: Annotated[list[str] | None, typer.Option("--ssh-option", metavar="KEY=VALUE", help="Passed to ssh as -o (may be repeated).")] = None,
-    resolver: Annotated[str | None, typer.Option("--resolver", metavar="IP", help="Name server to ask instead of this machine's own.")] = None,
+    resolver: Annotated[str | None, typer.Option("--resolver", metavar="IP[:PORT]", help="The resolver to ask about DNS; default: this machine's.")] = None,
 ) -> None:  # fmt: skip
     """Probe the running hosts of a site: real dialogues, bounded and harmless, and drift over ssh.
 
@@ -67,16 +67,14 @@ def verify(
 
 
 def _known(loaded: Loaded, hosts: list[str], resolver: str | None) -> None:
-    from ipaddress import ip_address
+    from gmconf.lookup.ask import parse_server
 
     names = [h.name for h in loaded.site.hosts]
     for name in hosts:
         if name not in names:
             raise GmconfError(f"no host {name} in {loaded.path.name}; there are {', '.join(names[:20])}")
-    try:
-        ip_address(resolver or "127.0.0.1")
-    except ValueError:
-        raise GmconfError(f"--resolver {resolver}: an IP address is needed") from None
+    if resolver:
+        parse_server(resolver)
 
 
 def _login(loaded: Loaded, address: str | None) -> Login | None:

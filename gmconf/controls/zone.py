@@ -190,6 +190,7 @@ class DmarcExternal(Control):
     """
 
     id, level, sources = "auth.dmarc-extreport", "basic", ("RFC 9990", "RFC 7489", "internet.nl mail test: dmarc_policy")
+    live = ("dmarc-reports",)
 
     @classmethod
     def of_domain(cls, case: DomainCase) -> Iterable[Claim]:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from gmconf.model import Domain, Role
-from gmconf.verify.probe import Looks, NothingToSayError, Seen, on_domain, on_host
+from gmconf.verify.probe import Looks, NothingToSayError, Seen, on_domain, on_host, on_site
 from gmconf.verify.run import At, Run
 
 HARMLESS = "Asks DNS; touches no host."
 
 
-def told(run: Run, control: str, subject: str) -> Looks:
-    """What live DNS says about one host or domain, as far as a control asks for it. Raises OSError where nobody answers."""
-    found = [r for r in run.dns().results if r.control == control and r.subject == subject]
+def told(run: Run, control: str, subject: str = "") -> Looks:
+    """What live DNS says about one host or domain, or all, as far as a control asks for it. Raises OSError where nobody answers."""
+    found = [r for r in run.dns().results if r.control == control and subject in ("", r.subject)]
     for result in found:
         if result.status == "error":
             raise OSError(f"DNS, {result.where}: {result.observed}")
@@ -47,6 +47,15 @@ _domain("parked", "dns.parked", "A parked domain says that nobody sends in its n
 _domain("spf", "auth.spf-publish", "One SPF record allows our hosts and nobody else", "hosted", "alias")
 _domain("dkim-records", "auth.dkim-key", "Both DKIM keys are published as they lie beside the site", "hosted", "alias")
 _domain("dmarc", "auth.dmarc-publish", "One DMARC record says what the site wants", "hosted", "alias")
+_domain("dmarc-reports", "auth.dmarc-extreport", "Whoever gets reports about the domain has allowed it", "hosted", "alias", "parked")
 _domain("tls-reports", "tls.rpt", "Reports about TLS go where the site wants them", "hosted", "alias")
 _domain("srv", "dns.srv", "SRV records lead programs to what is offered, TLS first", "hosted", "alias")
-_domain("stale", "dns.no-stale", "Nothing is left that the site uses no more")
+
+
+@on_site("stale")
+def stale(run: Run) -> Looks:
+    """Nothing is left that the site uses no more, at its domains and hosts.
+
+    Asks DNS; touches no host.
+    """
+    return told(run, "dns.no-stale")

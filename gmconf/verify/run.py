@@ -73,8 +73,9 @@ class Run:
     bounds: Bounds = Bounds()
     ssh: Ssh | None = None
     resolver: str | None = None
-    """Address of a name server to ask; default: the system's."""
-    _dns: Survey | None = None
+    """The name server to ask, IP or IP:PORT; default: the system's."""
+    _dns: Survey | str | None = None
+    """What was found, or why nothing was."""
     _asking: threading.Lock = field(default_factory=threading.Lock)
 
     @cached_property
@@ -89,22 +90,29 @@ class Run:
 
     def dns(self) -> Survey:
         """Live DNS against what the site publishes, asked once for all probes. Raises OSError when nobody answers."""
-        from gmconf.dns import contract
-        from gmconf.lookup import survey
-        from gmconf.lookup.ask import Server, system_resolver
-        from gmconf.zones import reverse_name
-
         with self._asking:
             if self._dns is None:
-                of = contract(self.loaded).zones.of
-                names = [d.name for d in self.domains] + [at.host.name for at in self.hosts]
-                names += [reverse_name(address) for at in self.hosts for address in at.host.addresses]
+                # A resolver that is away is waited for once, not by every probe.
                 try:
-                    server = Server(self.resolver) if self.resolver else system_resolver()
-                    self._dns = survey(self.loaded, server, datetime.now(UTC).date(), zones={of(name) for name in names})
+                    self._dns = self._survey()
                 except GmconfError as error:
-                    raise OSError(str(error)) from None
+                    self._dns = str(error)
+            if isinstance(self._dns, str):
+                raise OSError(self._dns)
             return self._dns
+
+    def _survey(self) -> Survey:
+        from gmconf.dns import contract
+        from gmconf.lookup import survey
+        from gmconf.lookup.ask import parse_server, system_resolver
+
+        wanted = contract(self.loaded)
+        zones = {wanted.zones.of(name) for name in (*(d.name for d in self.domains), *(at.host.name for at in self.hosts))}
+        zones |= {wanted.zones.reverse(address)[0] for at in self.hosts for address in at.host.addresses}
+        # What allows reports about a domain lies in the zone of whoever gets them.
+        zones |= {wanted.reports_zone} & wanted.all
+        server = parse_server(self.resolver) if self.resolver else system_resolver()
+        return survey(self.loaded, server, datetime.now(UTC).date(), zones=zones)
 
     @cached_property
     def authority(self) -> str | None:

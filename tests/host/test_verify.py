@@ -27,8 +27,8 @@ from gmconf.verify.engine import PROBES
 from gmconf.verify.run import HEADER, Login, Run, Ssh
 
 HERE = Path(__file__).resolve().parents[2]
-UNHOSTED = {"chat", "news"}
-"""The sites of the lab have neither; tests/unit/test_verify_talk.py runs them."""
+UNHOSTED = {"chat", "news", "dmarc-reports"}
+"""The sites of the lab have no use for them; tests/unit/test_verify_talk.py and test_verify_dns.py run them."""
 TLS = {"tls-versions", "tls-ciphers", "tls-sigalgs", "tls-renegotiation", "certificates"}
 
 

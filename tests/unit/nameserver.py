@@ -9,6 +9,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -33,6 +34,8 @@ def install() -> None:
     missing = [package for name, package in PACKAGES.items() if not shutil.which(name, path=PATH)]
     if not missing:
         return
+    if os.geteuid() != 0:
+        sys.exit(f"install {' '.join(missing)}, or run this as root")
     print(f"==> {' '.join(missing)}")
     units = [package for package in missing if package in ("knot", "unbound")]
     managed = bool(units) and Path("/run/systemd/system").is_dir()

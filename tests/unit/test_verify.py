@@ -309,7 +309,7 @@ def test_static_check_knows_no_live_results(site) -> None:
 @pytest.mark.parametrize(("options", "words"), [
     (("--only", "relai"), "no probe relai; did you mean relay"),
     (("--host", "mail.example.net"), "no host mail.example.net in site.yml; there are mail.example.org"),
-    (("--resolver", "ns.example.org"), "an IP address is needed"),
+    (("--resolver", "ns.example.org"), "a server is written 192.0.2.53, "),
     (("--login", "nobody@example.org"), "is no mailbox of this site"),
     (("--login", "alice@example.org"), "no password; set GMCONF_PASSWORD"),
 ])  # fmt: skip
