@@ -45,8 +45,9 @@ class Survey:
         return not any(r.status in ("fail", "error") and LEVELS.index(r.level) <= reach for r in self.results)
 
 
-def survey(loaded: Loaded, resolver: Server, today: date, *, authoritative: bool = False, zones: Collection[str] = (), port: int = 53) -> Survey:
-    """Ask about every record of the contract, or of some zones. Waivers count until their day.
+def survey(loaded: Loaded, resolver: Server, today: date, *, authoritative: bool = False, zones: Collection[str] = (), domains: Collection[str] = (),
+           port: int = 53) -> Survey:  # fmt: skip
+    """Ask about every record of the contract, or of some zones, and there of some of the site's domains. Waivers count until their day.
 
     ``authoritative`` asks each published name server itself, at ``port``; the resolver only says who they are.
     Raises GmconfError for an unknown zone, and when the resolver does not answer at all.
@@ -55,17 +56,20 @@ def survey(loaded: Loaded, resolver: Server, today: date, *, authoritative: bool
     for zone in zones:
         if zone not in wanted.all:
             raise GmconfError(f"no zone {zone} in this site; there are {', '.join(sorted(wanted.all)[:20])}")
-    return asyncio.run(_Run(loaded, wanted, Asker(resolver), today, authoritative=authoritative, port=port).all(zones))
+    return asyncio.run(_Run(loaded, wanted, Asker(resolver), today, authoritative=authoritative, domains=domains, port=port).all(zones))
 
 
 class _Run:
-    def __init__(self, loaded: Loaded, records_: Contract, asker: Asker, today: date, *, authoritative: bool, port: int) -> None:
+    def __init__(self, loaded: Loaded, records_: Contract, asker: Asker, today: date, *, authoritative: bool, domains: Collection[str], port: int) -> None:
         self.loaded, self.contract, self.asker, self.authoritative, self.port = loaded, records_, asker, authoritative, port
         site = records_.site
         self.waived = {w.control: w for w in site.waivers if w.until >= today}
         self.subjects = {d.name: ("domains", n) for n, d in enumerate(site.domains)} | {h.name: ("hosts", n) for n, h in enumerate(site.hosts)}
         self.inside: dict[str, list[Domain]] = {}
+        self.passed_over = {d.name for d in site.domains if domains and d.name not in domains}
         for domain in site.domains:
+            if domain.name in self.passed_over:
+                continue
             self.inside.setdefault(self.contract.zones.of(domain.name), []).append(domain)
         self.done = Survey()
         self.good: dict[tuple[str, str], int] = {}
@@ -138,6 +142,8 @@ class _Run:
         if not name.endswith(".arpa"):
             findings.append(await self._secure(name))
         wanted = [list(group) for _, group in groupby(self.contract.records(name), key=lambda r: (r.owner, r.type))]
+        if self.passed_over:
+            wanted = [group for group in wanted if self._subject(group[0]) not in self.passed_over]
         known = {(group[0].owner, group[0].type) for group in wanted}
         for record in self._stale(name):
             if (record.owner, record.type) not in known:

@@ -112,7 +112,7 @@ class Run:
         # What allows reports about a domain lies in the zone of whoever gets them.
         zones |= {wanted.reports_zone} & wanted.all
         server = parse_server(self.resolver) if self.resolver else system_resolver()
-        return survey(self.loaded, server, datetime.now(UTC).date(), zones=zones)
+        return survey(self.loaded, server, datetime.now(UTC).date(), zones=zones, domains=[d.name for d in self.domains])
 
     @cached_property
     def authority(self) -> str | None:

@@ -14,7 +14,7 @@ from nameserver import Knot, free_port
 
 from gmconf.dns import records
 from gmconf.load import Loaded
-from gmconf.verify import engine, naming
+from gmconf.verify import engine, naming, run
 from gmconf.verify.run import Run
 
 # The name servers of the zones are nobody's host here.
@@ -95,3 +95,16 @@ def test_resolver_that_is_away_is_waited_for_once(site) -> None:
     assert {o.text for o in found.values()} == {next(iter(found.values())).text}
     assert "does not answer" in next(iter(found.values())).text
     assert time.monotonic() - started < 30
+
+
+def test_large_sites_are_sampled(site, tmp_path, monkeypatch) -> None:
+    """Domains that are passed over are not asked about, even where one zone holds what concerns them all."""
+    monkeypatch.setattr(run, "MANY", 2)
+    with serving(tmp_path, site) as resolver:
+        sampled = Run(site, "mark", resolver=resolver)
+        found = sampled.dns()
+    some = [d.name for d in sampled.domains]
+    assert some == ["example.org", "example.net"]
+    domains = {d.name for d in site.site.domains}
+    assert {r.subject for r in found.results if r.control != "dns.dnssec"} & domains == set(some)
+    assert {"mail.example.org"} <= {r.subject for r in found.results}
