@@ -10,7 +10,7 @@ from gmconf.controls.control import CATALOGUE, LEVELS
 
 
 def lines(results: Sequence[Result], verdict: Verdict, wanted: str | None, chosen: Iterable[Choice] = ()) -> Iterator[str]:
-    """Findings up to the wanted level, waivers, choices that are looser than recommended, and one line of verdict."""
+    """Findings up to the wanted level, waivers, choices that are looser than recommended, areas by level, and one line of verdict."""
     reach = LEVELS.index(wanted) if wanted in LEVELS else -1
     last = ""
     for row in sorted(results, key=lambda r: (LEVELS.index(r.level), list(CATALOGUE).index(r.control))):
@@ -29,7 +29,26 @@ def lines(results: Sequence[Result], verdict: Verdict, wanted: str | None, chose
     for choice in chosen:
         if choice.loose:
             yield f"looser than recommended: {choice.field} ({choice.id}): {choice.chosen}"
+    yield by_area(verdict)
     yield summary(verdict)
+
+
+def by_area(verdict: Verdict) -> str:
+    """What is reached in each area, the lowest level first."""
+    places: dict[str, list[str]] = {}
+    for area, reached in verdict.areas.items():
+        places.setdefault(reached or "no level", []).append(area)
+    return "; ".join(f"{level}: {', '.join(places[level])}" for level in ("no level", *LEVELS) if level in places)
+
+
+def standing(results: Iterable[Result]) -> Iterator[str]:
+    """The state of one control: what was looked at, and what came of it."""
+    for row in results:
+        place = f"{row.subject} {row.where}".strip()
+        said = f"expected {row.expected}; found {row.observed}" if row.expected else row.observed
+        yield f"{row.status} {place}: {said}"
+        if row.remedy:
+            yield f"    {row.remedy}"
 
 
 def summary(verdict: Verdict) -> str:

@@ -31,14 +31,16 @@ class Report(StrEnum):
     html = "html"
 
 
-@app.command(epilog="Examples: gmconf controls; gmconf controls --level bronze; gmconf controls mta.smuggling --build build")
+@app.command(epilog="Examples: gmconf controls; gmconf controls --level bronze; gmconf controls mta.smuggling --site site.yml")
 def controls(
     name: Annotated[str | None, typer.Argument(metavar="[ID]", help="One control in full.")] = None,
     level: Annotated[str | None, typer.Option("--level", help="Only what this level asks for: basic, bronze or silver.")] = None,
     build: Annotated[Path, typer.Option("--build", "-b", help="The rendered tree whose lines are shown.")] = Path("build"),
+    site: Annotated[Path | None, typer.Option("--site", "-s", help="The site whose state is shown, of one control.")] = None,
+    day: Annotated[str | None, typer.Option("--date", help="The day to judge waivers and evidence on (YYYY-MM-DD); default: today.")] = None,
     output: OutputFormat = Format.text,
 ) -> None:
-    """List the controls; or show one: its level, its sources, and every line that is rendered because of it."""
+    """List the controls; or show one: its level, its sources, every line that is rendered because of it, and its state for a site."""
     from gmconf.controls import listed
     from gmconf.controls.proofs import automated, proofs
 
@@ -48,6 +50,13 @@ def controls(
         from gmconf.explain import rendered_by
 
         lines = rendered_by(build, found[0].id)
+    state: list[Result] = []
+    if site and not name:
+        raise GmconfError("--site shows the state of one control; name it, or ask for all: gmconf check SITE")
+    if site:
+        from gmconf.check import check as judge
+
+        state = [r for r in judge(load_site(site, lenient=True), day_of(day)) if r.control == found[0].id]
     if output is Format.json:
         rows = [
             {"id": c.id, "level": c.level, "area": c.area(), "title": c.title, "why": c.why, "sources": list(c.quoted()),
@@ -55,7 +64,7 @@ def controls(
              "tests": list(proofs().get(c.id, ())), "automated": automated(c)}
             for c in found
         ]  # fmt: skip
-        print_json({**rows[0], "renders": [line.json() for line in lines]} if name else rows)
+        print_json({**rows[0], "renders": [line.json() for line in lines], "state": [r.json() for r in state]} if name else rows)
         return
     if not name:
         wide = max(len(c.id) for c in found)
@@ -65,9 +74,15 @@ def controls(
     only = found[0]
     for text in _in_full(only):
         print(text)
-    for line in lines:
-        place = f"{line.path}:{line.line}" if line.line else line.path
-        print(f"{line.host} {place}" + (f"  {line.text.strip()}" if line.text else ""))
+    # A line with several values is there once.
+    for host, place, text in dict.fromkeys((a.host, f"{a.path}:{a.line}" if a.line else a.path, a.text.strip()) for a in lines):
+        print(f"{host} {place}  {text}".rstrip())
+    if site:
+        from gmconf.verdicts import standing
+
+        print(f"state for {site}:")
+        for text in standing(state):
+            print(f"    {text}")
 
 
 def _in_full(control: type[Control]) -> Iterator[str]:

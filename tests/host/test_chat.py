@@ -135,6 +135,7 @@ def test_message_waits_over_a_restart(mx, alone) -> None:
     asyncio.run(fetch())
 
 
+@pytest.mark.control("xmpp.server")
 def test_message_to_nobody_is_returned(mx) -> None:
     """What nobody will ever read is not stored."""
     text, d = f"nobody {uuid.uuid4()}", mx.domain
@@ -148,6 +149,7 @@ def test_message_to_nobody_is_returned(mx) -> None:
     assert mx.ssh("find /var/lib/prosody -name 'nobody*'").strip() == ""
 
 
+@pytest.mark.control("xmpp.server")
 def test_wrong_password_holds_up_nobody(mx) -> None:
     """Dovecot answers it late; others are served meanwhile."""
 
@@ -170,6 +172,7 @@ def test_wrong_password_holds_up_nobody(mx) -> None:
     asyncio.run(both())
 
 
+@pytest.mark.control("xmpp.server")
 def test_program_keeps_its_password_while_dovecot_is_away(mx, alone) -> None:
     async def login() -> None:
         async with session(mx, f"alice@{mx.domain}"):

@@ -98,6 +98,7 @@ def test_smuggling_out(mx) -> None:
     assert not [t for t in mx.sink.taken if t.sender == "ceo@victim.example"]
 
 
+@pytest.mark.control("msg.conform-in")
 def test_line_longer_than_the_standard_survives_whole(mx) -> None:
     """RFC 5321 allows 1,000 octets; what comes longer is stored without loss or a change of its words."""
     built = message("x@sender.example", f"alice@{mx.domain}", "word " * 700 + "\n")

@@ -56,6 +56,7 @@ def test_filter_hangs(mx, process: str) -> None:
     mx.accepts()
 
 
+@pytest.mark.control("mta.retry")
 def test_redis_down_mail_flows_and_log_says_so(mx) -> None:
     to = f"alice@{mx.domain}"
     unit = mx.ssh("systemctl list-units --no-legend 'redis-server*' 'valkey*' | awk '{print $1; exit}'").strip()
@@ -74,6 +75,7 @@ def test_redis_down_mail_flows_and_log_says_so(mx) -> None:
     mx.accepts()
 
 
+@pytest.mark.control("mta.retry")
 def test_store_down_mail_waits_and_is_delivered_at_once_when_it_is_back(mx) -> None:
     to = f"alice@{mx.domain}"
     sent = [message("x@sender.example", to) for _ in range(5)]
@@ -133,6 +135,7 @@ def test_crash_loses_nothing_that_was_acknowledged(mx) -> None:
     assert not lost
 
 
+@pytest.mark.control("mda.durable")
 def test_after_the_crash_the_host_is_as_it_was(mx) -> None:
     done = mx.roll_out()
     assert "changed=0" in done.stdout, done.stdout

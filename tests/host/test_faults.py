@@ -36,6 +36,7 @@ def fill(mx, folder: str, left: int) -> None:
     mx.ssh(f"rm -f {folder}/filler; n=$(df --output=avail -B1 {folder} | tail -1); head -c $((n - {left})) /dev/zero > {folder}/filler || test {left} = 0")
 
 
+@pytest.mark.control("mda.durable")
 def test_store_full_mail_waits(mx) -> None:
     """No room for mailboxes: mail is taken or put off, nothing is returned, and all is there when there is room again."""
     to, mark = f"alice@{mx.domain}", mx.ssh("date +%s").strip()
@@ -58,6 +59,7 @@ def test_store_full_mail_waits(mx) -> None:
     assert not bounces(mx, mark)
 
 
+@pytest.mark.control("mta.retry")
 def test_queue_full_is_told_at_once(mx) -> None:
     """No room in the queue: "come back later" before the message is sent; what was acknowledged nevertheless arrives."""
     to, kept, codes = f"alice@{mx.domain}", [], []
@@ -124,6 +126,7 @@ def judged(mx, limit: float) -> None:
     assert len(find(mx, to, built)) == 1
 
 
+@pytest.mark.control("flt.fail-closed")
 @pytest.mark.parametrize("how", ["stopped", "hung"])
 def test_redis_gone_bad_mail_is_still_refused(mx, how: str) -> None:
     unit = mx.ssh("systemctl list-units --no-legend 'redis-server*' 'valkey*' | awk '{print $1; exit}'").strip()
@@ -135,6 +138,7 @@ def test_redis_gone_bad_mail_is_still_refused(mx, how: str) -> None:
     mx.accepts()
 
 
+@pytest.mark.control("flt.fail-closed")
 def test_broken_signatures_open_no_door(mx) -> None:
     """A database that clamd cannot read: the old one judges on, or mail is put off; a virus is never let in."""
     to = f"alice@{mx.domain}"
@@ -205,6 +209,7 @@ def test_no_dns_means_later(mx, how: str) -> None:
     mx.accepts()
 
 
+@pytest.mark.control("auth.no-lockout")
 def test_no_login_server_means_later(mx) -> None:
     """A right password is never called wrong because Dovecot is away: the user's program tries again."""
     mx.ssh("systemctl stop dovecot")

@@ -109,6 +109,7 @@ def test_security_updates_run_by_themselves(mx) -> None:
     assert seen.strip().endswith("active")
 
 
+@pytest.mark.promise("no secret is readable or shown")
 def test_secrets_are_closed_and_nowhere_else(mx) -> None:
     """Keys and password hashes can be read by root or their daemon only, and no copy stays behind."""
     import ast
@@ -132,6 +133,7 @@ def test_secrets_are_closed_and_nowhere_else(mx) -> None:
     assert not [path for path in mine if "stage" in path or "judge" in path or path.startswith(("/tmp", "/root"))]
 
 
+@pytest.mark.control("gov.minimal")
 def test_services_run_without_root(mx) -> None:
     for process in ("rspamd", "clamd", "unbound", "redis-server", "valkey-server", "freshclam"):
         users = set(mx.ssh(f"ps -o user= -C {process} || true").split())

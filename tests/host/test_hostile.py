@@ -111,6 +111,7 @@ MONSTERS = {
 }  # fmt: skip
 
 
+@pytest.mark.control("flt.fail-closed")
 @pytest.mark.parametrize("name", MONSTERS)
 def test_monsters_get_an_answer_and_kill_nobody(mx, name: str) -> None:
     to = f"joe@a.{mx.domain}"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 
+import pytest
+
 # What the tests of failure and attack provoke, and what is a property of containers: program, words, why.
 EXPLAINED = (
     ("(", "ProtectHostname=yes is configured, but UTS namespace setup is prohibited", "containers have no such namespaces"),
@@ -47,6 +49,7 @@ def unexplained(mx, *options: str) -> dict[str, int]:
     return seen
 
 
+@pytest.mark.control("log.correlate")
 def test_journal(mx) -> None:
     seen = unexplained(mx)
     assert not seen, "\n".join(f"{count} x {text}" for text, count in sorted(seen.items()))

@@ -35,6 +35,7 @@ def test_no_login_without_tls(mx) -> None:
         socket.create_connection((mx.ip4, 110), 3)
 
 
+@pytest.mark.control("tls.starttls-all")
 def test_imap_starttls(mx) -> None:
     with mail._At(mx.ip4):
         client = imaplib.IMAP4(mx.name, 143, 10)
@@ -43,6 +44,7 @@ def test_imap_starttls(mx) -> None:
     client.logout()
 
 
+@pytest.mark.control("tls.implicit")
 def test_pop3s(mx) -> None:
     with mail._At(mx.ip4):
         client = poplib.POP3_SSL(mx.name, 995, context=trust(mx), timeout=10)
@@ -80,6 +82,7 @@ def sieve(mx, login: str, *commands: bytes) -> list[str]:
         return found
 
 
+@pytest.mark.control("maa.present")
 def test_managesieve_script_is_used(mx) -> None:
     login = f"carol@{mx.domain}"
     script = b'require ["fileinto","mailbox"];\r\nif header :contains "subject" "test" { fileinto :create "Tests"; }\r\n'
@@ -103,6 +106,7 @@ def test_same_name_in_two_domains_is_two_people(mx) -> None:
         imap(mx, "joe")
 
 
+@pytest.mark.control("mda.present")
 def test_subaddress_alias_catch_all(mx) -> None:
     d = mx.domain
     for recipient, owners in ((f"alice+lists@{d}", (f"alice@{d}",)), (f"info@{d}", (f"alice@{d}", f"bob@{d}")),
@@ -137,6 +141,7 @@ def test_full_mailbox_is_refused_before_the_queue(mx) -> None:
             client.expunge()
 
 
+@pytest.mark.control("mda.junk-folder")
 def test_special_folders(mx) -> None:
     with imap(mx, f"alice@{mx.domain}") as client:
         folders = b"\n".join(client.list()[1])
@@ -192,6 +197,7 @@ def test_marked_mail_is_filed_unless_the_user_says_no(mx, rules) -> None:
             client.delete("Junk/Off")
 
 
+@pytest.mark.control("flt.spam-in")
 def test_moving_teaches(mx) -> None:
     login = f"carol@{mx.domain}"
     built = message("x@sender.example", login, " ".join(f"word{n} pill{n * 7} offer{n * 13}" for n in range(60)) + "\n")
@@ -210,16 +216,19 @@ def move(mx, login: str, built, source: str, target: str) -> None:
         assert client._simple_command("MOVE", found[0].decode(), target)[0] == "OK"
 
 
+@pytest.mark.control("msa.service-accounts")
 def test_service_account_cannot_read_mail(mx) -> None:
     with pytest.raises(imaplib.IMAP4.error):
         imap(mx, f"printer@{mx.domain}")
 
 
+@pytest.mark.control("mta.banner-min")
 def test_login_banner_names_no_product(mx) -> None:
     with ssl.create_default_context(cafile=mx.ca).wrap_socket(socket.create_connection((mx.ip4, 993), 10), server_hostname=mx.name) as client:
         assert b"dovecot" not in client.recv(1000).lower()
 
 
+@pytest.mark.control("mda.present")
 def test_one_session_with_many_recipients(mx) -> None:
     d = mx.domain
     built = message("x@sender.example", f"alice@{d}")
@@ -230,6 +239,7 @@ def test_one_session_with_many_recipients(mx) -> None:
         assert len(find(mx, f"{name}@{d}", built)) == 1
 
 
+@pytest.mark.control("mta.size-limit")
 def test_message_that_is_too_big_is_refused(mx) -> None:
     with outside(mx) as smtp:
         built = message("x@sender.example", f"alice@{mx.domain}", ("x" * 70 + "\n") * 20000)

@@ -121,12 +121,14 @@ def test_groups_are_those_of_the_site(mx) -> None:
     assert "changed=0" in mx.roll_out().stdout
 
 
+@pytest.mark.control("nntp.access")
 def test_articles_that_are_too_big_are_refused(mx) -> None:
     with Reader(mx) as reader:
         reader.login(f"alice@{mx.domain}")
         assert reader.post(f"alice@{mx.domain}", subject(), text="\r\n".join(["x" * 70] * 20000)).startswith("441")
 
 
+@pytest.mark.control("nntp.access")
 def test_old_articles_go(mx) -> None:
     """The nightly run keeps what is young, and is of one mind with site.yml about the rest."""
     title = subject()

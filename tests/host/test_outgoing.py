@@ -127,6 +127,7 @@ def test_forward_that_fails_tells_no_stranger(mx) -> None:
     assert not [taken for taken in mx.sink.taken if f"victim@{mx.out}" in taken.recipients]
 
 
+@pytest.mark.control("mta.present")
 def test_forward(mx) -> None:
     built = message(f"x@{mx.out}", f"away@{mx.domain}")
     with outside(mx) as smtp:

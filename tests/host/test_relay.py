@@ -83,6 +83,7 @@ def test_role_addresses_hear_those_who_are_refused(mx) -> None:
                 assert seen.startswith("250" if allowed else "5"), (helo, sender, recipient, seen)
 
 
+@pytest.mark.control("tls.mta-in")
 def test_starttls_cannot_be_injected(mx) -> None:
     """What was sent in clear behind STARTTLS is not taken for said under TLS (CVE-2011-0411)."""
     for port in (25, 587):
@@ -123,6 +124,7 @@ def test_size_that_lies_is_found_out(mx) -> None:
         assert smtp.data(built.as_bytes())[0] == 552
 
 
+@pytest.mark.control("mta.recipient-validation")
 def test_mail_to_many_of_whom_one_is_unknown(mx) -> None:
     """The others get theirs; who is unknown is told at RCPT, not in a notice."""
     built = message("x@sender.example", f"alice@{mx.domain}")
@@ -133,6 +135,7 @@ def test_mail_to_many_of_whom_one_is_unknown(mx) -> None:
     assert len(find(mx, f"alice@{mx.domain}", built)) == 1
 
 
+@pytest.mark.control("mta.banner-min")
 def test_banner_is_whole(mx) -> None:
     """All lines of the greeting, as a client sees it that has never been here."""
     with Raw(mx.ip4, source=mx.sink.address) as client:
@@ -142,6 +145,7 @@ def test_banner_is_whole(mx) -> None:
     assert {line[4:] for line in lines} == {f"{mx.name} ESMTP"}
 
 
+@pytest.mark.control("mta.null-sender")
 def test_null_sender_is_heard(mx) -> None:
     built = message(f"MAILER-DAEMON@{mx.out}", f"bob@{mx.domain}")
     arrives(mx, built, f"bob@{mx.domain}")

@@ -37,6 +37,7 @@ def test_results_of_a_good_sender(mx, signed) -> None:
         assert word in seen, (word, seen)
 
 
+@pytest.mark.control("auth.dkim-verify")
 def test_broken_signature_is_told(mx, signed) -> None:
     to = f"alice@{mx.domain}"
     data = signed(message("x@sender.example", to).as_bytes().replace(b"\n", b"\r\n")).replace(b"Good morning", b"Bad morning")

@@ -23,12 +23,14 @@ ETC = ("(find /etc -xdev -not -path /etc/mtab -printf '%p %y %m %u %g %l\\n' | s
        "find /etc -xdev -type f -print0 | sort -z | xargs -0 sha256sum) | sha256sum")  # fmt: skip
 
 
+@pytest.mark.promise("a second roll-out changes nothing")
 def test_second_run_changes_nothing(mx) -> None:
     done = mx.roll_out()
     assert done.returncode == 0, done.stdout
     assert "changed=0" in done.stdout
 
 
+@pytest.mark.promise("a refused configuration leaves /etc as it was")
 @pytest.mark.parametrize(
     ("override", "words"),
     [("postfix: {no_such_parameter: '1'}", "postconf: warning: /etc/postfix/main.cf: unused parameter: no_such_parameter=1"),
@@ -50,6 +52,7 @@ def test_broken_override_is_refused(mx, override: str, words: str) -> None:
     assert "changed=0" in mx.roll_out().stdout
 
 
+@pytest.mark.promise("--check --diff tells the truth")
 def test_check_and_diff_tell_the_truth(mx) -> None:
     """What --check announces is what happens then, and it changes nothing itself."""
     before = mx.ssh(ETC)
@@ -76,6 +79,7 @@ def files_named(text: str) -> set[str]:
     return set(re.findall(r"^--- (?:before: )?(/\S+)", text, re.M))
 
 
+@pytest.mark.promise("a roll-out that goes wrong takes itself back")
 def test_crash_in_the_middle_of_a_rollout(mx) -> None:
     """The host dies while files are switched; it boots with the previous generation, and mail flows."""
     before = mx.ssh(ETC)
@@ -125,6 +129,7 @@ def mail_comes_in(mx) -> Iterator[None]:
         assert len(find(mx, to, built)) == 1
 
 
+@pytest.mark.promise("a roll-out that goes wrong takes itself back")
 @pytest.mark.parametrize(
     ("override", "words"),
     [("postfix: {smtpd_banner: another.example ESMTP}", "probe smtp: expected"), ("postfix: {smtpd_tls_security_level: nonsense}", "probe smtp: expected"),

@@ -355,6 +355,7 @@ def test_switch_the_sending_address(mx, runbook) -> None:
     assert left_from() == mx.ip4
 
 
+@pytest.mark.control("ops.rolling")
 def test_empty_the_queue_and_take_a_host_out_of_service(mx, runbook) -> None:
     runbook.run("Empty the queue")
     chapter = "Empty the queue"
@@ -381,6 +382,7 @@ def test_commands_about_updates(mx, books) -> None:
     assert re.search(r"^ClamAV \d", said, re.M)
 
 
+@pytest.mark.control("prc.written")
 def test_every_block_was_run(books) -> None:
     """A new runbook needs a test here."""
     assert set(books["runbooks"].blocks) == {

@@ -172,6 +172,7 @@ def test_machine_is_bound_to_its_network(mx) -> None:
     assert not find(mx, f"alice@{mx.domain}", built, within=0)
 
 
+@pytest.mark.control("msg.conform-msa")
 def test_missing_date_and_message_id_are_added_and_present_ones_stay(mx) -> None:
     login, to = f"alice@{mx.domain}", f"someone@{mx.out}"
     built = message(login, to)
@@ -182,6 +183,7 @@ def test_missing_date_and_message_id_are_added_and_present_ones_stay(mx) -> None
     assert [line for line in head if line.startswith("Date:")] == [f"Date: {built['Date']}"]
 
 
+@pytest.mark.control("msa.sender-rights")
 def test_users_of_two_domains_with_one_name_send_as_themselves(mx) -> None:
     for login, other in ((f"joe@{mx.domain}", f"joe@a.{mx.domain}"), (f"joe@a.{mx.domain}", f"joe@{mx.domain}")):
         with submission(mx, login) as smtp:

@@ -61,6 +61,7 @@ def gmconf(mx, *argv: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, env=env, text=True, capture_output=True, check=False, stdin=subprocess.DEVNULL)
 
 
+@pytest.mark.promise("gmconf verify tells what is true of a host, and leaves nothing behind")
 def test_clean_host_passes_every_probe_within_a_minute(mx, tmp_path) -> None:
     assert {name for row in SPOILS for name in row.probes} == set(PROBES) - UNHOSTED, "a probe without a row of its own"
     file = tmp_path / "results.json"
@@ -75,6 +76,7 @@ def test_clean_host_passes_every_probe_within_a_minute(mx, tmp_path) -> None:
     assert mx.password not in file.read_text()
 
 
+@pytest.mark.promise("gmconf verify tells what is true of a host, and leaves nothing behind")
 def test_without_login_nothing_that_needs_one_is_called_passed(mx) -> None:
     done = gmconf(mx, "--no-drift", "--format", "json")
     assert done.returncode == 0, done.stdout
@@ -82,6 +84,7 @@ def test_without_login_nothing_that_needs_one_is_called_passed(mx) -> None:
     assert {n for n, p in PROBES.items() if p.login or p.inside} <= {n for n, s in status.items() if s == "na"}
 
 
+@pytest.mark.promise("gmconf verify tells what is true of a host, and leaves nothing behind")
 def test_nothing_is_left_behind(mx) -> None:
     """No message in the queue or in the mailbox, and no limit of the host was hit."""
     mark = mx.ssh("date +%s").strip()
@@ -315,6 +318,7 @@ def spoiled(mx, row: Spoil) -> Iterator[None]:
             mx.accepts()
 
 
+@pytest.mark.promise("gmconf verify tells what is true of a host, and leaves nothing behind")
 @pytest.mark.parametrize("row", SPOILS, ids=lambda row: row.probes[0])
 def test_spoiled_host_fails(mx, row: Spoil) -> None:
     expected = {*row.probes, *row.also}
@@ -326,12 +330,14 @@ def test_spoiled_host_fails(mx, row: Spoil) -> None:
     assert all(text.strip() for text in seen.values())
 
 
+@pytest.mark.promise("gmconf verify tells what is true of a host, and leaves nothing behind")
 def test_after_all_that_the_host_is_clean(mx) -> None:
     assert bad(outcomes(mx)) == {}
     assert mx.ssh("postqueue -j") == ""
     assert roundtrip.sweep(run_of(mx)) == 0
 
 
+@pytest.mark.promise("gmconf verify tells what is true of a host, and leaves nothing behind")
 def test_drift_names_what_was_changed_and_a_rollout_puts_it_back(mx) -> None:
     mx.ssh("echo 'smtp_helo_timeout = 77s' >> /etc/postfix/main.cf; sed -i 's/reject = .*/reject = 99;/' /etc/rspamd/local.d/actions.conf; "
            "rm /etc/rspamd/local.d/milter_headers.conf; echo x >> /etc/dovecot/passwords; touch /etc/rspamd/local.d/mine.conf; "
@@ -352,6 +358,7 @@ def test_drift_names_what_was_changed_and_a_rollout_puts_it_back(mx) -> None:
     assert bad(outcomes(mx, "drift")) == {}
 
 
+@pytest.mark.promise("gmconf verify tells what is true of a host, and leaves nothing behind")
 def test_site_changed_but_not_rolled_out(mx) -> None:
     mx.write_site(change=("message_size: 1 MiB", "message_size: 2 MiB"))
     try:
@@ -363,6 +370,7 @@ def test_site_changed_but_not_rolled_out(mx) -> None:
     assert "message_size_limit" in said
 
 
+@pytest.mark.promise("gmconf verify tells what is true of a host, and leaves nothing behind")
 def test_host_that_does_not_answer_is_an_error_with_advice(mx) -> None:
     """Port 25 is silent and ssh goes nowhere: an answer all the same, in time."""
     mx.ssh("nft insert rule inet gmconf input tcp dport 25 drop")

@@ -42,6 +42,20 @@ def test_explain_all_ways(site) -> None:
     assert nothing.stderr.startswith("gmconf: ")
 
 
+def test_one_control_and_its_state_for_a_site(site) -> None:
+    gmconf("render", "site.yml", cwd=site)
+    said = gmconf("controls", "tls.mta-in", "--site", "site.yml", cwd=site).stdout
+    rendered, _, state = said.partition("state for site.yml:\n")
+    assert "main.cf:" in rendered
+    assert state.startswith("    pass mail.example.org")
+    (site / "site.yml").write_text((site / "site.yml").read_text() + "overrides: {postfix: {smtpd_tls_security_level: none}}\n")
+    state = json.loads(gmconf("controls", "tls.mta-in", "--site", "site.yml", "--format", "json", cwd=site).stdout)["state"]
+    assert {(row["control"], row["status"]) for row in state} == {("tls.mta-in", "fail")}
+    alone = gmconf("controls", "--site", "site.yml", cwd=site)
+    assert (alone.returncode, alone.stdout) == (2, "")
+    assert "name it" in alone.stderr
+
+
 def test_json_where_scripts_want_it(site) -> None:
     assert json.loads(gmconf("validate", "site.yml", "--format", "json", cwd=site).stdout) == []
     (site / "broken.yml").write_text("domains: [\n")

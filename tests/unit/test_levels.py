@@ -17,7 +17,7 @@ from gmconf.controls.choices import Choice, choices
 from gmconf.controls.control import Control
 from gmconf.errors import SiteError
 from gmconf.load import load
-from gmconf.verdicts import lines, summary
+from gmconf.verdicts import by_area, lines, summary
 
 TODAY = date(2026, 11, 23)
 __all__ = ["base"]
@@ -175,3 +175,14 @@ def test_command_tells_waivers_choices_and_both_levels(site) -> None:
     assert found["verdict"]["holds"] is True
     assert (found["verdict"]["reached"], found["verdict"]["granted"], found["verdict"]["waived"]) == ("basic", "bronze", ["xmpp.server"])
     assert [c["id"] for c in found["choices"] if c["loose"]] == ["C1", "C17"]
+
+
+def test_text_says_the_level_of_each_area(base) -> None:
+    results = check.check(load(patched(base, {})), TODAY)
+    found = verdict(results, "silver")
+    text = by_area(found)
+    assert {area for part in text.split("; ") for area in part.partition(": ")[2].split(", ")} == set(found.areas)
+    for part in text.split("; "):
+        level, _, areas = part.partition(": ")
+        assert {found.areas[area] or "no level" for area in areas.split(", ")} == {level}
+    assert text in list(lines(results, found, "silver"))
