@@ -64,6 +64,6 @@ talk: setup ## chat and news: hosts that have both roles too, with their tests
 down: ## remove the hosts of the lab
 	$(PYTHON) molecule/lab.py down
 
-test: lint unit host ## everything
+test: lint unit host talk ## everything
 
 .PHONY: help setup demo lint mutants tools unit servers host faults talk down test
