@@ -22,7 +22,7 @@ import pytest
 from test_journal import unexplained
 
 from gmconf.load import load
-from gmconf.verify import engine, roundtrip
+from gmconf.verify import engine, naming, roundtrip
 from gmconf.verify.engine import PROBES
 from gmconf.verify.run import HEADER, Login, Run, Ssh
 
@@ -323,7 +323,9 @@ def spoiled(mx, row: Spoil) -> Iterator[None]:
 def test_spoiled_host_fails(mx, row: Spoil) -> None:
     expected = {*row.probes, *row.also}
     with spoiled(mx, row):
-        found = outcomes(mx, *(["wrong-password", "drift"] if "wrong-password" in expected else []))
+        # A zone concerns the probes of DNS alone; the hosts allow so many logins a minute.
+        some = [n for n, p in PROBES.items() if p.harmless == naming.HARMLESS] if row.do.startswith("zone ") else []
+        found = outcomes(mx, *(["wrong-password", "drift"] if "wrong-password" in expected else some))
     seen = bad(found)
     assert set(seen) == expected, {name: text for name, text in seen.items() if name not in expected} or set(seen)
     assert row.says in seen[row.probes[0]], seen[row.probes[0]]
