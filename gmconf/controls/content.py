@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
+from gmconf.controls.authentication import milter
 from gmconf.controls.case import Claim, HostCase
 from gmconf.controls.control import Control
 from gmconf.controls.files import ACTIONS, CLAMD, HEADERS, LUA, MAIN, MAPS, OPTIONS, PROXY
-from gmconf.controls.submission import milter
 from gmconf.controls.wants import AtLeast, Has, Model, Within, exactly
 from gmconf.limits import MIB, chain
 from gmconf.model import Role

@@ -37,6 +37,17 @@ def test_imports_point_downwards(path: Path) -> None:
         assert LEVEL[other] < LEVEL[mine], f"{mine} imports {other}"
 
 
+def test_every_module_of_controls_is_in_the_catalogue() -> None:
+    from gmconf.controls.catalogue import CATALOGUE, MODULES
+
+    folder = ROOT / "gmconf/controls"
+    declaring = {f"gmconf.controls.{path.stem}" for path in folder.glob("*.py") if "(Control):" in path.read_text()}
+    assert declaring == {module.__name__ for module in MODULES}
+    order = [module.__name__ for module in MODULES]
+    places = [order.index(control.__module__) for control in CATALOGUE.values()]
+    assert places == sorted(places)
+
+
 def test_role_needs_the_standard_library_and_ansible_only() -> None:
     import sys
 

@@ -1,0 +1,174 @@
+"""Whose a message is: DKIM, SPF, DMARC, and nobody else in our name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from gmconf.controls.case import Claim, DomainCase, HostCase
+from gmconf.controls.control import Control, Evidence
+from gmconf.controls.files import HEADERS, LUA, MAIN, MAPS, RSPAMD
+from gmconf.controls.wants import Has, Model, Parts, spelled
+from gmconf.model import Role
+
+BY_FILTER = (Role.FILTER,)
+OVERSIGNED = (
+    "from", "sender", "reply-to", "subject", "date", "message-id", "to", "cc", "mime-version", "content-type",
+    "content-transfer-encoding", "in-reply-to", "references",
+)  # fmt: skip
+SIGNED = (
+    "resent-to", "resent-cc", "resent-from", "resent-sender", "resent-message-id",
+    "list-id", "list-help", "list-owner", "list-unsubscribe", "list-unsubscribe-post", "list-subscribe", "list-post",
+)  # fmt: skip
+
+
+def _judged(case: HostCase) -> list[str]:
+    others = [h for h in case.site.hosts if not set(h.roles) & {Role.MTA, Role.MSA}]
+    return [a for h in others for a in h.addresses]
+
+
+def milter(case: HostCase) -> str:
+    """Where a host has its mail judged, as Postfix spells it; empty where none passes."""
+    if not case.has(Role.MTA, Role.MSA):
+        return ""
+    if case.has(Role.FILTER):
+        return "unix:/run/rspamd/milter.sock"
+    address = next(h for h in case.site.hosts if Role.FILTER in h.roles).addresses[0]
+    return f"inet:{f'[{address}]' if ':' in address else address}:11332"
+
+
+class DkimKey(Control):
+    """Every domain that sends has an RSA-2048 and an Ed25519 key of its own.
+
+    A shared key lets one customer sign for another. Two algorithms, so that each receiver finds one it knows.
+    """
+
+    id, level = "auth.dkim-key", "basic"
+    sources = ("BSI TR-03182-03-M", "RFC 8301", "RFC 8463")
+    live = ("dkim-records",)
+
+    @classmethod
+    def of_domain(cls, case: DomainCase) -> Iterable[Claim]:
+        """Both public keys lie beside the site."""
+        if case.domain.kind == "parked":
+            return
+        for kind in ("rsa", "ed25519"):
+            name = f"dkim/{case.domain.name}/{case.domain.dkim.selector}-{kind}.pub"
+            yield Claim(f"a public key {name}", "there" if name in case.public else "missing", name in case.public, name)
+
+
+class DkimRotation(Control):
+    """Signing keys are changed every six months, and a selector is never used again.
+
+    Who copied a key unnoticed can use it only so long. The selector carries its half-year in its name (``dkim.selector``).
+    """
+
+    id, level, sources = "auth.dkim-rotation", "silver", ("BSI TR-03182-03-M",)
+    evidence = Evidence("when the keys were changed last, and that the old ones are withdrawn", 184)
+
+
+class DkimSign(Control):
+    """Everything that leaves is signed for the domain in From:, with both keys, notices included.
+
+    Identity headers are signed once more than they stand there, so that a second From: breaks the signature.
+    """
+
+    id, level, sources = "auth.dkim-sign", "basic", ("BSI TR-03182-04-M", "RFC 6376", "large mailbox providers (2024): signed mail")
+    settings: ClassVar = {
+        f"{RSPAMD}/dkim_signing.conf": {
+            "use_domain": 'return require("gmconf").signing_domain',
+            "headers": Parts(":", (*(f"(o){name}" for name in OVERSIGNED), *SIGNED)),
+            "yes": True,
+            "no": False,
+        },
+        LUA: {
+            "signing": f"{RSPAMD}/maps.d/signing.map",
+            "ours": Model(lambda c: ["127.0.0.1", "::1", *_judged(c)], "loopback and the hosts of this site without a filter in front of them"),
+        },
+        MAIN: {"non_smtpd_milters": Model(milter, "the filter, on hosts that send"), "internal_mail_filter_classes": "bounce"},
+    }  # fmt: skip
+    on = (Role.FILTER, Role.MTA, Role.MSA)
+    live = ("roundtrip",)
+
+    @classmethod
+    def of_host(cls, case: HostCase) -> Iterable[Claim]:
+        """The filter holds the keys of every domain and the maps that choose them."""
+        if not case.has(Role.FILTER):
+            return
+        wanted = [f"{RSPAMD}/dkim_signing.conf", f"{RSPAMD}/maps.d/signing.map", f"{RSPAMD}/maps.d/dkim-domains.conf"]
+        for domain in case.mail.sending:
+            wanted += [f"/var/lib/rspamd/dkim/{domain.name}.{domain.dkim.selector}-{kind}.key" for kind in ("rsa", "ed25519")]
+        for path in wanted:
+            yield Claim(f"{path} on the host", "there" if path in case.files else "missing", path in case.files, path)
+
+
+class AuthenticationResults(Control):
+    """Results of SPF, DKIM and DMARC stand in one header of ours; forged ones in our name are removed.
+
+    Mail programs and rules believe the header that carries the name of their own server.
+    """
+
+    id, level, sources = "auth.ar-header", "basic", ("RFC 8601", "BSI TR-03182")
+    on = BY_FILTER
+    settings: ClassVar = {HEADERS: {"use": Has("authentication-results")}, LUA: {"hosts": f"{RSPAMD}/maps.d/hosts.map"}}
+    files = (f"{RSPAMD}/maps.d/hosts.map",)
+
+
+class SpfVerify(Control):
+    """SPF of incoming mail is evaluated and its result recorded.
+
+    It says whether the domain in the envelope lets this client send for it.
+    """
+
+    id, level, sources = "auth.spf-verify", "basic", ("D:encryption", "RFC 7208", "BSI TR-03182-02-M", "BSI IT-Grundschutz APP.5.3.A9")
+    on = BY_FILTER
+    settings: ClassVar = {HEADERS: {"use": Has("authentication-results")}}
+
+
+class DkimVerify(Control):
+    """All DKIM signatures of incoming mail are verified, Ed25519 too, SHA-1 not.
+
+    The result decides what DMARC says, and what a mail program may show.
+    """
+
+    id, level, sources = "auth.dkim-verify", "basic", ("RFC 6376", "RFC 8301", "BSI TR-03182-05-M")
+    on = BY_FILTER
+    settings: ClassVar = {HEADERS: {"use": Has("authentication-results")}}
+
+
+class DmarcVerify(Control):
+    """The DMARC policy of the sender's domain is followed.
+
+    Its owner has asked for it: what fails "reject" is refused, what fails "quarantine" is filed into Junk.
+    """
+
+    id, level, sources = "auth.dmarc-verify", "bronze", ("RFC 7489", "RFC 9989", "BSI TR-03182-07-M")
+    on = BY_FILTER
+    settings: ClassVar = {f"{RSPAMD}/dmarc.conf": {"quarantine": "add header", "reject": "reject"}}
+    files = (f"{RSPAMD}/dmarc.conf",)
+
+
+class NoSpoof(Control):
+    """Nobody outside sends in the name of our users.
+
+    A colleague's address from a stranger's server is the oldest trick; neither in the envelope nor in From: is it taken.
+    """
+
+    id, level, sources = "auth.no-spoof", "basic", ("BSI TR-03182-07-M",)
+    on = (Role.MTA, Role.FILTER)
+    settings: ClassVar = {
+        LUA: {"domains": f"{RSPAMD}/maps.d/domains.map"},
+    }
+    live = ("spoof",)
+
+    @classmethod
+    def of_host(cls, case: HostCase) -> Iterable[Claim]:
+        """The maps are where they are read, and Postfix reads its own before it accepts."""
+        checks = case.value(MAIN, "smtpd_recipient_restrictions")
+        if case.has(Role.MTA) and checks:
+            wanted_line = f"check_sender_access lmdb:{MAPS}/own-domains"
+            yield Claim(wanted_line, spelled(checks.value), Has(wanted_line).holds(checks.value, case), f"{MAIN}:smtpd_recipient_restrictions")
+        wanted = [f"{MAPS}/own-domains"] if case.has(Role.MTA) else []
+        wanted += [f"{RSPAMD}/maps.d/domains.map"] if case.has(Role.FILTER) else []
+        for path in wanted:
+            yield Claim(f"{path} on the host", "there" if path in case.files else "missing", path in case.files, path)

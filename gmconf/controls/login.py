@@ -1,0 +1,76 @@
+"""Logins: how guesses are slowed, what crosses the net, how passwords are kept."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from gmconf.controls.control import Control, Evidence
+from gmconf.controls.files import DOVECOT, MAIN
+from gmconf.controls.wants import AtMost, Only
+from gmconf.model import Role
+
+BY_STORE = (Role.STORE,)
+
+
+class Bruteforce(Control):
+    """Failed logins are slowed by source.
+
+    Guessing costs the guesser time; the owner of the account notices nothing.
+    """
+
+    id, level, sources = "auth.bruteforce", "basic", ("M:38", "P:122")
+    settings: ClassVar = {
+        DOVECOT: {"auth.failure_delay": "2 secs"},
+        MAIN: {"smtpd_client_auth_rate_limit": AtMost(120), "smtpd_error_sleep_time": "2s"},
+    }
+    live = ("wrong-password",)
+
+
+class NoLockout(Control):
+    """Nobody is locked out by other people's wrong guesses.
+
+    A lock after so many failures hands everybody the means to lock anybody. Locks follow evidence of a break-in, are set by a
+    person, and can be taken back (the runbook on suspending).
+    """
+
+    id, level, sources = "auth.no-lockout", "basic", ("M:38", "M:40")
+    documents = ("runbooks",)
+    on = BY_STORE
+    settings: ClassVar = {DOVECOT: {"auth.failure_delay": "2 secs", "auth.penalty": 0}}
+    live = ("wrong-password",)
+
+
+class CompromiseLock(Control):
+    """An account that shows signs of a break-in is suspended until a person has looked at it.
+
+    Signs are refused spam of a login, or a limit that is hit.
+    """
+
+    id, level, sources = "auth.compromise-lock", "silver", ("M:107",)
+    documents = ("runbooks",)
+    evidence = Evidence("who is told of the signs at any hour, and the last case or drill", 366)
+
+
+class Mech(Control):
+    """No password crosses the net in clear: PLAIN and LOGIN, over TLS only.
+
+    Challenge-response mechanisms would need passwords stored in clear, which is worse.
+    """
+
+    id, level, sources = "auth.mech", "basic", ("RFC 4954", "RFC 8314")
+    settings: ClassVar = {
+        DOVECOT: {"auth.mechanisms": Only("plain", "login"), "auth.cleartext": False},
+        MAIN: {"smtpd_tls_auth_only": True},
+    }
+    live = ("auth-needs-tls", "auth-mechanisms")
+
+
+class PasswordPolicy(Control):
+    """Passwords are strong when they are set, and stored as slow hashes.
+
+    ``gmconf passwd`` refuses weak ones; nothing but ARGON2ID and its like is accepted as a hash.
+    """
+
+    id, level, sources = "auth.password-policy", "basic", ("F:23a",)
+    on = (Role.STORE, Role.MSA)
+    files = ("/etc/dovecot/passwords",)
