@@ -1,0 +1,51 @@
+"""The name server of the lab: one signed zone, the root, made of parts that each site publishes."""
+
+from __future__ import annotations
+
+from machines import NET4, NS, ssh, stop
+
+ZONE = "/var/lib/knot/root.zone"
+SOA = f". 5 SOA ns.lab.example. hostmaster.lab.example. 1 60 60 3600 5\n. 5 NS ns.lab.example.\nns.lab.example. 5 A {NET4}.53"
+KNOT = f"""\
+server:
+    listen: [ 0.0.0.0@53, ::@53 ]
+log:
+  - target: syslog
+    any: warning
+policy:
+  - id: lab
+    single-type-signing: on
+zone:
+  - domain: .
+    file: {ZONE}
+    dnssec-signing: on
+    dnssec-policy: lab
+    serial-policy: unixtime
+    zonefile-sync: -1
+    zonefile-load: difference-no-serial
+    journal-content: all
+"""
+
+
+def start_name_server() -> None:
+    """Knot with an empty root zone, signed with a key of its own."""
+    done = ssh(NS, f"set -e; command -v knotd >/dev/null || {{ apt-get -qq update; DEBIAN_FRONTEND=noninteractive apt-get -qq install -y knot; }}; cat > /etc/knot/knot.conf; "
+               f"test -e {ZONE} || echo '{SOA}' > {ZONE}; chown knot: {ZONE}; systemctl restart knot", input=KNOT, capture_output=True)  # fmt: skip
+    if done.returncode:
+        stop(f"the lab's name server: {done.stdout}{done.stderr}")
+
+
+def zone(part: str, records: str) -> None:
+    """Publish records (zone file lines, names with a final dot) as one part of all there is in DNS."""
+    script = (f"cd /var/lib/knot && cat > {part}.part && (echo '{SOA}' && cat *.part) > new.zone && chown knot: new.zone && mv new.zone {ZONE} && "
+              "knotc -b zone-reload .")  # fmt: skip
+    done = ssh(NS, f'flock /var/lib/knot/lab.lock sh -c "{script}"', input=records, capture_output=True)
+    if done.returncode:
+        stop(f"zone: {done.stdout}{done.stderr}")
+
+
+def trust_anchor() -> str:
+    """DS line of the lab's root."""
+    lines = ssh(NS, "keymgr . ds", capture_output=True).stdout.splitlines()
+    words = next(line.split() for line in lines if line.split()[-2] == "2")
+    return f". IN DS {' '.join(words[2:])}"
