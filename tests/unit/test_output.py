@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
+from conftest import gmconf
 
 from gmconf import output
 from gmconf.errors import GmconfError
@@ -69,6 +74,42 @@ def test_interrupted_at_every_step(tmp_path, number: int) -> None:
         if number == signal.SIGINT and seen == OLD:
             assert [p.name for p in work.iterdir()] == ["build"], step
     assert stopped > 8
+
+
+def test_command_killed_at_many_moments(site) -> None:
+    """SIGKILL from outside, at moments spread over the whole run and close together while files are written."""
+    assert gmconf("render", "site.yml", "-o", "build", cwd=site).returncode == 0
+    old = tree(site / "build")
+    (site / "site.yml").write_text((site / "site.yml").read_text() + "limits: {message_size: 10 MiB}\n")
+    began = time.monotonic()
+    assert gmconf("render", "site.yml", "-o", "whole", cwd=site).returncode == 0
+    lasts = time.monotonic() - began
+    new = tree(site / "whole")
+    assert old != new
+    command = [sys.executable, "-m", "gmconf", "render", "site.yml", "-o", "build"]
+    while_writing = seen_old = 0
+    # (seconds to wait, whether from the moment on at which the first file is written)
+    moments = [(lasts * part / 6, False) for part in range(1, 6)] + [(0.002 * step, True) for step in range(14)]
+    for seconds, writing in moments:
+        with subprocess.Popen(command, cwd=site, stdout=subprocess.DEVNULL) as child:
+            while writing and child.poll() is None and not any(site.glob(".build.*/*")):
+                time.sleep(0.0005)
+            time.sleep(seconds)
+            child.kill()
+        left = [*site.glob(".build.*")]
+        while_writing += bool(left) and child.returncode == -signal.SIGKILL
+        seen = tree(site / "build")
+        assert seen in (old, new), (seconds, writing)
+        seen_old += seen == old
+        for folder in left:
+            shutil.rmtree(folder)
+        if seen == new:
+            shutil.rmtree(site / "build")
+            output.replace(old, site / "build")
+    assert while_writing > 3
+    assert seen_old > 3
+    assert gmconf("render", "site.yml", "-o", "build", cwd=site).returncode == 0
+    assert tree(site / "build") == new
 
 
 def test_nothing_of_others_is_replaced(tmp_path) -> None:
