@@ -20,6 +20,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 # In place of this folder, whose dns.py would hide dnspython.
 sys.path[0:1] = [str(ROOT), str(ROOT / "tests/unit")]
+sys.path.append(str(ROOT / "bench"))
+
+import keypairs  # noqa: E402
 
 
 def large(folder: Path, count: int) -> Path:
@@ -31,17 +34,7 @@ def large(folder: Path, count: int) -> Path:
     folder.mkdir(parents=True)
     (folder / "site.yml").write_text("\n".join(lines) + "\n")
     rsa = "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEA" + "x" * 348
-    for n in range(count):
-        keys = folder / f"keys/dkim/d{n}.example"
-        keys.mkdir(parents=True)
-        for kind, text in (("rsa", rsa), ("ed25519", "x" * 43 + "=")):
-            (keys / f"gm1-{kind}.pub").write_text(text + "\n")
-            (keys / f"gm1-{kind}.key.vault").write_text("$ANSIBLE_VAULT;1.1;AES256\n00\n")
-    (folder / "keys/tls").mkdir()
-    for n in range(2):
-        (folder / f"keys/tls/h{n}.large.example.crt").write_text("-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n")
-        (folder / f"keys/tls/h{n}.large.example.key.vault").write_text("$ANSIBLE_VAULT;1.1;AES256\n00\n")
-    (folder / "keys/passwords.vault").write_text("$ANSIBLE_VAULT;1.1;AES256\n00\n")
+    keypairs.write(folder / "keys", count, 2, rsa=rsa, ed25519="x" * 43 + "=")
     return folder / "site.yml"
 
 

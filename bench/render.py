@@ -22,6 +22,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import keypairs
+
 ROOT = Path(__file__).resolve().parents[1]
 FLOOR = "import pydantic, jinja2, typer"
 GMCONF = [sys.executable, "-m", "gmconf"]
@@ -74,17 +76,7 @@ def large(folder: Path, hosts: int) -> None:
     with (folder / "users.csv").open("w") as out:
         out.write("name,full_name\n")
         out.writelines(f"u{n}@d{n % (hosts * 10)}.example,User {n}\n" for n in range(hosts * 100))
-    for n in range(hosts * 10):
-        keys = folder / f"keys/dkim/d{n}.example"
-        keys.mkdir(parents=True)
-        for kind in ("rsa", "ed25519"):
-            (keys / f"gm1-{kind}.pub").write_text("cHVibGlj\n")
-            (keys / f"gm1-{kind}.key.vault").write_text("$ANSIBLE_VAULT;1.1;AES256\n00\n")
-    (folder / "keys/tls").mkdir()
-    for n in range(hosts):
-        (folder / f"keys/tls/h{n}.large.example.crt").write_text("-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n")
-        (folder / f"keys/tls/h{n}.large.example.key.vault").write_text("$ANSIBLE_VAULT;1.1;AES256\n00\n")
-    (folder / "keys/passwords.vault").write_text("$ANSIBLE_VAULT;1.1;AES256\n00\n")
+    keypairs.write(folder / "keys", hosts * 10, hosts, rsa="cHVibGlj", ed25519="cHVibGlj")
 
 
 def copy_floor(build: Path, target: Path) -> float:

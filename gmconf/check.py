@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from fnmatch import filter as matching
-from functools import partial
+from functools import lru_cache, partial
 from typing import Literal
 
 from gmconf.controls.case import Claim, DomainCase, HostCase
@@ -17,7 +17,6 @@ from gmconf.dns import Contract, contract
 from gmconf.document import parse_path
 from gmconf.effective import host_case
 from gmconf.load import Loaded
-from gmconf.model import Domain
 from gmconf.model.site import Level
 from gmconf.plan import View
 from gmconf.records import Record
@@ -50,7 +49,7 @@ class Result:
 
 def check(loaded: Loaded, today: date) -> list[Result]:
     """Every control of the catalogue, in its order; several results where several subjects or claims fail."""
-    return judged(loaded, today, [host_case(v, plans(v)) for v in views(loaded)], domain_cases(loaded))
+    return judged(loaded, today, host_cases(loaded), domain_cases(loaded))
 
 
 def judged(loaded: Loaded, today: date, hosts: Sequence[HostCase], domains: Sequence[DomainCase]) -> list[Result]:
@@ -58,6 +57,11 @@ def judged(loaded: Loaded, today: date, hosts: Sequence[HostCase], domains: Sequ
     site = loaded.site
     case = case_of(site, loaded.mail, today)
     waived = {w.control: w for w in site.waivers}
+    asked = [c for c in CATALOGUE.values() if c.sees_domains() and c.id not in waived and not c.applies(case)]
+    of_domains: dict[str, list[Result]] = {c.id: [] for c in asked}
+    for domain in domains:  # one after the other, so that each one's records are made once
+        for control in asked:
+            of_domains[control.id] += _judged(control, list(control.of_domain(domain)), domain.domain.name)
     found: list[Result] = []
     for control in CATALOGUE.values():
         waiver = waived.get(control.id)
@@ -78,21 +82,29 @@ def judged(loaded: Loaded, today: date, hosts: Sequence[HostCase], domains: Sequ
             for host in hosts:
                 if not control.on or host.has(*control.on):
                     found += _judged(control, list(of_host(control, host)), host.host.name)
-            for domain in domains if control.sees_domains() else ():
-                found += _judged(control, list(control.of_domain(domain)), domain.domain.name)
+            found += of_domains.get(control.id, ())
             if found[-1].control != control.id if found else True:
                 found.append(_result(control, "site", "static", "na", Claim("", "nothing of the site is concerned", holds=True)))
     return [_placed(loaded, result) for result in found]
+
+
+def host_cases(loaded: Loaded) -> list[HostCase]:
+    """Every host as controls look at it."""
+    whole = contract(loaded)
+    return [host_case(view, plans(view), whole.of_host(view.host)) for view in views(loaded)]
 
 
 def domain_cases(loaded: Loaded) -> list[DomainCase]:
     """Every domain as controls look at it; its records are made when a control asks for them."""
     whole = contract(loaded)
     public = frozenset(loaded.public)
-    return [DomainCase(loaded.site, loaded.mail, d, public, partial(_records, whole, d), whole.zones.of(d.name), whole.reports_zone) for d in loaded.site.domains]
+    records = lru_cache(maxsize=1)(partial(_records, whole))
+    return [DomainCase(loaded.site, loaded.mail, d, public, partial(records, n), whole.zones.of(d.name), whole.reports_zone)
+            for n, d in enumerate(loaded.site.domains)]  # fmt: skip
 
 
-def _records(whole: Contract, domain: Domain) -> tuple[Record, ...]:
+def _records(whole: Contract, number: int) -> tuple[Record, ...]:
+    domain = whole.site.domains[number]
     authorisation = whole.authorisation(domain)
     return (*whole.of_domain(domain), *((authorisation,) if authorisation else ()))
 

@@ -75,6 +75,11 @@ class Directory:
         return tuple(sorted((d for d in self.site.domains if d.kind != "parked"), key=lambda d: d.name))
 
     @cached_property
+    def closed(self) -> frozenset[str]:
+        """Logins of accounts that are suspended or receive nothing."""
+        return frozenset(a.login for a in self.accounts if a.suspended or not a.receive)
+
+    @cached_property
     def accounts(self) -> tuple[Account, ...]:
         """Everybody who may log in, by login; names are unique once the rules have passed."""
         return tuple(sorted(self.listed, key=lambda a: a.login))

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 
 from gmconf.controls.case import HostCase
-from gmconf.dns import Contract
 from gmconf.plan import File, Plan, View
+from gmconf.records import Record
 from gmconf.resources import folder
 from gmconf.settings import Setting, like
 
 _PRINTED = re.compile(r"^\s*([A-Za-z_][\w-]*)\s*[:= ]\s*[^\n]*?\{\{\s*c\.([\w.]+)\s*\}\}")
 
 
-def host_case(view: View, plans: Sequence[Plan]) -> HostCase:
-    """A host as controls look at it."""
+def host_case(view: View, plans: Sequence[Plan], records: Iterable[Record] = ()) -> HostCase:
+    """A host as controls look at it, with what it has in DNS."""
     settings: dict[str, dict[str, Setting]] = {}
     paths: set[str] = set()
     for plan in plans:
@@ -26,8 +26,7 @@ def host_case(view: View, plans: Sequence[Plan]) -> HostCase:
                 found = {s.key: s for s in file.settings.flat()}
                 _override(view, file, found)
                 settings[file.path] = found
-    published = Contract(view.site, view.public, view.why).of_host(view.host)
-    return HostCase(view.site, view.mail, view.host, settings, frozenset(paths), tuple(published))
+    return HostCase(view.site, view.mail, view.host, settings, frozenset(paths), tuple(records))
 
 
 def _override(view: View, file: File, found: dict[str, Setting]) -> None:

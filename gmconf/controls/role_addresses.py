@@ -17,8 +17,7 @@ BY_MTA = (Role.MTA,)
 
 def reaching(mail: Directory, address: str) -> list[str]:
     """Who gets what is sent to an address; accounts that nobody may log in to do not count."""
-    closed = {a.login for a in mail.accounts if a.suspended or not a.receive}
-    return [name for name in mail.aliases.get(address, (address,)) if name not in closed and (name != address or mail.has(name))]
+    return [name for name in mail.aliases.get(address, (address,)) if name not in mail.closed and (name != address or mail.has(name))]
 
 
 class Postmaster(Control):

@@ -21,7 +21,6 @@ from gmconf import check
 from gmconf.controls import CATALOGUE, Control
 from gmconf.controls.case import Claim, HostCase
 from gmconf.controls.wants import AtLeast, AtMost, Begins, Guarded, OneOf, Only, Parts, Wanted, Within, holds
-from gmconf.effective import host_case
 from gmconf.load import load
 from gmconf.services.registry import plans
 from gmconf.settings import Setting, Value
@@ -54,10 +53,10 @@ def hosts() -> tuple[Host, ...]:
     for name in NAMES:
         with TemporaryDirectory() as work:
             loaded = load(prepared(name, Path(work)) / "site.yml")
-            for view in check.views(loaded):
+            for view, case in zip(check.views(loaded), check.host_cases(loaded), strict=True):
                 all_plans = plans(view)
                 asked = {f.path: f.because.ref for plan in all_plans for f in plan.files if f.because.kind == "control"}
-                found.append(Host(f"{name}/{view.host.name}", host_case(view, all_plans), asked))
+                found.append(Host(f"{name}/{view.host.name}", case, asked))
     return tuple(found)
 
 

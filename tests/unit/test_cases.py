@@ -24,12 +24,10 @@ from conftest import PASSWORD
 from gmconf import check, keys, passwords
 from gmconf.controls import CATALOGUE
 from gmconf.controls.case import DomainCase, HostCase
-from gmconf.effective import host_case
 from gmconf.errors import SiteError
 from gmconf.load import load
 from gmconf.model import Role
 from gmconf.records import Record
-from gmconf.services.registry import plans
 from gmconf.settings import Setting
 
 CASES = Path(__file__).resolve().parents[1] / "controls"
@@ -95,7 +93,7 @@ def failing(base: Path, patch: dict) -> tuple[set[str], set[str]]:
     file.write_text(yaml.safe_dump(site, allow_unicode=True))
     loaded = load(file, lenient=True)
     loaded = replace(loaded, public={k: v for k, v in loaded.public.items() if k not in patch.get("keys", ())})
-    hosts = [changed(host_case(view, plans(view)), patch) for view in check.views(loaded)]
+    hosts = [changed(host, patch) for host in check.host_cases(loaded)]
     results = check.judged(loaded, patch.get("day", TODAY), hosts, [moved(domain, patch) for domain in check.domain_cases(loaded)])
     # Another day makes evidence old and ends waivers; what the day itself breaks is looked at.
     broken = {r.control for r in results if r.status in ("fail", "error") and ("day" not in patch or (r.method, r.status) == ("static", "fail"))}

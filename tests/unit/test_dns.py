@@ -372,12 +372,9 @@ CONTROLS = [
 def test_controls_look_at_the_records(site, control, subject, owner, type_, rdata) -> None:
     from gmconf import check
     from gmconf.controls import CATALOGUE
-    from gmconf.effective import host_case
-    from gmconf.services.registry import plans
 
     found = CATALOGUE[control]
-    (view,) = check.views(site)
-    host = host_case(view, plans(view))
+    (host,) = check.host_cases(site)
     domains = {c.domain.name: c for c in check.domain_cases(site)}
     if subject in domains:
         whole_case = domains[subject]
