@@ -19,6 +19,7 @@ Data = None | str | list["Data"] | dict[str, "Data"]
 
 MAX_BYTES = 16 * 1024 * 1024
 MAX_NODES = 2_000_000
+MAX_DEPTH = 30
 _NOTHING = ("", "~", "null", "Null", "NULL")
 _Loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -64,9 +65,8 @@ class Document:
 
     def _build(self, node: yaml.Node, path: PathParts) -> Data:
         self._count += 1
-        if self._count > MAX_NODES or len(path) > 30:
-            at = node.start_mark
-            raise self._fail(at.line + 1, at.column + 1, "anchors and aliases unfold without end; write the values out")
+        if self._count > MAX_NODES or len(path) > MAX_DEPTH:
+            raise self._endless(node)
         if isinstance(node, yaml.ScalarNode):
             return _scalar(node)
         if isinstance(node, yaml.SequenceNode):
@@ -88,6 +88,33 @@ class Document:
                 first[name] = key
                 built[name] = self._build(value, (*path, name))
         return built
+
+    def _endless(self, last: yaml.Node) -> SiteError:
+        """The error for what unfolds too far, at the anchor that does: the first whose own values are few enough, or that holds itself."""
+        sizes: dict[int, float] = {}
+        opened: set[int] = set()
+        found: list[yaml.Node] = []
+
+        def size(node: yaml.Node, depth: int) -> float:
+            if id(node) in opened:
+                found.append(node)
+                return 0
+            if id(node) not in sizes:
+                opened.add(id(node))
+                below = node.value if isinstance(node, yaml.SequenceNode) else [part for pair in node.value for part in pair]
+                sizes[id(node)] = 1 + sum(
+                    1 if isinstance(child, yaml.ScalarNode) else size(child, depth + 1) for child in below if depth <= MAX_DEPTH
+                )
+                opened.remove(id(node))
+                if sizes[id(node)] > MAX_NODES:
+                    found.append(node)
+            return sizes[id(node)]
+
+        size(self._root, 0)
+        if not found:
+            return self._fail(last.start_mark.line + 1, last.start_mark.column + 1, f"nested deeper than {MAX_DEPTH} levels; no field of a site is")
+        at = found[0].start_mark
+        return self._fail(at.line + 1, at.column + 1, "anchors and aliases unfold without end from here; write the values out")
 
     def mark(self, path: PathParts, *, key: bool = False) -> Mark:
         """Where a path stands; with ``key`` the place of the key itself. The deepest known part counts."""
@@ -141,14 +168,14 @@ def parse_path(text: str) -> PathParts:
     return tuple(parts)
 
 
-def read_text(path: Path, name: str) -> str:
-    """A text file as str. Raises SiteError when it is missing, too large, or not UTF-8."""
+def read_text(path: Path, name: str, *, instead: str = "put mailboxes into a CSV file and name it under users:") -> str:
+    """A text file as str. Raises SiteError when it is missing, too large (``instead`` says what to do then), or not UTF-8."""
     def fail(line: int, column: int, message: str) -> SiteError:
         return SiteError([Problem(Mark(name, line, column), "", message)])
 
     try:
         if path.stat().st_size > MAX_BYTES:
-            raise fail(1, 1, f"larger than {MAX_BYTES // 1024**2} MiB; put mailboxes into a CSV file and name it under users:")
+            raise fail(1, 1, f"larger than {MAX_BYTES // 1024**2} MiB; {instead}")
         raw = path.read_bytes()
     except FileNotFoundError:
         raise fail(0, 0, "no such file") from None

@@ -13,7 +13,7 @@ from pathlib import Path
 from gmconf.dialects import markdown
 from gmconf.dialects.markdown import Link
 from gmconf.documents import DOCUMENTS, TITLES, written
-from gmconf.errors import GmconfError
+from gmconf.errors import GmconfError, Problem, SiteError
 from gmconf.facts import filled
 from gmconf.handbook import html
 from gmconf.load import Loaded
@@ -28,7 +28,7 @@ PROGRAMS = "programs"
 
 
 def contents(loaded: Loaded, build: Mapping[str, bytes]) -> dict[str, bytes]:
-    """Files of the medium by path, checksums included. Raises GmconfError when a page or an installer is missing."""
+    """Files of the medium by path, checksums included. Raises GmconfError when a page is missing, SiteError when an installer is."""
     there = {document.name for document in written(loaded.site)}
     for document in DOCUMENTS:
         if document.name in PAGES and document.name not in there:
@@ -54,7 +54,8 @@ def _installers(loaded: Loaded) -> dict[str, bytes]:
             continue
         file = (beside / client.file).resolve()
         if not file.is_relative_to(beside) or not file.is_file():
-            raise GmconfError(f"clients[{number}].file: {client.file} is no file beside {loaded.path.name}; fetch it from {client.url}, or remove the line")
+            what = f"{client.file} is no file beside {loaded.path.name}; fetch it from {client.url}, or remove the line"
+            raise SiteError([Problem(loaded.document.mark(("clients", number, "file")), f"clients[{number}].file", what)])
         found[_place(client.file)] = file.read_bytes()
     return found
 

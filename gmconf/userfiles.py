@@ -32,9 +32,10 @@ def read_users(site: Site, base: Path, document: Document) -> tuple[tuple[User, 
             problems.append(Problem(mark, f"users[{number}].file", "a path below the folder of site.yml is needed"))
             continue
         try:
-            text = read_text(path, entry.file)
+            text = read_text(path, entry.file, instead="divide it into several files and name each under users:")
         except SiteError as error:
-            problems += [Problem(mark, f"users[{number}].file", f"{entry.file}: {p.message}") for p in error.problems]
+            # What has a place in the file is told there, anything else where the file is named.
+            problems += [p if p.mark.line else Problem(mark, f"users[{number}].file", f"{entry.file}: {p.message}") for p in error.problems]
             continue
         for line, row in _rows(entry.file, text, problems):
             user = _user(entry, line, row, problems)
