@@ -88,6 +88,27 @@ def test_tlsa_left_behind_at_a_host(tmp_path) -> None:
     assert found["tlsa", "mail.example.org"].status == "na"
 
 
+def test_who_gets_reports_outside_the_site_is_asked(tmp_path) -> None:
+    """What allows them lies in a zone in which no host and no domain of the site is."""
+    loaded = made(tmp_path / "site", SITE.replace("reports: reports@example.org", "reports: dmarc@reports.example"))
+    domains = {("dmarc-reports", d.name) for d in loaded.site.domains}
+    with serving(tmp_path / "whole", loaded) as resolver:
+        whole_ = outcomes(loaded, resolver)
+    with serving(tmp_path / "spoiled", loaded, r"\._report\._dmarc\.reports\.example") as resolver:
+        spoiled = outcomes(loaded, resolver)
+    assert {whole_[key].status for key in domains} == {"pass"}
+    assert {key for key, o in spoiled.items() if o.status not in ("pass", "na")} == domains
+
+
+def test_asked_once_for_all_probes(site, tmp_path) -> None:
+    with serving(tmp_path, site) as resolver:
+        looked = Run(site, "mark", resolver=resolver)
+        assert list(engine.verify(looked, PROBES))
+        first = looked.dns()
+    # The name server is gone: what is said now was found before.
+    assert looked.dns() is first
+
+
 def test_resolver_that_is_away_is_waited_for_once(site) -> None:
     started = time.monotonic()
     found = outcomes(site, f"127.0.0.2:{free_port()}")
