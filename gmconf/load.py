@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -49,8 +49,8 @@ class Loaded:
         return Reason("site", self.document.name, f"{path} (default)")
 
 
-def load(path: Path, *, keys: bool = True, lenient: bool = False) -> Loaded:
-    """Read and check a site. ``keys=False`` does not ask for key files (``gmconf keys`` makes them).
+def load(path: Path, *, keys: bool | Literal["public"] = True, lenient: bool = False) -> Loaded:
+    """Read and check a site. ``keys=False`` does not ask for key files (``gmconf keys`` makes them), "public" for public halves only.
 
     ``lenient`` lets a site through that lacks what its level asks for: ``gmconf check`` tells it better.
 
@@ -64,7 +64,7 @@ def load(path: Path, *, keys: bool = True, lenient: bool = False) -> Loaded:
     problems += [_broken(document, p, message) for p, message in broken_rules(site, mail, level=not lenient)]
     public: dict[str, str] = {}
     if keys and not problems:
-        public, missing = _read_keys(site, path, document)
+        public, missing = _read_keys(site, path, document, vaults=keys != "public")
         missing += _misnamed(site, public, document)
         problems += missing
     if problems:
@@ -144,7 +144,7 @@ def _model_of(annotation: Any) -> type[BaseModel] | None:
     return next(filter(None, map(_model_of, get_args(annotation))), None)
 
 
-def _read_keys(site: Site, path: Path, document: Document) -> tuple[dict[str, str], list[Problem]]:
+def _read_keys(site: Site, path: Path, document: Document, *, vaults: bool) -> tuple[dict[str, str], list[Problem]]:
     """Public halves by name, and what is missing or not encrypted: one problem for all that one command makes."""
     folder = path.parent / site.secrets.folder
     public: dict[str, str] = {}
@@ -159,7 +159,7 @@ def _read_keys(site: Site, path: Path, document: Document) -> tuple[dict[str, st
     for name in optional_files(site):
         with suppress(FileNotFoundError), open(f"{folder}/{name}", encoding="utf-8", errors="replace") as file:
             public[name] = file.read()
-    for name, field in vault_files(site):
+    for name, field in vault_files(site) if vaults else ():
         try:
             with open(f"{folder}/{name}", "rb", buffering=0) as vaulted:
                 start = vaulted.read(14)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -52,7 +52,7 @@ def _root(
     del version
 
 
-def load_site(path: Path, *, keys: bool = True, lenient: bool = False) -> Loaded:
+def load_site(path: Path, *, keys: bool | Literal["public"] = True, lenient: bool = False) -> Loaded:
     """The site of a command. Imports are made where they are needed, so that --help and --version stay quick."""
     from gmconf.load import load
 

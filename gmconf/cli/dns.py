@@ -51,7 +51,7 @@ def records(
     serial: Annotated[int, typer.Option("--serial", min=0, max=2**32 - 1, help="Serial number of whole zones.")] = 1,
 ) -> None:
     """Print every record that the site needs in DNS; the word "records" may be left out."""
-    loaded = load_site(site)
+    loaded = load_site(site, keys="public")
 
     from gmconf.dns.spelling import ENDINGS, array, zones
 
@@ -91,7 +91,7 @@ def check(
 
     Exit code 1 when something is missing or wrong that the declared level asks for (basic without one).
     """
-    loaded = load_site(site)
+    loaded = load_site(site, keys="public")
 
     from datetime import UTC, datetime
 

@@ -389,6 +389,19 @@ def test_controls_look_at_the_records(site, control, subject, owner, type_, rdat
     assert not all(claim.holds for claim in look(broken))
 
 
+def test_secrets_are_not_needed(tmp_path, vault_password) -> None:
+    """Who publishes the zones has site.yml and the public halves."""
+    from conftest import ROOT, gmconf
+
+    (tmp_path / "site.yml").write_text((ROOT / "examples/single/site.yml").read_text())
+    assert gmconf("keys", "site.yml", cwd=tmp_path).returncode == 0
+    whole = gmconf("dns", "site.yml", cwd=tmp_path)
+    assert "gm1-rsa._domainkey.example.org." in whole.stdout
+    for secret in tmp_path.rglob("*.vault"):
+        secret.unlink()
+    assert gmconf("dns", "site.yml", cwd=tmp_path).stdout == whole.stdout
+
+
 def test_ten_thousand_names_in_one_zone_are_a_stream(site) -> None:
     """The first record is there before the domains' records are made."""
     model = site.site.domains[1]
