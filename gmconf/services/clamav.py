@@ -104,7 +104,7 @@ def clamd(view: View) -> Settings:
         c.set(key, size.stream_max, closes, need("clamav", sizes), view.why("limits.message_size"))
     c.set("scan_size", size.stream_max * 4, closes, need("clamav", "an archive may unpack to four times the message"), view.why("limits.message_size"))
     c.set("exceeds", True, closes, need("clamav", "what is too big or too deep to scan is reported, not passed"))
-    c.set("scan_time", size.av_timeout * 1000, closes, need("clamav", "longer than rspamd waits is work for nobody"))
+    c.set("scan_time", size.av_timeout * 1000, closes, view.why("filter.scan_timeout"), need("clamav", "longer than rspamd waits is work for nobody"))
     c.set("recursion", 16, closes)
     c.set("files", 10000, closes)
     c.set("encrypted_archive", True, control("flt.encrypted-policy"))
@@ -115,8 +115,8 @@ def clamd(view: View) -> Settings:
     c.set("phishing_urls", False, need("clamav", "its guesses about links call newsletters viruses; rspamd judges links"))
     c.set("threads", max(4, 2 * view.host.cpus), view.why("hosts"), need("clamav", "scans wait for memory, not for processors only"))
     c.set("queue", 2 * size.milter_clients, need("clamav", "all messages that rspamd may hold at once fit in"))
-    c.set("read_timeout", 10 * size.av_timeout, need("clamav", "a client that stopped sending frees its thread"))
-    c.set("command_timeout", size.av_timeout, need("clamav", "a client that sends nothing frees its thread"))
+    c.set("read_timeout", 10 * size.av_timeout, view.why("filter.scan_timeout"), need("clamav", "a client that stopped sending frees its thread"))
+    c.set("command_timeout", size.av_timeout, view.why("filter.scan_timeout"), need("clamav", "a client that sends nothing frees its thread"))
     c.set("selfcheck", 600, need("clamav", "own signatures are found within ten minutes even if nobody reloads"))
     c.set("concurrent_reload", view.host.memory >= RELOAD_MEMORY, view.why("hosts"),
           need("clamav", "two databases at once take 2.6 GiB; with less memory scans wait for the new one, and mail gets 4xx meanwhile"))  # fmt: skip

@@ -151,14 +151,14 @@ def _settings(view: View) -> Settings:
     c.set("auth.suspended", f"{FOLDER}/suspended", control("prc.abuse-stop"))
     c.set("auth.passwords", f"{FOLDER}/passwords", control("maa.auth"), control("msa.service-accounts"))
     c.set("auth.username", "%Lu" if old else "%{user | lower}", control("maa.virtual-domains"))
-    c.set("auth.clients", 2000 + 500 * cpus, need("dovecot", "at least the sum of what its services may open"))
+    c.set("auth.clients", 2000 + 500 * cpus, view.why("hosts"), need("dovecot", "at least the sum of what its services may open"))
     c.set("log.facility", "mail", control("log.correlate"))
     _sockets(c, view)
     if not store:
         return c
     families = view.site.address_families
     listen = [*(["*"] if "ipv4" in families else []), *(["::"] if "ipv6" in families else [])]
-    c.set("listen", listen if old else ", ".join(listen), control("net.ipv6"))
+    c.set("listen", listen if old else ", ".join(listen), control("net.ipv6"), view.why("address_families"))
     c.set("protocols_file", PROTOCOLS, need("dovecot", "the sockets of a protocol are made when Dovecot starts, not when it reloads"))
     c.set("greeting", "ready", control("mta.banner-min"))
     c.set("ssl.required", "required", control("tls.mua-required"))
@@ -172,9 +172,9 @@ def _settings(view: View) -> Settings:
     c.set("mail.connections", 30, control("maa.session-limits"), control("maa.dos"))
     c.set("lmtp.concurrency", chain(view.site).lmtp_user_concurrency, control("maa.dos"), need("dovecot", "above what Postfix opens to one store"))
     c.set("lmtp.delimiter", "+", need("dovecot", "sub-addresses reach the mailbox"))
-    c.set("login.processes", cpus, need("dovecot", "login processes are kept and shared: ten times the logins a second"))
+    c.set("login.processes", cpus, view.why("hosts"), need("dovecot", "login processes are kept and shared: ten times the logins a second"))
     c.set("quota.full", "552 5.2.2 Mailbox is full", control("maa.quota"))
-    c.set("quota.grace", chain(view.site).message_size, control("maa.quota"),
+    c.set("quota.grace", chain(view.site).message_size, control("maa.quota"), view.why("limits.message_size"),
           need("dovecot", "the message that fills the mailbox still fits: what was accepted at RCPT is never returned later"))  # fmt: skip
     c.set("sieve.junk", f"{SIEVE}/junk.sieve", control("mda.junk-folder"))
     learn = view.has(Role.FILTER)

@@ -124,7 +124,8 @@ def _settings(view: View, news: News) -> Settings:
     c.set("organization", _plain(view.site.organisation.name), view.why("organisation.name"))
     c.set("pathhost", view.host.name, works)
     c.set("domain", view.host.name.partition(".")[2], works)
-    c.set("complaints", view.site.organisation.abuse or view.site.organisation.postmaster, because)
+    c.set("complaints", view.site.organisation.abuse or view.site.organisation.postmaster, because,
+          view.why("organisation.abuse" if view.site.organisation.abuse else "organisation.postmaster"))  # fmt: skip
     c.set("etc", FOLDER + "/", works)
     c.set("filter", f"{FOLDER}/filter", works)
     c.set("address4", "127.0.0.1", because, alone)

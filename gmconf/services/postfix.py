@@ -209,7 +209,7 @@ def _inbound(c: Settings, view: View) -> None:
     c.set("smtpd_client_connection_count_limit", limits.client_connections, flood)
     c.set("smtpd_client_connection_rate_limit", 1200, flood)
     c.set("smtpd_client_auth_rate_limit", 60, control("auth.bruteforce"))
-    c.set("smtpd_client_event_limit_exceptions", ["$mynetworks", *_bracketed(view.mail.host_addresses)], flood)
+    c.set("smtpd_client_event_limit_exceptions", ["$mynetworks", *_bracketed(view.mail.host_addresses)], flood, view.why("hosts"))
     c.set("smtpd_error_sleep_time", "2s", control("auth.bruteforce"), flood)
     c.set("smtpd_soft_error_limit", 3, flood)
     c.set("smtpd_hard_error_limit", 10, flood)
@@ -267,7 +267,7 @@ def _filters(c: Settings, view: View) -> None:
     order = need("postfix", "time-outs grow outwards, and a hung filter is answered 4xx within ten seconds")
     c.set("milter_connect_timeout", f"{limits.milter_connect}s", order)
     c.set("milter_command_timeout", f"{limits.milter_command}s", order)
-    c.set("milter_content_timeout", f"{limits.milter_content}s", order)
+    c.set("milter_content_timeout", f"{limits.milter_content}s", order, view.why("filter.scan_timeout"))
 
 
 def _delivery(c: Settings, view: View) -> None:

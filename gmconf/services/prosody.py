@@ -88,7 +88,7 @@ def _settings(view: View) -> Settings:
     c.set("interfaces", [*(["0.0.0.0"] if "ipv4" in families else []), *(["::"] if "ipv6" in families else [])], control("net.ipv6"))
     c.set("plugins", [PLUGINS], works)
     open_, shut = (FEDERATION, ()) if chat_.federation else ((), STRANGERS)
-    c.set("modules", sorted((*BASE, *FEATURES, *KEEPS_ORDER, *open_)), server)
+    c.set("modules", sorted((*BASE, *FEATURES, *KEEPS_ORDER, *open_)), server, federated)
     c.set("off", list(shut), server, federated)
     c.set("log", "info", need("prosody", "who logged in from where, and which server was spoken to"))
     # Logins

@@ -124,7 +124,8 @@ def _local(view: View, remote: bool, stores: bool) -> list[File]:
 
 def _options(c: Settings, view: View) -> None:
     limits = chain(view.site)
-    c.set("task_timeout", limits.task_timeout, control("flt.fail-closed"), need("rspamd", "longer than all tries of the virus scanner"))
+    c.set("task_timeout", limits.task_timeout, control("flt.fail-closed"), view.why("filter.scan_timeout"),
+          need("rspamd", "longer than all tries of the virus scanner"))  # fmt: skip
     c.set("soft_reject", True, control("flt.fail-closed"))
     c.set("max_message", limits.max_message, control("flt.fail-closed"), view.why("limits.message_size"))
     c.set("gtube", "disable" if view.host.release != "bookworm" else "", need("rspamd", "the test string is a rule of ours, so that it obeys the exemption of postmaster@ and abuse@"))
@@ -208,7 +209,7 @@ def _settings(c: Settings, view: View) -> None:
     keep = control("msa.spam-reject-nomodify")
     c.set("reject", view.site.filter.reject, keep, view.why("filter.reject"))
     own = [a for h in view.site.hosts for a in h.addresses]
-    c.set("own", ["127.0.0.0/8", "::1", *sorted(own)], keep, need("rspamd", "bounces and the mail of our own hosts"))
+    c.set("own", ["127.0.0.0/8", "::1", *sorted(own)], keep, view.why("hosts"), need("rspamd", "bounces and the mail of our own hosts"))
     c.set("roles", "gm_roles", control("role.postmaster"), control("role.abuse"))
     c.set("never", 1000000.0, control("role.postmaster"), control("role.abuse"),
           need("rspamd", "complaints quote the spam that they are about; they are marked, not refused"))  # fmt: skip
@@ -253,7 +254,7 @@ def _override(view: View) -> list[File]:
         if module == "options":
             template = "rspamd/override-options.inc.j2"
             own = [a for h in view.site.hosts for a in h.addresses]
-            c.set("local_addrs", ["127.0.0.0/8", "::1", *sorted(own)],
+            c.set("local_addrs", ["127.0.0.0/8", "::1", *sorted(own)], view.why("hosts"),
                   need("rspamd", "only our own hosts are local, not every private network"))  # fmt: skip
         if module == "rbl":
             template = "rspamd/override-rbl.conf.j2"

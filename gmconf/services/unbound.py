@@ -87,7 +87,7 @@ def _conf(view: View) -> Settings:
     c.set("username", "unbound", need("unbound", "runs without privileges; the firewall lets only this user ask the net"))
     c.set("directory", "/etc/unbound", need("unbound", "where its configuration lies"))
     c.set("pidfile", "/run/unbound.pid", need("unbound", "where Debian's AppArmor profile lets it write"))
-    c.set("threads", min(view.host.cpus, 4), need("unbound", "a mail host keeps no more than four threads busy with DNS"))
+    c.set("threads", min(view.host.cpus, 4), view.why("hosts"), need("unbound", "a mail host keeps no more than four threads busy with DNS"))
     c.set("modules", "validator iterator", validating)
     _trust(c, view)
     for key in ("hide_identity", "hide_version"):
