@@ -77,7 +77,7 @@ class Bench:
         """Seconds until the queue is empty, and what is left when patience ends."""
         start = time.monotonic()
         while True:
-            left = int(self.ssh("find /var/spool/postfix/incoming /var/spool/postfix/active /var/spool/postfix/deferred -type f | wc -l"))
+            left = int(self.ssh("postqueue -j | wc -l"))
             if not left or time.monotonic() - start > patience:
                 return time.monotonic() - start, left
             time.sleep(0.3)
