@@ -8,7 +8,7 @@
     python3 molecule/lab.py start HOST        power on again
     python3 molecule/lab.py status
 
-GMCONF_LAB=1 (or 2) in the environment means another lab beside the first, with addresses of its own.
+GMCONF_LAB=1 (or 2, 3 …) in the environment means another lab beside the first, with addresses of its own.
 Exit code 3: no container engine here, and no right to install one.
 """
 
