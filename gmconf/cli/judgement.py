@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gmconf.cli.app import Format, OutputFormat, SitePath, app, load_site, print_json
+from gmconf.cli.profiles import Chosen
+from gmconf.cli.profiles import check as check_profile
 from gmconf.errors import GmconfError
 
 if TYPE_CHECKING:
@@ -110,17 +112,20 @@ def _in_full(control: type[Control]) -> Iterator[str]:
     yield f"    proved by: {', '.join(tests)}" if tests else "    no test on real hosts carries it"
 
 
-@app.command(epilog="Examples: gmconf check site.yml; gmconf check site.yml --level silver; gmconf check site.yml --format sarif")
+@app.command(epilog="Examples: gmconf check site.yml; gmconf check site.yml --level silver; gmconf check site.yml --format sarif; "
+             "gmconf check site.yml --profile internet.nl")  # fmt: skip
 def check(
     site: SitePath,
     level: Annotated[str | None, typer.Option("--level", help="Ask for this level instead of the declared one.")] = None,
     output: Annotated[Report, typer.Option("--format", help="How to print the result.")] = Report.text,
     annotate: Annotated[bool, typer.Option("--annotate", help="Print the site file with marks at the lines responsible.")] = False,
     day: Annotated[str | None, typer.Option("--date", help="The day to judge waivers and evidence on (YYYY-MM-DD); default: today.")] = None,
+    profile: Chosen = None,
 ) -> None:
     """Judge a site without asking its hosts: every control, for the site, each host and each domain.
 
-    Exit code 1 when the declared level, or the one asked for, does not hold.
+    Exit code 1 when the declared level, or the one asked for, does not hold; with --profile, when a domain has less than 100 % or a
+    clause is not met.
     """
     from gmconf.check import check as judge
     from gmconf.check import verdict
@@ -129,6 +134,12 @@ def check(
     today = day_of(day)
     wanted = _level(level)
     loaded = load_site(site, lenient=True)
+    if profile:
+        if wanted or annotate:
+            raise GmconfError("--profile goes with neither --level nor --annotate")
+        if not check_profile(loaded, profile, output, today):
+            raise typer.Exit(1)
+        return
     results = judge(loaded, today)
     found = verdict(results, wanted or loaded.site.level)
     if annotate:

@@ -10,6 +10,7 @@ import typer
 
 from gmconf.cli.app import Format, OutputFormat, SitePath, app, load_site, print_json
 from gmconf.cli.judgement import Report
+from gmconf.cli.profiles import Chosen, Profile, clauses, scores
 from gmconf.errors import GmconfError
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from gmconf.check import Result
     from gmconf.load import Loaded
     from gmconf.verify.engine import Outcome
+    from gmconf.verify.probe import Probe
     from gmconf.verify.run import Login
 
 PASSWORD = "GMCONF_PASSWORD"  # the name of a variable
@@ -36,10 +38,12 @@ def verify(
     drift: Annotated[bool, typer.Option("--drift/--no-drift", help="Look at the hosts over ssh too.")] = True,
     ssh_option: Annotated[list[str] | None, typer.Option("--ssh-option", metavar="KEY=VALUE", help="Passed to ssh as -o (may be repeated).")] = None,
     resolver: Annotated[str | None, typer.Option("--resolver", metavar="IP[:PORT]", help="The resolver to ask about DNS; default: this machine's.")] = None,
+    profile: Chosen = None,
 ) -> None:  # fmt: skip
     """Probe the running hosts of a site: real dialogues, bounded and harmless, and drift over ssh.
 
-    Exit code 1 when a probe fails or a host differs from what the site renders.
+    Exit code 1 when a probe fails or a host differs from what the site renders; with --profile, when a domain has less than 100 % or a
+    clause is not met.
     """
     import secrets
     import time
@@ -51,19 +55,63 @@ def verify(
 
     loaded = load_site(site, lenient=True)
     _known(loaded, host or [], resolver)
-    probes = chosen(only or [])
+    if profile is Profile.internet_nl:
+        _internet_nl(loaded, output, file, resolver, refused=bool(host or only or login))
+        return
+    probes = chosen(only or []) if profile is None or only else _of_guidelines()
     run = Run(loaded, secrets.token_hex(6), tuple(host or ()), _login(loaded, login), ssh=Ssh(tuple(ssh_option or ())) if drift else None, resolver=resolver)
     if drift and any(p.inside for p in probes):
         _ = run.tree  # rendered once, before the clock runs
     started, clock = datetime.now(UTC), time.monotonic()
     found = results(run, look(run, probes, _progress()), started.date())
+    if profile:
+        from gmconf.check import check as judge
+        from gmconf.report.standing import counted
+
+        if not clauses(counted(judge(loaded, started.date()), found), output, _writer(file)):
+            raise typer.Exit(1)
+        return
     text = _spelled(found, output, site, f"{started:%Y-%m-%dT%H:%M:%SZ}", time.monotonic() - clock)
-    if file is None:
-        print(text)
-    else:
-        file.write_text(text + "\n", "utf-8")
+    _writer(file)(text)
     if any(row.status in ("fail", "error") for row in found):
         raise typer.Exit(1)
+
+
+def _writer(file: Path | None) -> Callable[[str], object]:
+    """Where the result goes."""
+    if file is None:
+        return print
+    file.write_text("", "utf-8")
+
+    def put(text: str) -> None:
+        with file.open("a", encoding="utf-8") as out:
+            out.write(text + "\n")
+
+    return put
+
+
+def _internet_nl(loaded: Loaded, output: Report, file: Path | None, resolver: str | None, *, refused: bool) -> None:
+    from datetime import UTC, datetime
+
+    from gmconf.lookup.ask import parse_server, system_resolver
+    from gmconf.profiles.internetnl import live
+    from gmconf.verify.run import sample
+
+    if refused:
+        raise GmconfError("--profile internet.nl looks at domains as that test does; leave --host, --only and --login away")
+    server = parse_server(resolver) if resolver else system_resolver()
+    found = live(loaded, server, datetime.now(UTC).date(), sample(loaded.site.domains))
+    if not scores(found, output, _writer(file)):
+        raise typer.Exit(1)
+
+
+def _of_guidelines() -> list[Probe]:
+    """Probes of the controls that name the BSI's guidelines."""
+    from gmconf.controls import CATALOGUE
+    from gmconf.verify.engine import PROBES
+
+    names = {name for c in CATALOGUE.values() if any(s.startswith("BSI TR-") for s in c.sources) for name in c.live}
+    return [probe for probe in PROBES.values() if probe.name in names]
 
 
 def _known(loaded: Loaded, hosts: list[str], resolver: str | None) -> None:

@@ -83,6 +83,8 @@ class Network(Part):
     """Proxies and mirrors on any port that the hosts may reach besides web servers on ports 80 and 443."""
     time_servers: tuple[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:-]+$", max_length=253)], ...] = ()
     """NTP servers; default: Debian's pool."""
+    rpki: Shown | None = None
+    """Who saw when that the routes to MX and name servers are authorised (ROA) and announced as such; for internet.nl's test."""
 
 
 class Logs(Part):

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import re
-import select
-import shutil
 import ssl
-import subprocess
-import time
 from datetime import UTC, datetime
 
 from gmconf.model import Role
+from gmconf.verify import openssl
 from gmconf.verify.mta import REPLAY, said
 from gmconf.verify.probe import Looks, Seen, on_host
 from gmconf.verify.run import At
@@ -25,8 +19,8 @@ DAYS = 14
 WEAK = "ALL:COMPLEMENTOFALL:-ECDHE+AESGCM:-ECDHE+CHACHA20:@SECLEVEL=0"
 """Everything a client could ask for but what RFC 9325 section 4.2 recommends."""
 CURVE_BITS, RSA_BITS = 224, 2048
-_REFUSALS = ("no renegotiation", "unexpected eof", "alert", "unsafe legacy")
-_OURS = ("NO_PROTOCOLS_AVAILABLE", "NO_CIPHERS_AVAILABLE", "NO_SHARED_SIGNATURE_ALGORITHMS", "NO_SUITABLE_SIGNATURE_ALGORITHM")
+REFUSALS = ("no renegotiation", "unexpected eof", "alert", "unsafe legacy")
+OURS = ("NO_PROTOCOLS_AVAILABLE", "NO_CIPHERS_AVAILABLE", "NO_SHARED_SIGNATURE_ALGORITHMS", "NO_SUITABLE_SIGNATURE_ALGORITHM")
 """Reasons that lie in this machine's OpenSSL: they say nothing about the host."""
 
 
@@ -43,7 +37,7 @@ def handshake(at: At, port: Port, context: ssl.SSLContext) -> str:
     except ssl.SSLError as error:
         if "ALERT" in (error.reason or ""):
             return ""
-        if error.reason in _OURS:
+        if error.reason in OURS:
             raise OSError(f"OpenSSL on this machine cannot ask for it ({error.reason}); run verify elsewhere") from None
         raise OSError(f"no TLS on {port}: {error.reason or error}") from None
 
@@ -133,7 +127,7 @@ def renegotiation(at: At) -> Looks:
     for port in ports(at):
         text = s_client(at, port, "-tls1_2", ask="R\n")
         answer = text.partition("RENEGOTIATING")[2]
-        refused = any(word in answer for word in _REFUSALS)
+        refused = any(word in answer for word in REFUSALS)
         if not refused and "verify return" not in answer:
             raise OSError(f"{port}: openssl could not ask for renegotiation: {text.strip()[-200:]}")
         yield Seen(f"renegotiation refused on {port}", "refused" if refused else "accepted", refused, "" if refused else REPLAY)
@@ -191,44 +185,5 @@ def _judged(at: At, port: Port) -> Looks:
 
 def s_client(at: At, port: Port, *words: str, ask: str = "") -> str:
     """What openssl s_client prints; ``ask`` is typed once the host has greeted. Raises OSError when there is no openssl or no end."""
-    if not shutil.which("openssl"):
-        raise OSError("the program openssl is needed on this machine: apt install openssl")
-    where = f"[{at.address}]:{port.number}" if ":" in at.address else f"{at.address}:{port.number}"
-    argv = ["openssl", "s_client", "-connect", where, "-servername", at.host.name, *words]
-    argv += ["-starttls", port.starttls] if port.starttls else []
     with at.session() as until:
-        # Whatever configuration of OpenSSL this machine has must not decide what is asked for.
-        client = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env={**os.environ, "OPENSSL_CONF": "/dev/null"})
-        try:
-            return _talk(client, ask, port, until).decode("utf-8", "replace")
-        except subprocess.TimeoutExpired:
-            raise OSError(f"openssl s_client {where}: no end in time") from None
-        finally:
-            client.kill()
-            client.communicate()
-
-
-def _talk(client: subprocess.Popen[bytes], ask: str, port: Port, until: float) -> bytes:
-    """Wait for the greeting (what arrives in the middle of a handshake would break it), ask, and quit."""
-    seen = b""
-    assert client.stdin is not None
-    assert client.stdout is not None
-    if ask:
-        # ManageSieve lists its capabilities once more after TLS has begun, and ends the list with OK.
-        greetings = {"": rb"(?m)^(220|200|201|\* OK|\+OK) ", "sieve": rb'(?ms)Extended master secret.*^OK (?!"Begin)'}
-        greeted = re.compile(greetings.get(port.starttls, rb"Extended master secret"))
-        while not greeted.search(seen) and (left := until - time.monotonic()) > 0:
-            if select.select([client.stdout], [], [], left)[0]:
-                part = os.read(client.stdout.fileno(), 65536)
-                if not part:
-                    break
-                seen += part
-        with contextlib.suppress(BrokenPipeError):
-            client.stdin.write(ask.encode())
-            client.stdin.flush()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            client.wait(1)
-    with contextlib.suppress(BrokenPipeError):
-        client.stdin.write(b"Q\n")
-        client.stdin.flush()
-    return seen + client.communicate(timeout=max(1.0, until - time.monotonic()))[0]
+        return openssl.client(at.address, port.number, at.host.name, port.starttls, until, *words, ask=ask)

@@ -1,0 +1,84 @@
+"""Tests of others (--profile): what check and verify print of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import date
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gmconf.errors import GmconfError
+
+if TYPE_CHECKING:
+    from gmconf.check import Result
+    from gmconf.load import Loaded
+    from gmconf.profiles.score import Score
+
+
+class Profile(StrEnum):
+    """Whose test."""
+
+    internet_nl = "internet.nl"
+    bsi_tr = "bsi-tr"
+
+
+Chosen = Annotated[Profile | None, typer.Option("--profile", help=(
+    "Instead of the controls, internet.nl's mail test with its points, or the clauses of BSI TR-03108 and TR-03182."))]  # fmt: skip
+
+
+def check(loaded: Loaded, profile: Profile, output: str, today: date) -> bool:
+    """Judge what is rendered and published; prints, and says whether it holds."""
+    if profile is Profile.internet_nl:
+        from gmconf.profiles.internetnl import rendered
+
+        return scores(rendered(loaded, today), output, print)
+    from gmconf.check import check as judge
+
+    return clauses(judge(loaded, today), output, print)
+
+
+def scores(found: Iterable[Score], output: str, put: Callable[[str], object]) -> bool:
+    """Print scores; holds when every domain has 100 %. Warnings cost nothing there, and are told."""
+    from gmconf.profiles import words
+
+    _known(output)
+    least, worst, count = 100, "", 0
+    rows: list[dict[str, object]] = []
+    for one in found:
+        least, worst, count = min(least, one.total), words.worse(worst, one.worst), count + 1
+        if output == "json":
+            rows.append(one.json())
+        else:
+            put("\n".join(words.domain(one)))
+    if output == "json":
+        put(_json({"profile": Profile.internet_nl.value, "least": least, "worst": worst, "domains": rows}))
+    else:
+        put(words.summary(count, least, worst))
+    return least == 100
+
+
+def clauses(results: Iterable[Result], output: str, put: Callable[[str], object]) -> bool:
+    """Print clauses; holds when none is known not to be met."""
+    from gmconf.profiles import words
+    from gmconf.profiles.bsi import standings
+
+    _known(output)
+    found = standings(results)
+    if output == "json":
+        put(_json({"profile": Profile.bsi_tr.value, "clauses": [s.json() for s in found]}))
+    else:
+        put("\n".join(words.clauses(found)))
+    return all(s.state != "not met" for s in found)
+
+
+def _json(data: object) -> str:
+    import json
+
+    return json.dumps(data, indent=2, ensure_ascii=False)
+
+
+def _known(output: str) -> None:
+    if output not in ("text", "json"):
+        raise GmconfError(f"--profile and --format {output} do not go together; there are text and json")

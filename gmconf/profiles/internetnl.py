@@ -1,0 +1,160 @@
+"""internet.nl's mail test of a site's domains: of what is rendered and published, or of what is there."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from datetime import date
+
+from gmconf.check import views
+from gmconf.dns import contract
+from gmconf.effective import host_case
+from gmconf.errors import GmconfError
+from gmconf.load import Loaded
+from gmconf.lookup.ask import Answer, Asker, Server
+from gmconf.model import Domain, Role
+from gmconf.profiles.addresses import DNS, SMTP, Reach, dnssec, ipv6, receivers, six
+from gmconf.profiles.offer import Offer
+from gmconf.profiles.score import Found, Score, good, score, untested
+from gmconf.profiles.senders import auth
+from gmconf.profiles.source import Published, Source
+from gmconf.profiles.table import CATEGORIES, RULES, Category
+from gmconf.profiles.transport import nowhere, transport
+from gmconf.services.registry import plans
+
+NAME = "internet.nl"
+SHOWN_DAYS = 366
+"""How old evidence about route origins may be."""
+PATIENCE = 4.0
+"""Seconds for a connection, as that test has it."""
+Offers = Callable[[str], Awaitable[Offer]]
+
+
+async def _judged(source: Source, domain: str, reach: Reach, offers: Offers, rpki: list[Found]) -> Score:
+    found = await receivers(source, domain)
+    hosts = [await transport(source, await offers(name)) for name in found.names]
+    parts: dict[Category, Sequence[Sequence[Found]]] = {
+        "IPv6": [await ipv6(source, domain, found, reach)],
+        "DNSSEC": await dnssec(source, domain, found),
+        "auth": [await auth(source, domain)],
+        "TLS": hosts or [nowhere(found)],
+        "RPKI": [rpki],
+    }
+    assert set(parts) == set(CATEGORIES)
+    return score(domain, parts)
+
+
+def _rpki(loaded: Loaded, today: date) -> list[Found]:
+    """Route origins are seen from the Internet's routing alone: the site shows who looked."""
+    shown = loaded.site.network.rpki
+    keys = [rule.key for rule in RULES if rule.category == "RPKI"]
+    if shown is None:
+        return [untested(key, "the site shows nothing: network.rpki") for key in keys]
+    if not 0 <= (today - shown.day).days <= SHOWN_DAYS:
+        return [untested(key, f"{shown.where} ({shown.by}, {shown.day}) is older than a year, or of a day to come") for key in keys]
+    return [good(key, f"{shown.where} ({shown.by}, {shown.day})") for key in keys]
+
+
+def rendered(loaded: Loaded, today: date) -> Iterator[Score]:
+    """What the test will say once everything is rolled out and published, one domain after the other."""
+    from gmconf.profiles.rendered import rendered as offer_of
+
+    source = Published(contract(loaded))
+    hosts = {v.host.name: v for v in views(loaded) if Role.MTA in v.host.roles}
+    known: dict[str, Offer] = {}
+
+    async def offers(name: str) -> Offer:
+        if name not in known:
+            view = hosts.get(name)
+            known[name] = offer_of(loaded, host_case(view, plans(view)), today) if view else Offer(name, problem="no host of this site takes mail under this name")
+        return known[name]
+
+    async def reach(name: str, address: str, port: int, zone: str) -> bool | None:
+        del zone
+        # The firewall that is rendered opens port 25 to everybody; name servers are not ours to promise.
+        return True if port == SMTP and name in hosts and address in hosts[name].host.addresses else None
+
+    rpki = _rpki(loaded, today)
+    with asyncio.Runner() as runner:
+        for domain in loaded.site.domains:
+            source.about(domain)
+            yield runner.run(_judged(source, domain.name, reach, offers, rpki))
+
+
+class _Resolver:
+    """Answers of a resolver."""
+
+    def __init__(self, asker: Asker) -> None:
+        self.asker = asker
+        self.signs = ""
+
+    def foreign(self, name: str) -> bool:
+        del name
+        return False
+
+    async def ask(self, name: str, type_: str) -> Answer:
+        return await self.asker.ask(name, type_)
+
+
+def live(loaded: Loaded, resolver: Server, today: date, domains: Sequence[Domain], *, smtp: int = SMTP, dns: int = DNS) -> list[Score]:
+    """What the test would say now. Only hosts of the site are connected to.
+
+    Raises GmconfError when the resolver does not answer.
+    """
+    return asyncio.run(_live(loaded, resolver, today, domains, smtp, dns))
+
+
+async def _live(loaded: Loaded, resolver: Server, today: date, domains: Sequence[Domain], smtp: int, dns: int) -> list[Score]:
+    from gmconf.profiles.handshakes import offered
+
+    asker = Asker(resolver)
+    source = _Resolver(asker)
+    root = await asker.ask(".", "SOA")
+    if root.status == "failed" and root.note == "no answer":
+        raise GmconfError(f"{resolver.address} port {resolver.port} does not answer; name a resolver that does: --resolver IP")
+    if not root.secure:
+        source.signs = "the resolver does not validate; name one that does: --resolver IP"
+    ours = {h.name for h in loaded.site.hosts}
+    known: dict[str, asyncio.Task[Offer]] = {}
+
+    async def asked(name: str) -> Offer:
+        if name not in ours:
+            return Offer(name, problem="no host of this site; it is not connected to")
+        addresses = (*(await source.ask(name, "A")).values, *await six(source, name))
+        return await asyncio.to_thread(offered, name, addresses, smtp)
+
+    async def offers(name: str) -> Offer:
+        if name not in known:
+            known[name] = asyncio.create_task(asked(name))
+        return await known[name]
+
+    async def reach(name: str, address: str, port: int, zone: str) -> bool | None:
+        if not _routed(address) or (port == SMTP and name not in ours):
+            return None
+        if port == DNS:
+            return (await asker.ask(zone, "NS", Server(address, dns, name))).status != "failed"
+        return await _connects(address, smtp)
+
+    rpki = _rpki(loaded, today)
+    return list(await asyncio.gather(*(_judged(source, d.name, reach, offers, rpki) for d in domains)))
+
+
+def _routed(address: str) -> bool:
+    """Whether this machine has a way there at all; nothing is sent."""
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
+            probe.connect((address, DNS))
+    except OSError:
+        return False
+    return True
+
+
+async def _connects(address: str, port: int) -> bool:
+    try:
+        async with asyncio.timeout(PATIENCE):
+            _, writer = await asyncio.open_connection(address, port)
+    except OSError:  # TimeoutError is one
+        return False
+    writer.close()
+    return True
