@@ -75,7 +75,7 @@ async def six(source: Source, name: str) -> list[str]:
 async def _name_servers(source: Source, domain: str, reach: Reach) -> list[Found]:
     names: list[str] = []
     zone = domain
-    for zone in (domain, *parents(domain)):
+    for zone in (domain, *parents(domain), "."):
         if names := [value.rstrip(".") for value in (await source.ask(zone, "NS")).values]:
             break
     have = {name: await six(source, name) for name in names}

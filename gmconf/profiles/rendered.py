@@ -20,7 +20,10 @@ _ALL = ("TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3")
 
 
 def rendered(loaded: Loaded, case: HostCase, today: date) -> Offer:
-    """The offer of one host with role mta."""
+    """The offer of one host with role mta.
+
+    OpenSSL 3, which both releases have, neither compresses nor lets clients renegotiate unless it is told to.
+    """
     from cryptography import x509
 
     name = case.host.name
@@ -32,12 +35,10 @@ def rendered(loaded: Loaded, case: HostCase, today: date) -> Offer:
     names = [n for n in _ciphers(case) if kind in n or ("ECDSA" not in n and "RSA" not in n)]
     insufficient = tuple(n for n in names if n not in SUFFICIENT and n not in PHASE_OUT)
     phase_out = tuple(n for n in names if n in PHASE_OUT)
-    options = _text(case, "tls_ssl_options").upper()
     return Offer(
         name, starttls=True, versions=_versions(_text(case, "smtpd_tls_protocols")), insufficient=insufficient, phase_out=phase_out,
         ordered=_text(case, "tls_preempt_cipherlist") == "yes" or not (insufficient or phase_out),
         groups=(*GROUPS, *(["DH 2048"] if any(n.startswith("DHE-") for n in names) else [])),
-        compression="NO_COMPRESSION" not in options, client_renegotiation="NO_RENEGOTIATION" not in options,
         hashes=_hashes(case), chain=chain, trusted=_trusted(loaded, chain[0].not_valid_after_utc, today),
     )  # fmt: skip
 

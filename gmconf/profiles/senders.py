@@ -37,8 +37,11 @@ async def _dkim(source: Source, domain: str) -> Found:
 
 
 async def _dmarc(source: Source, domain: str) -> tuple[Found, Found, str]:
+    answer = await source.ask(f"_dmarc.{domain}", "TXT")
     records = await _dmarc_records(source, domain)
     above = ""
+    if answer.status == "failed":
+        return bad("dmarc", f"_dmarc.{domain}: {answer.note}"), untested("dmarc_policy", "no DMARC record was seen", counts=True), ""
     if not records:
         for name in reversed([n for n in parents(domain) if "." in n]):
             records = [r for r in await _dmarc_records(source, name) if tags(r).get("psd", "").lower() != "y"]
@@ -104,7 +107,10 @@ async def _authorised(source: Source, domain: str, target: str) -> bool:
 
 
 async def _spf(source: Source, domain: str) -> tuple[Found, Found, str]:
-    records = [text for text in (await source.ask(domain, "TXT")).values if spf.is_spf(text)]
+    answer = await source.ask(domain, "TXT")
+    records = [text for text in answer.values if spf.is_spf(text)]
+    if answer.status == "failed":
+        return bad("spf", f"{domain}: {answer.note}"), untested("spf_policy", "no SPF record was seen", counts=True), ""
     if len(records) != 1:
         note = f"{len(records)} records: {', '.join(records)}" if records else "no record"
         return bad("spf", note), untested("spf_policy", "no SPF record that counts", counts=True), ""

@@ -20,7 +20,7 @@ WEAK = "ALL:COMPLEMENTOFALL:-ECDHE+AESGCM:-ECDHE+CHACHA20:@SECLEVEL=0"
 """Everything a client could ask for but what RFC 9325 section 4.2 recommends."""
 CURVE_BITS, RSA_BITS = 224, 2048
 REFUSALS = ("no renegotiation", "unexpected eof", "alert", "unsafe legacy")
-OURS = ("NO_PROTOCOLS_AVAILABLE", "NO_CIPHERS_AVAILABLE", "NO_SHARED_SIGNATURE_ALGORITHMS", "NO_SUITABLE_SIGNATURE_ALGORITHM")
+_OURS = ("NO_PROTOCOLS_AVAILABLE", "NO_CIPHERS_AVAILABLE", "NO_SHARED_SIGNATURE_ALGORITHMS", "NO_SUITABLE_SIGNATURE_ALGORITHM")
 """Reasons that lie in this machine's OpenSSL: they say nothing about the host."""
 
 
@@ -37,7 +37,7 @@ def handshake(at: At, port: Port, context: ssl.SSLContext) -> str:
     except ssl.SSLError as error:
         if "ALERT" in (error.reason or ""):
             return ""
-        if error.reason in OURS:
+        if error.reason in _OURS:
             raise OSError(f"OpenSSL on this machine cannot ask for it ({error.reason}); run verify elsewhere") from None
         raise OSError(f"no TLS on {port}: {error.reason or error}") from None
 

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import dns.exception
@@ -88,9 +88,9 @@ class Daemon:
 
 
 class Knot(Daemon):
-    """An authority for some zones (name: text of the zone file)."""
+    """An authority for some zones (name: text of the zone file); ``signed``: all of them, or those named."""
 
-    def __init__(self, folder: Path, addresses: list[str], port: int, zones: Mapping[str, str], *, signed: bool = False, updates: bool = False) -> None:
+    def __init__(self, folder: Path, addresses: list[str], port: int, zones: Mapping[str, str], *, signed: bool | Collection[str] = False, updates: bool = False) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "zones").mkdir(exist_ok=True)
         listen = ", ".join(f"{a}@{port}" for a in addresses)
@@ -104,7 +104,8 @@ class Knot(Daemon):
         for number, (name, text) in enumerate(zones.items()):
             file = folder / f"zones/{number}"
             file.write_text(text)
-            more = "\n    dnssec-signing: on\n    dnssec-policy: p" if signed else "\n    acl: everybody" if updates else ""
+            sign = name in signed if isinstance(signed, Collection) else signed
+            more = "\n    dnssec-signing: on\n    dnssec-policy: p" if sign else "\n    acl: everybody" if updates else ""
             lines.append(f"  - domain: {name}.\n    file: {file}\n    zonefile-sync: -1{more}".replace("domain: ..", "domain: ."))
         (folder / "knot.conf").write_text("\n".join(lines) + "\n")
         subprocess.run([tool("knotc"), "-c", str(folder / "knot.conf"), "conf-check"], check=True, capture_output=True)
@@ -119,15 +120,15 @@ class Knot(Daemon):
 
 
 class Unbound(Daemon):
-    """A validating resolver that knows one root."""
+    """A validating resolver that knows one root; it keeps the zones that are ``cut`` off too: what delegates them tells no port."""
 
-    def __init__(self, folder: Path, address: str, port: int, root: Daemon, anchor: str) -> None:
+    def __init__(self, folder: Path, address: str, port: int, root: Daemon, anchor: str, cut: Sequence[str] = ()) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "unbound.conf").write_text(
             f'server:\n  interface: {address}\n  port: {port}\n  username: ""\n  chroot: ""\n  directory: "{folder}"\n  pidfile: ""\n  use-syslog: no\n'
             f'  do-daemonize: no\n  do-not-query-localhost: no\n  trust-anchor: "{anchor}"\n  module-config: "validator iterator"\n  num-threads: 1\n'
             "  local-zone: 2.0.192.in-addr.arpa. nodefault\n  local-zone: 8.b.d.0.1.0.0.2.ip6.arpa. nodefault\n  local-zone: test. nodefault\n"
-            f'stub-zone:\n  name: "."\n  stub-addr: {root.address}@{root.port}\n'
+            + "".join(f'stub-zone:\n  name: "{zone}"\n  stub-addr: {root.address}@{root.port}\n' for zone in (".", *cut))
         )
         super().__init__([tool("unbound"), "-d", "-c", str(folder / "unbound.conf")], folder, address, port)
 

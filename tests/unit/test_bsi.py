@@ -1,0 +1,71 @@
+"""The clauses of the BSI's guidelines, by the controls that name them."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+
+import pytest
+from conftest import gmconf
+from test_levels import base, patched
+
+from gmconf.check import Result, check
+from gmconf.controls import CATALOGUE
+from gmconf.load import load
+from gmconf.profiles.bsi import CLAUSES, controls, standings
+
+__all__ = ["base"]
+TODAY = date(2026, 11, 25)
+
+
+def states(results: list[Result]) -> dict[str, str]:
+    return {s.clause: s.state for s in standings(results)}
+
+
+def test_every_source_of_a_control_is_a_clause() -> None:
+    cited = {s.removeprefix("BSI ") for c in CATALOGUE.values() for s in c.sources if s.startswith("BSI TR-")}
+    assert cited <= {c.id for c in CLAUSES}
+    assert {name for clause in CLAUSES for name in controls(clause.id)} == {c.id for c in CATALOGUE.values() if any(s.startswith("BSI TR-") for s in c.sources)}
+
+
+def test_silver_site_meets_whatever_a_control_looks_at(base) -> None:
+    found = states(check(load(patched(base, {})), TODAY))
+    assert {state for clause, state in found.items() if controls(clause)} == {"met"}
+    assert {state for clause, state in found.items() if not controls(clause)} == {"evidence missing"}
+
+
+@pytest.mark.parametrize(
+    ("patch", "clause", "state", "says"),
+    [
+        ({"overrides": {"postfix": {"smtpd_tls_security_level": "none"}}}, "TR-03108-03-M", "not met", "found none"),
+        ({"overrides": {"postfix": {"smtp_tls_security_level": "may"}}}, "TR-03108-06-M", "not met", "dane.out"),
+        ({"level": "bronze", "dns": {"tlsa": False}}, "TR-03108-05-M", "not met", "dns.tlsa"),
+        ({"level": "basic", "evidence": {"dns.dnssec": None}, "dns": {"tlsa": True}}, "TR-03108-05-M", "evidence missing", "evidence.dns.dnssec"),
+        ({"level": "bronze", "dns": {"dmarc": {"policy": "none"}}}, "TR-03182-06-M", "not met", "p=none"),
+        ({"waivers": [{"control": "dane.out", "reason": "moving", "owner": "Bob Baker", "until": "2027-01-31"},
+                      {"control": "xmpp.server", "reason": "later", "owner": "Bob Baker", "until": "2027-04-30"}]}, "TR-03108-06-M", "not met", "dane.out is waived: moving"),
+    ],
+)  # fmt: skip
+def test_clause(base, patch, clause, state, says) -> None:
+    found = standings(check(load(patched(base, patch), lenient=True), TODAY))
+    one = next(s for s in found if s.clause == clause)
+    assert one.state == state, one
+    assert says in "\n".join(one.findings)
+
+
+def test_without_parked_domains_their_clause_does_not_apply(base) -> None:
+    import yaml
+
+    domains = [d for d in yaml.load((patched(base, {})).read_text(), yaml.BaseLoader)["domains"] if d.get("kind") != "parked"]
+    assert states(check(load(patched(base, {"domains": domains})), TODAY))["TR-03182-11-M"] == "does not apply"
+
+
+def test_commands(base) -> None:
+    path = patched(base, {})
+    done = gmconf("check", path.name, "--profile", "bsi-tr", "--date", "2026-11-25", cwd=path.parent)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "TR-03108-05-M: met: TLSA in signed zones (dane.in, dns.dnssec)\n" in done.stdout
+    path = patched(base, {"overrides": {"postfix": {"smtpd_tls_security_level": "none"}}})
+    done = gmconf("check", path.name, "--profile", "bsi-tr", "--format", "json", cwd=path.parent)
+    assert done.returncode == 1
+    assert next(c["state"] for c in json.loads(done.stdout)["clauses"] if c["clause"] == "TR-03108-03-M") == "not met"
