@@ -7,6 +7,8 @@ import socket
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import date
 
+import dns.exception
+
 from gmconf.check import views
 from gmconf.dns import contract
 from gmconf.effective import host_case
@@ -94,18 +96,22 @@ class _Resolver:
         return False
 
     async def ask(self, name: str, type_: str) -> Answer:
-        return await self.asker.ask(name, type_)
+        try:
+            return await self.asker.ask(name, type_)
+        except dns.exception.DNSException as error:
+            # Records of strangers name what is no name.
+            return Answer("failed", note=f"{name} is no name: {error}")
 
 
-def live(loaded: Loaded, resolver: Server, today: date, domains: Sequence[Domain], *, smtp: int = SMTP, dns: int = DNS) -> list[Score]:
-    """What the test would say now. Only hosts of the site are connected to.
+def live(loaded: Loaded, resolver: Server, today: date, domains: Sequence[Domain], *, smtp: int = SMTP, port: int = DNS) -> list[Score]:
+    """What the test would say now. Only hosts of the site are connected to, at port ``smtp``; ``port`` is that of all name servers.
 
     Raises GmconfError when the resolver does not answer.
     """
-    return asyncio.run(_live(loaded, resolver, today, domains, smtp, dns))
+    return asyncio.run(_live(loaded, resolver, today, domains, smtp, port))
 
 
-async def _live(loaded: Loaded, resolver: Server, today: date, domains: Sequence[Domain], smtp: int, dns: int) -> list[Score]:
+async def _live(loaded: Loaded, resolver: Server, today: date, domains: Sequence[Domain], smtp: int, dns_port: int) -> list[Score]:
     from gmconf.profiles.handshakes import offered
 
     asker = Asker(resolver)
@@ -133,7 +139,7 @@ async def _live(loaded: Loaded, resolver: Server, today: date, domains: Sequence
         if not _routed(address) or (port == SMTP and name not in ours):
             return None
         if port == DNS:
-            return (await asker.ask(zone, "NS", Server(address, dns, name))).status != "failed"
+            return (await asker.ask(zone, "NS", Server(address, dns_port, name))).status != "failed"
         return await _connects(address, smtp)
 
     rpki = _rpki(loaded, today)

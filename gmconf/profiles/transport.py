@@ -110,7 +110,7 @@ async def _dane(source: Source, offer: Offer) -> list[Found]:
     answer = await source.ask(f"_25._tcp.{offer.host}", "TLSA")
     if why := _unusable(answer):
         return [bad("dane_exists", why), *(untested(key, "no TLSA record that counts") for key in keys[1:])]
-    records = [tuple(v.split(None, 3)) for v in answer.values if v[0] in "23"]
+    records = [tuple(v.split(None, 3)) for v in _of_mail(answer)]
     shown = [(int(u), int(s), int(m), "".join(d.split())) for u, s, m, d in records]
     said = ", ".join(f"{u} {s} {m} {d[:8]}..." for u, s, m, d in shown)
     matches = [r for r in shown if chain.associated(offer.chain, r, offer.host)]
@@ -126,6 +126,11 @@ async def _dane(source: Source, offer: Offer) -> list[Found]:
 def _unusable(answer: Answer) -> str:
     if answer.status == "failed":
         return f"no answer that can be believed: {answer.note}"
-    if not any(v[0] in "23" for v in answer.values):
+    if not _of_mail(answer):
         return "no record" if not answer.values else "only usages 0 and 1, which mail does not know"
     return "" if answer.secure else "the record is not signed"
+
+
+def _of_mail(answer: Answer) -> list[str]:
+    """Records of the usages that mail knows (RFC 7672 section 3.1)."""
+    return [v for v in answer.values if v.split()[0] in ("2", "3")]

@@ -69,3 +69,19 @@ def test_commands(base) -> None:
     done = gmconf("check", path.name, "--profile", "bsi-tr", "--format", "json", cwd=path.parent)
     assert done.returncode == 1
     assert next(c["state"] for c in json.loads(done.stdout)["clauses"] if c["clause"] == "TR-03108-03-M") == "not met"
+
+
+def test_what_a_probe_sees_counts_too(tmp_path) -> None:
+    """SPF is fine in the site, and not in DNS."""
+    from dnssite import made
+    from internetnl import lines, serving
+
+    site = made(tmp_path / "site")
+    argv = ("verify", "site.yml", "--profile", "bsi-tr", "--no-drift", "--only", "spf", "--format", "json")
+    found = []
+    for name, out, into in (("whole", "", ()), ("spoiled", r"^example\.org\. \d+ TXT", ('example.org. 60 TXT "v=spf1 +all"',))):
+        with serving(tmp_path / name, lines(site, out, into)) as (address, port):
+            done = gmconf(*argv, "--resolver", f"{address}:{port}", cwd=site.path.parent)
+        found.append(next(c for c in json.loads(done.stdout)["clauses"] if c["clause"] == "TR-03182-01-M"))
+    assert [c["state"] for c in found] == ["met", "not met"]
+    assert "ends in +all" in "".join(found[1]["findings"])

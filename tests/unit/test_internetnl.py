@@ -61,6 +61,9 @@ ZONES = (
     Spoiled("SPF that includes nothing", SPF, ('example.org. 60 TXT "v=spf1 include:none.example.org -all"',), "spf_policy", "bad", 2, 84, 96, "include:none.example.org: 0 records"),
     Spoiled("SPF that includes everybody", SPF, ('example.org. 60 TXT "v=spf1 include:i.example.org -all"', 'i.example.org. 60 TXT "v=spf1 +all"'), "spf_policy", "bad", 2, 84, 96, "ends in +all"),
     Spoiled("SPF that goes in circles", SPF, ('example.org. 60 TXT "v=spf1 redirect=example.org"',), "spf_policy", "bad", 2, 84, 96, "more than 10 look-ups"),
+    Spoiled("SPF that includes what is no name", SPF, ('example.org. 60 TXT "v=spf1 include:a..b include:\\195\\188.example -all"',), "spf_policy", "bad", 2, 84, 96, "include:a..b: 0 records"),
+    Spoiled("SPF with a name of strange letters", SPF, ('example.org. 60 TXT "v=spf1 include:\\195\\188.example -all"',), "spf_policy", "bad", 2, 84, 96, ": 0 records"),
+    Spoiled("reports to what is no name", DMARC, ('_dmarc.example.org. 60 TXT "v=DMARC1; p=reject; rua=mailto:x@a..b"',), "dmarc_policy", "warning", 10, 100, 100, "a..b has not agreed"),
     Spoiled("two SPF records", "", ('example.org. 60 TXT "v=spf1 mx -all"',), "spf", "bad", 0, 60, 90, "2 records"),
     Spoiled("no SPF", SPF, (), "spf", "bad", 0, 60, 90, "no record"),
     Spoiled("DMARC none", DMARC, ('_dmarc.example.org. 60 TXT "v=DMARC1; p=none"',), "dmarc_policy", "bad", 2, 84, 96, "nothing is quarantined"),
@@ -78,6 +81,7 @@ ZONES = (
     Spoiled("no TLSA", TLSA, (), "dane_exists", "bad", 0, 92, 98, "no record"),
     Spoiled("TLSA of another key", TLSA, (f"_25._tcp.{HOST}. 60 TLSA 3 1 1 {'ab' * 32}",), "dane_valid", "bad", 0, 92, 98, "another certificate"),
     Spoiled("TLSA of a usage that mail does not know", TLSA, (f"_25._tcp.{HOST}. 60 TLSA 1 1 1 {'ab' * 32}",), "dane_exists", "bad", 0, 92, 98, "usages 0 and 1"),
+    Spoiled("TLSA of a usage that nobody knows", TLSA, (f"_25._tcp.{HOST}. 60 TLSA 255 1 1 {'ab' * 32}",), "dane_exists", "bad", 0, 92, 98, "usages"),
     Spoiled("TLSA for the next key", "", (f"_25._tcp.{HOST}. 60 TLSA 3 1 1 {'ab' * 32}",), "dane_rollover", "good", 0, 100, 100, ""),
     Spoiled("no CAA", r" CAA ", (), "mail_caa", "warning", 0, 100, 100, "none at mail.example.org or above"),
     Spoiled("CAA without issue", r" CAA 0 issue ", (), "mail_caa", "warning", 0, 100, 100, "no issue at"),
@@ -112,7 +116,7 @@ def host(site, tmp_path_factory) -> Iterator[int]:
 
 def asked(site: Loaded, where: tuple[str, int], smtp: int, *names: str) -> dict[str, Score]:
     domains = [d for d in site.site.domains if not names or d.name in names]
-    return {s.domain: s for s in live(site, Server(*where), TODAY, domains, smtp=smtp, dns=where[1])}
+    return {s.domain: s for s in live(site, Server(*where), TODAY, domains, smtp=smtp, port=where[1])}
 
 
 def row(found: Score, key: str) -> tuple[Found, int]:
