@@ -18,6 +18,8 @@ from gmconf.document import Document, PathParts, parse_path, read_text, spell_pa
 from gmconf.errors import Mark, Problem, SiteError
 from gmconf.keynames import chat_domains, optional_files, public_files, vault_files
 from gmconf.model import Site
+from gmconf.rollover import FILE, NOTHING, Read, Rollover, apply, disagreements
+from gmconf.rollover import read as read_rollover
 from gmconf.rules import problems as broken_rules
 from gmconf.settings import Reason
 from gmconf.userfiles import read_users
@@ -35,6 +37,8 @@ class Loaded:
     """Public files of the secrets folder, by relative path: certificates and DKIM keys."""
     inputs: tuple[str, ...]
     """Names of all files the site is made of, relative to site.yml."""
+    rollover: Rollover = NOTHING
+    """Where the keys stand; the selectors of ``site`` follow from it."""
 
     @cached_property
     def secrets(self) -> Path:
@@ -59,17 +63,22 @@ def load(path: Path, *, keys: bool | Literal["public"] = True, lenient: bool = F
     name = path.name
     document = Document(name, read_text(path, name))
     site = _model(document)
+    shown = f"{site.secrets.folder}/{FILE}"
+    state = read_rollover(path.parent / site.secrets.folder, shown)
+    disagreeing = list(disagreements(site, state.rollover, document))
+    site = apply(site, state.rollover)
     users, problems, names = read_users(site, path.parent, document)
+    problems += disagreeing
     mail = Directory(site, users)
     problems += [_broken(document, p, message) for p, message in broken_rules(site, mail, level=not lenient)]
     public: dict[str, str] = {}
     if keys and not problems:
-        public, missing = _read_keys(site, path, document, vaults=keys != "public")
-        missing += _misnamed(site, public, document)
+        public, missing = _read_keys(site, path, document, state, vaults=keys != "public")
+        missing += _misnamed(site, public, document, state.rollover)
         problems += missing
     if problems:
         raise SiteError(problems)
-    return Loaded(path, site, document, mail, public, (name, *names))
+    return Loaded(path, site, document, mail, public, (name, *names, *([shown] if state.document else [])), state.rollover)
 
 
 def otherwise(loaded: Loaded, data: object) -> tuple[Loaded, bool] | None:
@@ -78,7 +87,7 @@ def otherwise(loaded: Loaded, data: object) -> tuple[Loaded, bool] | None:
     None where ``data`` is no site. Places stay those of the document: what was changed is not written anywhere.
     """
     try:
-        site = Site.model_validate(data)
+        site = apply(Site.model_validate(data), loaded.rollover)
     except ValidationError:
         return None
     users, unread, names = read_users(site, loaded.path.parent, loaded.document)
@@ -88,7 +97,7 @@ def otherwise(loaded: Loaded, data: object) -> tuple[Loaded, bool] | None:
     # Whoever renames a host or a domain has its key files renamed too.
     moved = dict(zip(wanted, there, strict=True)) if len(wanted) == len(there) else {n: loaded.public[n] for n in wanted if n in loaded.public}
     whole = not unread and not any(True for _ in broken_rules(site, mail, level=False))
-    return Loaded(loaded.path, site, loaded.document, mail, moved, (loaded.path.name, *names)), whole
+    return Loaded(loaded.path, site, loaded.document, mail, moved, (loaded.path.name, *names), loaded.rollover), whole
 
 
 def _broken(document: Document, path: str, message: str) -> Problem:
@@ -144,30 +153,32 @@ def _model_of(annotation: Any) -> type[BaseModel] | None:
     return next(filter(None, map(_model_of, get_args(annotation))), None)
 
 
-def _read_keys(site: Site, path: Path, document: Document, *, vaults: bool) -> tuple[dict[str, str], list[Problem]]:
+def _read_keys(site: Site, path: Path, document: Document, state: Read, *, vaults: bool) -> tuple[dict[str, str], list[Problem]]:
     """Public halves by name, and what is missing or not encrypted: one problem for all that one command makes."""
     folder = path.parent / site.secrets.folder
+    place = state.rollover.place
     public: dict[str, str] = {}
     missing: dict[str, list[tuple[str, str]]] = {}
     problems: list[Problem] = []
     for name, field in public_files(site):
         try:
-            with open(f"{folder}/{name}", "rb", buffering=0) as file:
+            with open(f"{folder}/{place(name)}", "rb", buffering=0) as file:
                 public[name] = file.read().decode()
         except (OSError, UnicodeDecodeError):
-            missing.setdefault(_maker(site, name), []).append((name, field))
+            missing.setdefault(_maker(site, name), []).append((place(name), field))
     for name in optional_files(site):
         with suppress(FileNotFoundError), open(f"{folder}/{name}", encoding="utf-8", errors="replace") as file:
             public[name] = file.read()
+    problems += _read_rollover(site, folder, state, public)
     for name, field in vault_files(site) if vaults else ():
         try:
-            with open(f"{folder}/{name}", "rb", buffering=0) as vaulted:
+            with open(f"{folder}/{place(name)}", "rb", buffering=0) as vaulted:
                 start = vaulted.read(14)
         except OSError:
-            missing.setdefault(_maker(site, name), []).append((name, field))
+            missing.setdefault(_maker(site, name), []).append((place(name), field))
             continue
         if start != b"$ANSIBLE_VAULT":
-            what = f"{site.secrets.folder}/{name} is not an Ansible Vault file; encrypt it: ansible-vault encrypt"
+            what = f"{site.secrets.folder}/{place(name)} is not an Ansible Vault file; encrypt it: ansible-vault encrypt"
             problems.append(_broken(document, field, what))
     for remedy, files in missing.items():
         name, field = files[0]
@@ -176,7 +187,20 @@ def _read_keys(site: Site, path: Path, document: Document, *, vaults: bool) -> t
     return public, problems
 
 
-def _misnamed(site: Site, public: Mapping[str, str], document: Document) -> list[Problem]:
+def _read_rollover(site: Site, folder: Path, state: Read, public: dict[str, str]) -> Iterator[Problem]:
+    """Add the public halves of keys that are published besides the active ones; yields what is missing."""
+    for name, file, path in state.rollover.public_files(site):
+        mark = state.mark(path)
+        if name in public:
+            yield Problem(mark, "", f"{site.secrets.folder}/{name} lies there, but {FILE} names the next key; remove that file")
+            continue
+        try:
+            public[name] = (folder / file).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            yield Problem(mark, "", f"{site.secrets.folder}/{file} is missing; restore it, this key is published")
+
+
+def _misnamed(site: Site, public: Mapping[str, str], document: Document, rollover: Rollover) -> list[Problem]:
     """Certificates from elsewhere that are not for their host, or for the domain that has chat; those of the internal CA are made for it."""
     if site.tls.source != "files":
         return []
@@ -186,7 +210,7 @@ def _misnamed(site: Site, public: Mapping[str, str], document: Document) -> list
         name = f"tls/{owner}.crt"
         complaint = wrong(public[name], owner) if name in public else None
         if complaint:
-            found.append(_broken(document, field, f"{site.secrets.folder}/{name} {complaint}"))
+            found.append(_broken(document, field, f"{site.secrets.folder}/{rollover.place(name)} {complaint}"))
     return found
 
 

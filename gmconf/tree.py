@@ -62,7 +62,7 @@ def build(loaded: Loaded, *, secrets: bool = True) -> Tree:
         documents.put(tree, trace)
     vaults = str(loaded.secrets)
     for name in sorted(needed) if secrets else ():
-        with open(f"{vaults}/{name}", "rb", buffering=0) as vaulted:
+        with open(f"{vaults}/{loaded.rollover.place(name)}", "rb", buffering=0) as vaulted:
             tree.files[f"secrets/{name}"] = vaulted.read()
     tree.files["trace.json"] = trace.dump().encode()
     tree.files["inventory.yml"] = inventory(loaded.site).encode()

@@ -16,6 +16,7 @@ from gmconf.dns.hosts import Found, addresses, of_host
 from gmconf.load import Loaded
 from gmconf.model import Domain, Host, Site
 from gmconf.records import Need, Record, order, strings
+from gmconf.rollover import NOTHING, Rollover
 from gmconf.settings import Reason
 from gmconf.zones import Zones, parents
 
@@ -28,10 +29,13 @@ class Unit(NamedTuple):
 
 
 class Contract:
-    """The records of a site by domain and by host; ``public`` are the public files beside it, ``why`` gives reasons for fields."""
+    """The records of a site by domain and by host; ``public`` are the public files beside it, ``why`` gives reasons for fields.
 
-    def __init__(self, site: Site, public: Mapping[str, str], why: Callable[[str], Reason]) -> None:
-        self.site, self.public, self.why = site, public, why
+    ``rollover`` says which keys are published besides those in use.
+    """
+
+    def __init__(self, site: Site, public: Mapping[str, str], why: Callable[[str], Reason], rollover: Rollover = NOTHING) -> None:
+        self.site, self.public, self.why, self.rollover = site, public, why, rollover
         self.zones = Zones(site)
         self.numbers = {h.name: n for n, h in enumerate(site.hosts)}
         self._rows: dict[tuple[object, ...], list[Row]] = {}
@@ -55,7 +59,7 @@ class Contract:
 
     def _template(self, domain: Domain) -> list[Row]:
         """The rows that domains of the same kind and selectors share."""
-        key = (domain.kind, domain.dkim)
+        key = (domain.kind, domain.dkim, *self.rollover.published(domain.name))
         if key not in self._rows:
             rows = parked(self) if domain.kind == "parked" else sending(self, domain)
             self._rows[key] = sorted(rows, key=lambda r: (order(r.prefix.rstrip(".")) if r.prefix else [], r.type))
@@ -164,7 +168,7 @@ def records(loaded: Loaded, only: str | None = None) -> Iterator[Record]:
 
 def contract(loaded: Loaded) -> Contract:
     """The contract of a loaded site."""
-    return Contract(loaded.site, loaded.public, loaded.why)
+    return Contract(loaded.site, loaded.public, loaded.why, loaded.rollover)
 
 
 def _merged(units: list[Unit]) -> Iterator[Record]:

@@ -57,6 +57,9 @@ def _signatures(contract: Contract, domain: Domain) -> Iterator[Row]:
     for kind in DKIM_KINDS:
         selector = f"{domain.dkim.selector}-{kind}"
         yield Row(f"{selector}._domainkey.", "TXT", (), contract.need(id_), (control(id_),), selector)
+        for base in contract.rollover.published(domain.name):
+            because = (control(id_), control("auth.dkim-rotation"))
+            yield Row(f"{base}-{kind}._domainkey.", "TXT", (), contract.need(id_), because, f"{base}-{kind}")
         for base in domain.dkim.retired:
             because = (control("dns.no-stale"), contract.why("domains"))
             yield Row(f"{base}-{kind}._domainkey.", "TXT", (), "forbidden", because)

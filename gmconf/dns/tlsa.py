@@ -1,4 +1,4 @@
-"""TLSA records (RFC 6698, RFC 7671): of the certificate's key, and of the key that comes next."""
+"""TLSA records (RFC 6698, RFC 7671): of the certificate's key, of the key that comes next, and of one that hosts may still show."""
 
 from __future__ import annotations
 
@@ -13,9 +13,7 @@ PARAMETERS = "3 1 1"
 def associations(public: Mapping[str, str], host: str) -> Iterator[str]:
     """The rdata for a host, sorted. Raises GmconfError when one of its public files cannot be read."""
     found = {_digest(f"tls/{host}.crt", public[f"tls/{host}.crt"])}
-    coming = f"tls/{host}.next.pub"
-    if coming in public:
-        found.add(_digest(coming, public[coming]))
+    found |= {_digest(name, public[name]) for name in (f"tls/{host}.next.pub", f"tls/{host}.previous.pub") if name in public}
     for digest in sorted(found):
         yield f"{PARAMETERS} {digest}"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from gmconf import published, spf
@@ -17,8 +17,8 @@ NEAR = 3
 """Selectors are counted up; this many steps back and one ahead are looked at."""
 
 
-def selectors(secrets: Path, domain: Domain) -> Iterator[str]:
-    """Bases of selectors that are ours by their pattern, and in use no more: key files beside the site, and numbers nearby."""
+def selectors(secrets: Path, domain: Domain, published: Collection[str] = ()) -> Iterator[str]:
+    """Bases of selectors that are ours by their pattern, and in use no more: key files beside the site, and numbers nearby; not those that are ``published``."""
     folder = secrets / "dkim" / domain.name
     on_disk = {file.stem.rpartition("-")[0] for file in folder.glob("*.pub")} if folder.is_dir() else set()
     found = {"gm1", *(base for base in on_disk if base)}
@@ -26,14 +26,14 @@ def selectors(secrets: Path, domain: Domain) -> Iterator[str]:
     if current:
         number = int(current[2])
         found |= {f"{current[1]}{n:0{len(current[2])}}" for n in range(max(0, number - NEAR), number + 2)}
-    yield from sorted(found - {domain.dkim.selector, *domain.dkim.retired})
+    yield from sorted(found - {domain.dkim.selector, *domain.dkim.retired, *published})
 
 
 def forbidden(contract: Contract, secrets: Path, domain: Domain) -> Iterator[Record]:
     """Record sets that must not be there besides those of the contract itself."""
     zone, ttl = contract.zones.of(domain.name), contract.site.dns.ttl
     if domain.kind != "parked":
-        for base in selectors(secrets, domain):
+        for base in selectors(secrets, domain, contract.rollover.published(domain.name)):
             for kind in DKIM_KINDS:
                 yield Record(zone, f"{base}-{kind}._domainkey.{domain.name}", "TXT", (), ttl, "forbidden", ())
 
