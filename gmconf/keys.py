@@ -13,37 +13,66 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from gmconf import vault
 from gmconf.errors import GmconfError
 from gmconf.keynames import chat_domains, dkim_names
 from gmconf.model import Site
+from gmconf.rollover import NOTHING, Rollover
 
 Private = rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey
 CA_YEARS, HOST_DAYS, RENEW_DAYS = 10, 825, 30
 
 
-def create_missing(site: Site, base: Path, password: bytes, *, now: datetime, renew: bool = False) -> list[str]:
+def create_missing(site: Site, base: Path, password: bytes, *, now: datetime, renew: bool = False, rollover: Rollover = NOTHING) -> list[str]:
     """Create what the site needs below its secrets folder and does not have; returns the names of what was made.
 
-    Nothing that exists is overwritten, except certificates about to end when ``renew`` is set. Raises GmconfError
-    when only one half of a pair is there.
+    Nothing that exists is overwritten, except certificates about to end when ``renew`` is set: they keep their key, so that
+    TLSA records stay true. Raises GmconfError when only one half of a pair is there.
     """
     folder = base / site.secrets.folder
     made: list[str] = []
     for _, selector, stem, _ in dkim_names(site):
-        if _whole(folder, f"{stem}.pub", f"{stem}.key.vault"):
-            continue
-        key = rsa.generate_private_key(65537, 2048) if selector.endswith("-rsa") else ed25519.Ed25519PrivateKey.generate()
-        _write_pair(folder, stem, _dkim_public(key).encode() + b"\n", ".pub", key, password)
-        made.append(f"{stem}.pub")
+        if not _whole(folder, f"{stem}.pub", f"{stem}.key.vault"):
+            made.append(make_dkim(folder, stem, selector.rpartition("-")[2], password))
     if site.tls.source == "internal-ca":
-        made += _certificates(site, folder, password, now, renew=renew)
+        made += _certificates(site, folder, password, now, renew=renew, rollover=rollover)
     return made
 
 
-def _certificates(site: Site, folder: Path, password: bytes, now: datetime, *, renew: bool) -> list[str]:
+def make_dkim(folder: Path, stem: str, kind: str, password: bytes) -> str:
+    """A DKIM key of a kind (rsa, ed25519) below the secrets folder; returns the name of its public half."""
+    key = rsa.generate_private_key(65537, 2048) if kind == "rsa" else ed25519.Ed25519PrivateKey.generate()
+    _write_pair(folder, stem, _dkim_public(key).encode() + b"\n", ".pub", key, password)
+    return f"{stem}.pub"
+
+
+def make_tls(folder: Path, stem: str, host: str, password: bytes, *, request: bool) -> list[str]:
+    """A host's next TLS key, with ``request`` also what a CA wants (PKCS #10); returns the names of what was made."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    made = [f"{stem}.pub"]
+    _write_pair(folder, stem, public_pem(key.public_key()), ".pub", key, password)
+    if request:
+        builder = x509.CertificateSigningRequestBuilder(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host[:64])]))
+        builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
+        vault.write_file(folder / f"{stem}.csr", builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM), 0o644)
+        made.append(f"{stem}.csr")
+    return made
+
+
+def public_pem(key: CertificatePublicKeyTypes) -> bytes:
+    """A public key as PEM."""
+    return key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+
+
+def issue(folder: Path, stem: str, name: str, password: bytes, now: datetime) -> None:
+    """Let the internal CA certify the key that lies there for a name. Raises GmconfError when one of the keys is not its own."""
+    _issue(folder, stem, name, _load_key(folder, stem, password), _load_ca(folder, password), now)
+
+
+def _certificates(site: Site, folder: Path, password: bytes, now: datetime, *, renew: bool, rollover: Rollover) -> list[str]:
     made = []
     if not _whole(folder, "ca/ca.crt", "ca/ca.key.vault"):
         ca_key = ec.generate_private_key(ec.SECP256R1())
@@ -57,36 +86,50 @@ def _certificates(site: Site, folder: Path, password: bytes, now: datetime, *, r
         made.append("ca/ca.crt")
     loaded: tuple[x509.Certificate, ec.EllipticCurvePrivateKey] | None = None
     for name in (*(host.name for host in site.hosts), *(domain for domain, _ in chat_domains(site))):
-        stem = f"tls/{name}"
-        if _whole(folder, f"{stem}.crt", f"{stem}.key.vault"):
+        stem = rollover.place(f"tls/{name}.crt").removesuffix(".crt")
+        there = _whole(folder, f"{stem}.crt", f"{stem}.key.vault")
+        if there:
             ends = x509.load_pem_x509_certificate((folder / f"{stem}.crt").read_bytes()).not_valid_after_utc
             if not (renew and ends - now < timedelta(days=RENEW_DAYS)):
                 continue
         loaded = loaded or _load_ca(folder, password)
-        authority, ca_key = loaded
-        key = ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name[:64])])
-        leaf = _builder(subject, authority.subject, key, now, timedelta(days=HOST_DAYS))
-        leaf = leaf.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        leaf = leaf.add_extension(_usage(ca=False), critical=True)
-        leaf = leaf.add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-        both = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
-        leaf = leaf.add_extension(x509.ExtendedKeyUsage(both), critical=False)
-        issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key())
-        signed = leaf.add_extension(issuer, critical=False).sign(ca_key, hashes.SHA256())
-        chain = b"".join(c.public_bytes(serialization.Encoding.PEM) for c in (signed, authority))
-        _write_pair(folder, stem, chain, ".crt", key, password)
+        if there:
+            key = _load_key(folder, stem, password)
+        else:
+            key = ec.generate_private_key(ec.SECP256R1())
+            # The private half first, as with every pair.
+            vault.write_file(folder / f"{stem}.key.vault", vault.encrypt(_private(key), password))
+        _issue(folder, stem, name, key, loaded, now)
         made.append(f"{stem}.crt")
     return made
 
 
+def _issue(
+    folder: Path, stem: str, name: str, key: ec.EllipticCurvePrivateKey, ca: tuple[x509.Certificate, ec.EllipticCurvePrivateKey], now: datetime
+) -> None:
+    authority, ca_key = ca
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name[:64])])
+    leaf = _builder(subject, authority.subject, key, now, timedelta(days=HOST_DAYS))
+    leaf = leaf.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+    leaf = leaf.add_extension(_usage(ca=False), critical=True)
+    leaf = leaf.add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+    both = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
+    leaf = leaf.add_extension(x509.ExtendedKeyUsage(both), critical=False)
+    issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key())
+    signed = leaf.add_extension(issuer, critical=False).sign(ca_key, hashes.SHA256())
+    vault.write_file(folder / f"{stem}.crt", b"".join(c.public_bytes(serialization.Encoding.PEM) for c in (signed, authority)), 0o644)
+
+
 def _load_ca(folder: Path, password: bytes) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
-    certificate = x509.load_pem_x509_certificate((folder / "ca/ca.crt").read_bytes())
-    plain = vault.decrypt((folder / "ca/ca.key.vault").read_bytes(), password, "ca/ca.key.vault")
+    return x509.load_pem_x509_certificate((folder / "ca/ca.crt").read_bytes()), _load_key(folder, "ca/ca", password)
+
+
+def _load_key(folder: Path, stem: str, password: bytes) -> ec.EllipticCurvePrivateKey:
+    plain = vault.decrypt((folder / f"{stem}.key.vault").read_bytes(), password, f"{stem}.key.vault")
     key = serialization.load_pem_private_key(plain, None)
     if not isinstance(key, ec.EllipticCurvePrivateKey):
-        raise GmconfError("ca/ca.key.vault is not an elliptic curve key; it was not made by gmconf keys")
-    return certificate, key
+        raise GmconfError(f"{stem}.key.vault is not an elliptic curve key; it was not made by gmconf keys")
+    return key
 
 
 def _builder(

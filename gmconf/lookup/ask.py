@@ -50,6 +50,8 @@ class Answer:
     """The resolver has validated it (AD)."""
     note: str = ""
     """Why it failed."""
+    ttl: int = 0
+    """Seconds that the answer may be kept; the largest of its records."""
 
 
 class Asker:
@@ -105,11 +107,13 @@ def _read(message: dns.message.Message, type_: str) -> Answer:
     wanted = dns.rdatatype.from_text(type_)
     values: list[str] = []
     alias = False
+    ttl = 0
     for rrset in message.answer:
         alias = alias or rrset.rdtype == dns.rdatatype.CNAME
         if rrset.rdtype == wanted:
             values += [_text(r, type_) for r in rrset]
-    return Answer("found" if values else "nothing", tuple(sorted(values)), alias, secure)
+            ttl = max(ttl, rrset.ttl)
+    return Answer("found" if values else "nothing", tuple(sorted(values)), alias, secure, ttl=ttl)
 
 
 def _text(rdata: dns.rdata.Rdata, type_: str) -> str:

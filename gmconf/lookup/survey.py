@@ -109,7 +109,7 @@ class _Run:
                 key = (found.control, found.subject)
                 self.good[key] = self.good.get(key, 0) + 1
                 continue
-            level, observed = CATALOGUE[found.control].level, _printable(found.observed)
+            level, observed = CATALOGUE[found.control].level, printable(found.observed)
             if waiver := self.waived.get(found.control):
                 why = f"{waiver.reason} ({waiver.owner}, until {waiver.until}); found {observed}"
                 self.done.results.append(Result(found.control, level, found.subject, "live", "waived", found.expected, why, found.where, self._origin(found.subject)))
@@ -217,7 +217,7 @@ def _control(record: Record) -> str:
     return "dns.no-stale" if record.need == "forbidden" else "dns.sync"
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """What strangers published, without what a terminal would obey or XML could not hold."""
     return "".join(c if c.isprintable() else f"\\{ord(c):03}" for c in text)
 
