@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+from typer.core import TyperGroup
 
 from gmconf import __version__
 
@@ -35,6 +36,18 @@ VaultFile = Annotated[
     Path | None,
     typer.Option(envvar="ANSIBLE_VAULT_PASSWORD_FILE", help="File (or program) with the Ansible Vault password."),
 ]
+
+
+def spoken(default: str) -> type[TyperGroup]:
+    """A group of commands that means ``default`` where no further word is said: gmconf dns SITE."""
+
+    class Spoken(TyperGroup):
+        def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+            if args and args[0] not in (*self.commands, "--help"):
+                args = [default, *args]
+            return super().parse_args(ctx, args)
+
+    return Spoken
 
 
 def _version(wanted: bool) -> None:

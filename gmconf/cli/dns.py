@@ -6,12 +6,11 @@ from collections.abc import Iterable
 from enum import StrEnum
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
 
-from gmconf.cli.app import SitePath, app, load_site, print_json
+from gmconf.cli.app import SitePath, app, load_site, print_json, spoken
 from gmconf.cli.judgement import Report
 from gmconf.errors import GmconfError
 
@@ -25,16 +24,7 @@ class Spelling(StrEnum):
     nsupdate = "nsupdate"
 
 
-class _Default(TyperGroup):
-    """``gmconf dns SITE`` without a further word means the records."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        if args and args[0] not in (*self.commands, "--help"):
-            args = ["records", *args]
-        return super().parse_args(ctx, args)
-
-
-group = typer.Typer(cls=_Default, no_args_is_help=True, help="What the site publishes in DNS (gmconf dns SITE), and whether it is there.",
+group = typer.Typer(cls=spoken("records"), no_args_is_help=True, help="What the site publishes in DNS (gmconf dns SITE), and whether it is there.",
                     epilog="Examples: gmconf dns site.yml; gmconf dns site.yml --format octodns -o zones; gmconf dns check site.yml")  # fmt: skip
 app.add_typer(group, name="dns")
 LINES = 10000

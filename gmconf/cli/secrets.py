@@ -1,4 +1,4 @@
-"""Keys and passwords: keys, passwd. Nothing secret is printed."""
+"""Passwords: passwd. Nothing secret is printed."""
 
 from __future__ import annotations
 
@@ -9,29 +9,6 @@ import typer
 
 from gmconf.cli.app import SitePath, VaultFile, app, load_site
 from gmconf.errors import GmconfError
-
-
-@app.command(epilog="Example: gmconf keys site.yml --vault-password-file ~/.vault-password")
-def keys(
-    site: SitePath,
-    vault_password_file: VaultFile = None,
-    renew: Annotated[bool, typer.Option("--renew", help="Reissue certificates of the internal CA that end within 30 days.")] = False,
-) -> None:
-    """Create what is missing: DKIM keys, and with tls.source internal-ca the CA and the hosts' certificates.
-
-    Public halves lie readable beside the site; private halves are encrypted with Ansible Vault.
-    """
-    from datetime import UTC, datetime
-
-    from gmconf.keys import create_missing
-    from gmconf.vault import read_password
-
-    loaded = load_site(site, keys=False)
-    created = create_missing(
-        loaded.site, site.parent, read_password(vault_password_file), now=datetime.now(UTC), renew=renew
-    )
-    for name in created:
-        print(f"created {name}")
 
 
 @app.command(epilog="Example: gmconf passwd site.yml alice@example.org --vault-password-file ~/.vault-password")

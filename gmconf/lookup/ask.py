@@ -52,6 +52,8 @@ class Answer:
     """Why it failed."""
     ttl: int = 0
     """Seconds that the answer may be kept; the largest of its records."""
+    reached: bool = True
+    """False: it failed since nobody answered, or nothing that can be read."""
 
 
 class Asker:
@@ -93,7 +95,7 @@ class Asker:
                     note = str(error) or type(error).__name__
                 else:
                     return _read(answer, type_)
-        return Answer("failed", note=note)
+        return Answer("failed", note=note, reached=False)
 
 
 def _read(message: dns.message.Message, type_: str) -> Answer:

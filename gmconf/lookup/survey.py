@@ -23,6 +23,8 @@ from gmconf.records import Record, order, quoted, strings
 from gmconf.zones import parents
 
 ZONES_AT_ONCE = 32
+KEY_DAYS = 184
+"""A DKIM key signs six months at most (BSI TR-03182-03-M)."""
 PROBE = "gmconf-check"
 """Stands for any name where a wildcard is wanted: what verifiers see counts."""
 
@@ -62,6 +64,7 @@ def survey(loaded: Loaded, resolver: Server, today: date, *, authoritative: bool
 class _Run:
     def __init__(self, loaded: Loaded, records_: Contract, asker: Asker, today: date, *, authoritative: bool, domains: Collection[str], port: int) -> None:
         self.loaded, self.contract, self.asker, self.authoritative, self.port = loaded, records_, asker, authoritative, port
+        self.today = today
         site = records_.site
         self.waived = {w.control: w for w in site.waivers if w.until >= today}
         self.subjects = {d.name: ("domains", n) for n, d in enumerate(site.domains)} | {h.name: ("hosts", n) for n, h in enumerate(site.hosts)}
@@ -150,9 +153,19 @@ class _Run:
                 wanted.append([record])
         self.done.sets += len(wanted)
         findings += chain.from_iterable(await asyncio.gather(*(self._set(group, at) for group in wanted)))
+        findings += filter(None, (self._age(domain) for domain in self.inside.get(name, ())))
         costs = [d.name for d in self.inside.get(name, ()) if d.kind != "parked"]
         findings += filter(None, await asyncio.gather(*(sending.spf_cost(self.asker, domain) for domain in costs)))
         return findings
+
+    def _age(self, domain: Domain) -> Finding | None:
+        """Whether the key that signs is younger than six months; only what rollover.yml knows is judged."""
+        active = next((k for k in self.loaded.rollover.domains.get(domain.name, ()) if k.state == "active" and k.since), None)
+        if active is None or active.since is None or domain.kind == "parked":
+            return None
+        days = (self.today - active.since.date()).days
+        return Finding("auth.dkim-rotation", domain.name, f"{active.name}-rsa._domainkey.{domain.name}. TXT", f"a key that has signed for {KEY_DAYS} days at most: gmconf keys next",
+                       f"one of {days} days", good=days <= KEY_DAYS)  # fmt: skip
 
     def _stale(self, zone: str) -> Iterator[Record]:
         for domain in self.inside.get(zone, ()):
