@@ -60,7 +60,8 @@ class DkimKey(Control):
 class DkimRotation(Control):
     """Signing keys are changed every six months, and a selector is never used again.
 
-    Who copied a key unnoticed can use it only so long. The selector carries its half-year in its name (``dkim.selector``).
+    Who copied a key unnoticed can use it only so long. ``gmconf keys next`` changes them, with the day in the selector's name;
+    ``gmconf keys status`` and ``gmconf dns check`` say which are overdue.
     """
 
     id, level, sources = "auth.dkim-rotation", "silver", ("BSI TR-03182-03-M",)

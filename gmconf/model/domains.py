@@ -13,7 +13,8 @@ class Dkim(Part):
     """DKIM signing (RFC 6376) with one RSA-2048 and one Ed25519 key (RFC 8463)."""
 
     selector: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,40}[a-z0-9])?$")] = "gm1"
-    """Base of the two selectors: <selector>-rsa and <selector>-ed25519. Never use one again after its key is retired."""
+    """Base of the two selectors: <selector>-rsa and <selector>-ed25519. Never use one again after its key is retired.
+    Once ``gmconf keys next`` has begun to change the keys, rollover.yml beside them says which one signs."""
     retired: tuple[Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,40}[a-z0-9])?$")], ...] = ()
     """Bases of selectors that are used no more: their records must be gone."""
 

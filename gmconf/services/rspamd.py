@@ -50,7 +50,7 @@ def plan(view: View) -> Plan:
             (OVERRIDE, "root", "root", "0755"),
             (DKIM, "_rspamd", "_rspamd", "0700"),
         ),
-        owned=(f"{LOCAL}/", f"{OVERRIDE}/"),
+        owned=(f"{LOCAL}/", f"{OVERRIDE}/", f"{DKIM}/"),
         validate=(
             {
                 "argv": ["rspamadm", "--var=LOCAL_CONFDIR={/etc/rspamd}", "configtest", "--strict"],
