@@ -99,4 +99,5 @@ def _secret(file: SecretFile) -> str:
 
 
 def _entry(file: File | SecretFile) -> dict[str, object]:
-    return {"path": file.path, "owner": file.owner, "group": file.group, "mode": file.mode, "service": file.service}
+    entry: dict[str, object] = {"path": file.path, "owner": file.owner, "group": file.group, "mode": file.mode, "service": file.service}
+    return {**entry, "record": file.record} if file.record else entry

@@ -56,6 +56,8 @@ class File(NamedTuple):
     owner: str = "root"
     group: str = "root"
     mode: str = "0644"
+    record: str = ""
+    """Name and type of what may be published about its content (TLSA, or the TXT of a DKIM key): the roll-out is refused where DNS disagrees."""
 
 
 class SecretFile(NamedTuple):
@@ -68,6 +70,8 @@ class SecretFile(NamedTuple):
     owner: str = "root"
     group: str = "root"
     mode: str = "0600"
+    record: str = ""
+    """As that of ``File``."""
 
 
 class Unit(NamedTuple):

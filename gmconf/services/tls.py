@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gmconf.controls import control
+from gmconf.model import Role
 from gmconf.plan import File, Plan, SecretFile, View
 from gmconf.settings import need
 
@@ -19,12 +20,12 @@ def key(view: View) -> str:
     return f"{FOLDER}/{view.host.name}.key"
 
 
-def pair(view: View, name: str, stem: str, service: str, *, group: str = "root") -> list[File | SecretFile]:
+def pair(view: View, name: str, stem: str, service: str, *, group: str = "root", record: str = "") -> list[File | SecretFile]:
     """Certificate chain and key of a name as STEM.crt and STEM.key; ``group`` is a daemon's that has no privileges to drop."""
     chain = view.public[f"tls/{name}.crt"]
     mode = "0600" if group == "root" else "0640"
     return [
-        File(f"{stem}.crt", service, control("tls.cert"), lines=lambda: chain.rstrip("\n").split("\n"), comment=""),
+        File(f"{stem}.crt", service, control("tls.cert"), lines=lambda: chain.rstrip("\n").split("\n"), comment="", record=record),
         SecretFile(f"{stem}.key", service, control("tls.cert"), f"tls/{name}.key.vault", "root", group, mode),
     ]
 
@@ -37,7 +38,7 @@ def judged(stem: str, *names: str) -> dict[str, object]:
 def plan(view: View) -> Plan:
     """Certificate, key and, in a closed network, the internal CA."""
     name = view.host.name
-    files = pair(view, name, f"{FOLDER}/{name}", "tls")
+    files = pair(view, name, f"{FOLDER}/{name}", "tls", record=f"_25._tcp.{name} TLSA" if view.has(Role.MTA) else "")
     if "ca/ca.crt" in view.public:
         ca = view.public["ca/ca.crt"]
         why = need("tls", "hosts of a closed network trust this site's own CA")

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 
+import demo
 import lab
 import mail
 import pytest
@@ -171,3 +172,63 @@ def test_protocol_that_is_switched_on_is_served(mx) -> None:
         client = poplib.POP3_SSL(mx.name, 995, context=trust(mx), timeout=10)
     assert client.getwelcome().startswith(b"+OK")
     client.quit()
+
+
+@pytest.mark.promise("a roll-out that would make a published record false is refused before it touches the host")
+def test_a_selector_that_is_not_published(mx) -> None:
+    """Refused, under --check too, while nobody finds the new key; done as soon as it is published; back to the old one, still published."""
+    keys = "ls -l --time-style=full-iso /var/lib/rspamd/dkim"
+    before = mx.ssh(ETC), mx.ssh(keys)
+    try:
+        mx.write_site(change=(f"  - name: {mx.domain}\n", f"  - name: {mx.domain}\n    dkim: {{selector: next1}}\n"))
+        for more in ((), ("--check",)):
+            done = mx.roll_out(*more)
+            assert done.returncode != 0
+            assert f"next1-rsa._domainkey.{mx.domain} TXT is not published, and the key before it would go" in done.stdout
+            assert "nothing was touched" in done.stdout
+            assert (mx.ssh(ETC), mx.ssh(keys)) == before
+        parts = "\n".join(line for line in dns(mx).splitlines() if "next1-" in line)
+        assert parts.count("next1-") == 2
+        lab.zone(f"next-{mx.machine.name}", parts + "\n")
+        time.sleep(6)  # what was not there is remembered for five seconds
+        done = mx.roll_out()
+        assert done.returncode == 0, done.stdout
+        assert "changed=1" in done.stdout
+        mx.accepts()
+    finally:
+        mx.write_site()
+        done = mx.roll_out()
+        lab.zone(f"next-{mx.machine.name}", "")
+    assert done.returncode == 0, done.stdout
+    assert mx.ssh(ETC) == before[0]
+
+
+@pytest.mark.promise("a roll-out that would make a published record false is refused before it touches the host")
+def test_a_certificate_that_no_published_record_fits(mx) -> None:
+    """Senders that know the TLSA record would take the host for another; who lost the key may go on all the same."""
+    folder = mx.folder / "keys/tls"
+    mine = {name: (folder / name).read_bytes() for name in (f"mail.{mx.domain}.crt", f"mail.{mx.domain}.key.vault")}
+    before = mx.ssh(ETC)
+    try:
+        for name in mine:
+            (folder / name).unlink()
+        mx.write_site()
+        done = mx.roll_out()
+        assert done.returncode != 0
+        assert f"_25._tcp.mail.{mx.domain} TLSA fits no certificate of this roll-out; it has to be there first: 3 1 1 " in done.stdout
+        assert mx.ssh(ETC) == before
+        done = mx.roll_out("-e", "gmconf_against_dns=true")
+        assert done.returncode == 0, done.stdout
+        assert "rolled out against DNS: _25._tcp" in done.stdout + done.stderr
+    finally:
+        for name, data in mine.items():
+            (folder / name).write_bytes(data)
+        mx.write_site()
+        done = mx.roll_out()
+    assert done.returncode == 0, done.stdout
+    assert mx.ssh(ETC) == before
+
+
+def dns(mx) -> str:
+    """What belongs into DNS for the site as it is written."""
+    return subprocess.run([*demo.GMCONF, "dns", str(mx.folder / "site.yml")], check=True, capture_output=True, text=True).stdout

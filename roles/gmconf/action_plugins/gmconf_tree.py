@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import hashlib
 import io
@@ -16,6 +17,8 @@ from ansible.plugins.action import ActionBase
 MODULE = "gmconf_tree"
 KINDS = ("missing_packages", "files", "removed", "directories", "compiled", "users", "units", "interrupted")
 """What a host can differ in, for -v."""
+IGNORE = "gmconf_against_dns"
+"""Extra variable that lets a roll-out go against what DNS says: where keys are lost or stolen, there is no time to wait."""
 APT = {"state": "present", "install_recommends": False, "update_cache": True, "cache_valid_time": 3600,
        "policy_rc_d": 101, "lock_timeout": 120}  # fmt: skip
 
@@ -35,6 +38,13 @@ class ActionModule(ActionBase):
         found = self._execute_module(MODULE, {**call, "phase": "compare"}, task_vars=task_vars)
         if found.get("failed") or not found.get("changed"):
             return {**result, **found}
+        disagreeing, unasked = contradictions(manifest, sources, found)
+        if unasked:
+            self._display.warning(f"{host}: no answer from DNS about {named(unasked)}; not compared with the keys of this roll-out")
+        if disagreeing and (task_vars or {}).get(IGNORE) in (True, "true", "True", "yes"):
+            self._display.warning(f"{host}: rolled out against DNS: {named(disagreeing)}")
+        elif disagreeing:
+            return {**result, "failed": True, "msg": refusal(host, disagreeing)}
         missing = found["missing_packages"]
         if missing:
             wanted = {**APT, "name": missing}
@@ -97,3 +107,95 @@ class ActionModule(ActionBase):
                 else:
                     tar.add(source, arcname=digest, recursive=False)
         return path
+
+
+def contradictions(manifest, sources, found):
+    """Sentences about records that say otherwise than the files that would change, and names that DNS did not answer for."""
+    sentences, unasked = [], []
+    different = set(found["files"]) if any("record" in entry for entry in manifest["files"]) else ()
+    for entry in manifest["files"]:
+        if "record" not in entry or entry["path"] not in different or entry["sha256"] not in found["need"]:
+            continue
+        name, kind = entry["record"].split()
+        published = found["published"].get(entry["record"])
+        if published is None:
+            unasked.append(name)
+            continue
+        data = sources[entry["sha256"]]
+        if not isinstance(data, bytes):
+            with open(data, "rb") as file:
+                data = file.read()
+        wrong = against_tlsa(name, data, published) if kind == "TLSA" else against_dkim(name, data, published, signs(entry, name, found["removed"]))
+        if wrong:
+            sentences.append(wrong)
+    return sentences, unasked
+
+
+def signs(entry, name, removed):
+    """Whether the host signs for the domain with another key now, which this roll-out would take away."""
+    start = os.path.join(os.path.dirname(entry["path"]), name.partition("._domainkey.")[2]) + "."
+    return any(path.startswith(start) and path[len(start) :].count(".") == 1 for path in removed)
+
+
+def against_dkim(name, data, published, signing):
+    """What is wrong with the TXT records of a selector for a private key; None where they fit (RFC 6376 section 3.6.1)."""
+    forms = public_forms(data)
+    if not published:
+        # Who has not signed yet loses nothing; a switch to a key that nobody finds voids every signature.
+        return f"{name} TXT is not published, and the key before it would go" if signing else None
+    for text in published:
+        tags = dict(part.split("=", 1) for part in text.replace(" ", "").split(";") if "=" in part)
+        if tags.get("p") in forms:
+            return None
+    return f"{name} TXT has another key; it has to be: v=DKIM1; k={'rsa' if len(forms) > 1 else 'ed25519'}; p={forms[0]}"
+
+
+def public_forms(data):
+    """How p= may spell the public half of a private key: RSA in two ways (RFC 6376 section 3.6.1), Ed25519 in one (RFC 8463 section 3).
+
+    PEM, or what rspamd takes for Ed25519: seed and public key in base64.
+    """
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+
+    if not data.startswith(b"-----"):
+        return [base64.b64encode(base64.b64decode(data)[32:]).decode()]
+    key = load_pem_private_key(data, None, unsafe_skip_rsa_key_validation=True).public_key()
+    if isinstance(key, RSAPublicKey):
+        found = [key.public_bytes(Encoding.DER, form) for form in (PublicFormat.SubjectPublicKeyInfo, PublicFormat.PKCS1)]
+    else:
+        found = [key.public_bytes(Encoding.Raw, PublicFormat.Raw)]
+    return [base64.b64encode(form).decode() for form in found]
+
+
+def against_tlsa(name, data, published):
+    """What is wrong with TLSA records for a chain (PEM); None where one fits or none can be used (RFC 7672 section 3.1)."""
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+    from cryptography.x509 import load_pem_x509_certificates
+
+    usable = [words for words in (text.split() for text in published) if words[0] in "23" and words[1] in "01" and words[2] in "012"]
+    chain = [
+        (found.public_bytes(Encoding.DER), found.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
+        for found in load_pem_x509_certificates(data)
+    ]
+    digests = (lambda der: der.hex(), lambda der: hashlib.sha256(der).hexdigest(), lambda der: hashlib.sha512(der).hexdigest())
+    for usage, selector, matching, wanted in usable:
+        if wanted in [digests[int(matching)](forms[int(selector)]) for forms in (chain[:1] if usage == "3" else chain)]:
+            return None
+    return f"{name} TLSA fits no certificate of this roll-out; it has to be there first: 3 1 1 {digests[1](chain[0][1])}" if usable else None
+
+
+def refusal(host, sentences):
+    """Why, and what to do."""
+    return (
+        f"{host}: refused, nothing was touched. DNS says otherwise, and mail would be refused elsewhere:\n  "
+        + "\n  ".join(sentences[:20])
+        + (f"\n  and {len(sentences) - 20} more" if len(sentences) > 20 else "")
+        + "\nPublish first (gmconf dns check says what), or change keys step by step (gmconf keys next)."
+        + f" Against DNS, where a key is lost or stolen: -e {IGNORE}=true"
+    )
+
+
+def named(texts):
+    """A few of many."""
+    return ", ".join(texts[:3]) + (f" and {len(texts) - 3} more" if len(texts) > 3 else "")

@@ -9,6 +9,7 @@ import pwd
 import stat
 
 from ansible.module_utils.gmconf_host.host import STATE, at, run
+from ansible.module_utils.gmconf_host.published import ask
 from ansible.module_utils.gmconf_host.units import wrong_units
 
 
@@ -96,7 +97,10 @@ def is_member(name, group):
 
 
 def compare(manifest):
-    """What differs, by kind. ``need`` are the digests of contents that the host lacks."""
+    """What differs, by kind. ``need`` are the digests of contents that the host lacks.
+
+    ``published``: what DNS says under the names that files about to change must agree with.
+    """
     packages = missing_packages(manifest)
     changed = changed_files(manifest)
     live = {digest_of(at(f["path"])) for f in manifest["files"]}
@@ -110,4 +114,5 @@ def compare(manifest):
         "units": [] if packages else wrong_units(manifest),
         "interrupted": os.path.exists(at(f"{STATE}/journal")),
     }
-    return {**found, "changed": any(found.values()), "need": sorted({f["sha256"] for f in manifest["files"]} - live)}
+    published = ask([f["record"].split() for f in changed if "record" in f and digest_of(at(f["path"])) != f["sha256"]])
+    return {**found, "changed": any(found.values()), "need": sorted({f["sha256"] for f in manifest["files"]} - live), "published": published}
