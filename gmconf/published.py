@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from urllib.parse import quote
 
 from gmconf import spf
@@ -62,6 +62,18 @@ def strictness(policy: str) -> int:
 def reports_to(site: Site) -> str:
     """Who gets aggregate reports."""
     return site.dns.reports or site.organisation.postmaster
+
+
+def sends_reports(site: Site) -> bool:
+    """Whether other domains get aggregate reports from us."""
+    return site.level == "silver" if site.filter.dmarc_reports is None else site.filter.dmarc_reports
+
+
+def reports_from(site: Site, sending: Collection[str]) -> str:
+    """The sender of reports to others: one that we sign for, who is ready for what comes back."""
+    wanted = (reports_to(site), site.organisation.postmaster)
+    ours = next(d.name for d in site.domains if d.name in sending)
+    return next((address for address in wanted if address.rpartition("@")[2] in sending), f"postmaster@{ours}")
 
 
 def tls_reports_to(site: Site) -> str:

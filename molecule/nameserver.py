@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from machines import NET4, NS, ssh, stop
 
 ZONE = "/var/lib/knot/root.zone"
@@ -46,6 +48,11 @@ def zone(part: str, records: str) -> None:
 
 def trust_anchor() -> str:
     """DS line of the lab's root."""
-    lines = ssh(NS, "keymgr . ds", capture_output=True).stdout.splitlines()
-    words = next(line.split() for line in lines if line.split()[-2] == "2")
-    return f". IN DS {' '.join(words[2:])}"
+    # Just started, Knot may not have made its key yet, or the host may not let us in.
+    for _ in range(20):
+        done = ssh(NS, "keymgr . ds", capture_output=True)
+        found = [line.split()[2:] for line in done.stdout.splitlines() if line.split()[-2:-1] == ["2"]]
+        if found:
+            return f". IN DS {' '.join(found[0])}"
+        time.sleep(0.5)
+    return stop(f"the lab's root has no key: {done.stdout}{done.stderr}")

@@ -45,6 +45,7 @@ hosts:
 limits: {{message_size: 1 MiB}}
 filter:
   signatures: {{mirrors: []}}
+  dmarc_reports: true
   blocks: [{{sender: blocked.sender.example, reason: the tests, review_by: 2099-12-31}}]
 dns: {{ttl: 5s, dmarc: {{policy: reject}}, tlsa: true}}
 resolver:

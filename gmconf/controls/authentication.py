@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
-from gmconf.controls.case import Claim, DomainCase, HostCase
+from gmconf.controls.case import Claim, DomainCase, HostCase, SiteCase
 from gmconf.controls.control import Control, Evidence
-from gmconf.controls.files import HEADERS, LUA, MAIN, MAPS, RSPAMD
+from gmconf.controls.files import HEADERS, LUA, MAIN, MAPS, MASTER, RSPAMD
 from gmconf.controls.wants import Has, Model, Parts, spelled
 from gmconf.model import Role
+from gmconf.published import reports_from, sends_reports
 
 BY_FILTER = (Role.FILTER,)
 OVERSIGNED = (
@@ -35,6 +36,15 @@ def milter(case: HostCase) -> str:
         return "unix:/run/rspamd/milter.sock"
     address = next(h for h in case.site.hosts if Role.FILTER in h.roles).addresses[0]
     return f"inet:{f'[{address}]' if ':' in address else address}:11332"
+
+
+def _reporter(case: HostCase) -> str:
+    return reports_from(case.site, [d.name for d in case.site.domains if d.kind != "parked"])
+
+
+def _reporting(case: HostCase) -> str:
+    name, filters = case.site.organisation.name, [h for h in case.site.hosts if Role.FILTER in h.roles]
+    return f"{name} ({case.host.name})" if len(filters) > 1 else name
 
 
 class DkimKey(Control):
@@ -147,6 +157,44 @@ class DmarcVerify(Control):
     on = BY_FILTER
     settings: ClassVar = {f"{RSPAMD}/dmarc.conf": {"quarantine": "add header", "reject": "reject"}}
     files = (f"{RSPAMD}/dmarc.conf",)
+
+
+class DmarcSendRua(Control):
+    """Other domains learn each day how mail in their name fared here.
+
+    Without such reports nobody could find out who else sends in his name, or dare a strict policy. Failure reports with
+    whole messages are never sent: they would tell strangers who writes to whom.
+    """
+
+    id, level, sources = "auth.dmarc-send-rua", "silver", ("BSI TR-03182-08-M", "RFC 9990")
+    on = BY_FILTER
+    settings: ClassVar = {
+        f"{RSPAMD}/dmarc.conf": {
+            "enabled": Model(lambda c: sends_reports(c.site), "as filter.dmarc_reports says"),
+            "email": Model(lambda c: _reporter(c) if sends_reports(c.site) else "", "an address that this site signs for"),
+            "domain": Model(lambda c: _reporter(c).rpartition("@")[2], "its domain"),
+            "sender": Model(lambda c: f"DMARC reports of {_reporter(c).rpartition('@')[2]}", "its domain, in words"),
+            "organisation": Model(_reporting, "the organisation's name, with the host's where several count"),
+            "helo": Model(lambda c: c.host.name, "the host's name"),
+            "msgid": Model(lambda c: c.host.name, "the host's name"),
+            "smtp": "127.0.0.1",
+            "port": 25,
+        },
+        "/etc/systemd/system/gmconf-dmarc-report.service": {"command": "/usr/bin/rspamadm dmarc_report"},
+        "/etc/systemd/system/gmconf-dmarc-report.timer": {"when": "*-*-* 01:00:00", "spread": "2h"},
+        MASTER: {"loopback": Model(lambda c: "" if c.has(Role.MTA) else "127.0.0.1:25", "Postfix takes them on every filter host")},
+    }  # fmt: skip
+
+    @classmethod
+    def of_site(cls, case: SiteCase) -> Iterable[Claim]:
+        """The site wants them."""
+        yield Claim("filter.dmarc_reports: true", str(sends_reports(case.site)).lower(), sends_reports(case.site), "filter.dmarc_reports")
+
+    @classmethod
+    def of_host(cls, case: HostCase) -> Iterable[Claim]:
+        """What sends them is there."""
+        for path in (f"/etc/systemd/system/gmconf-dmarc-report.{kind}" for kind in ("service", "timer") if sends_reports(case.site)):
+            yield Claim(f"{path} on the host", "there" if path in case.files else "missing", path in case.files, path)
 
 
 class NoSpoof(Control):

@@ -64,5 +64,7 @@ class Filter(Part):
     network_checks: bool = False
     """true: rspamd's own on-line modules (fuzzy hashes, URL lists, phishing feeds), which ask servers on the Internet."""
     signatures: Signatures = Field(default_factory=Signatures.model_construct)
+    dmarc_reports: bool | None = None
+    """Tell other domains each day how mail in their name fared here, if they ask for it (RFC 9990); default: from silver on."""
     scan_timeout: Duration = 3
     """Seconds ClamAV may take for one try; other time-outs are derived from it."""

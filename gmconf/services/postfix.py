@@ -11,7 +11,7 @@ from gmconf.dialects.postfix import spell
 from gmconf.limits import chain
 from gmconf.model import Host, Role
 from gmconf.plan import File, Plan, Unit, View
-from gmconf.services import postfix_flush, postfix_maps, tls
+from gmconf.services import dmarc_reports, postfix_flush, postfix_maps, tls
 from gmconf.settings import Reason, Settings, Value, need
 
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20:@SECLEVEL=2"
@@ -317,6 +317,7 @@ def _master(view: View) -> Settings:
     c.set("postscreen", "postscreen" if view.has(Role.MTA) else "", control("mta.local-only"), runs)
     c.set("submission", "smtpd" if view.has(Role.MSA) else "", control("msa.port-587"))
     c.set("submissions", "smtpd" if view.has(Role.MSA) else "", control("tls.implicit"))
+    c.set("loopback", f"127.0.0.1:{dmarc_reports.PORT}" if dmarc_reports.loopback(view) else "", control("auth.dmarc-send-rua"))
     asks, rights = control("msa.auth-required"), control("msa.sender-rights")
     for key, value, why in (
         ("users_tls", "encrypt", control("tls.mua-required")),

@@ -6,6 +6,7 @@ from gmconf.model import Role
 from gmconf.plan import Plan, View
 from gmconf.services import (
     clamav,
+    dmarc_reports,
     dovecot,
     inn,
     nftables,
@@ -28,6 +29,8 @@ def plans(view: View) -> tuple[Plan, ...]:
     if view.has(Role.STORE, Role.MSA):
         found.append(dovecot.plan(view))
     found += [quickack.plan(view), postfix.plan(view)]
+    if view.has(Role.FILTER):
+        found.append(dmarc_reports.plan(view))
     if view.has(Role.CHAT):
         found.append(prosody.plan(view))
     found += inn.plans(view)

@@ -11,7 +11,7 @@ from gmconf.directory import Directory
 from gmconf.limits import chain
 from gmconf.model import Host, Role
 from gmconf.plan import File, Plan, SecretFile, Unit, View
-from gmconf.services import rspamd_maps, rspamd_rules
+from gmconf.services import dmarc_reports, rspamd_maps, rspamd_rules
 from gmconf.services.redis import SOCKET as REDIS
 from gmconf.settings import Reason, Settings, need
 
@@ -100,7 +100,7 @@ def _local(view: View, remote: bool, stores: bool) -> list[File]:
         file("actions.conf", lambda c: _actions(c, view), filtered),
         file("redis.conf", _redis, need("rspamd", "where it keeps what it learns and counts")),
         file("milter_headers.conf", _headers, control("mda.spam-mark")),
-        file("dmarc.conf", _dmarc, control("auth.dmarc-verify")),
+        file("dmarc.conf", lambda c: _dmarc(c, view), control("auth.dmarc-verify")),
         file("dkim_signing.conf", _signing, control("auth.dkim-sign")),
         file("settings.conf", lambda c: _settings(c, view), control("msa.spam-reject-nomodify")),
         file("ratelimit.conf", _ratelimit, control("out.ratelimit")),
@@ -191,10 +191,11 @@ def _headers(c: Settings) -> None:
     c.set("all", 0, mark, need("rspamd", "0 removes every such header that came from outside"))
 
 
-def _dmarc(c: Settings) -> None:
+def _dmarc(c: Settings, view: View) -> None:
     why = control("auth.dmarc-verify")
     c.set("quarantine", "add header", why)
     c.set("reject", "reject", why)
+    dmarc_reports.fill(c, view)
 
 
 def _signing(c: Settings) -> None:

@@ -232,3 +232,26 @@ def test_a_certificate_that_no_published_record_fits(mx) -> None:
 def dns(mx) -> str:
     """What belongs into DNS for the site as it is written."""
     return subprocess.run([*demo.GMCONF, "dns", str(mx.folder / "site.yml")], check=True, capture_output=True, text=True).stdout
+
+
+@pytest.mark.promise("a roll-out that goes wrong takes itself back")
+def test_a_timer_that_is_wanted_no_more(mx) -> None:
+    """It is stopped and forgotten with its files; when the roll-out fails it goes on as before."""
+    timer = "systemctl is-enabled gmconf-dmarc-report.timer; systemctl is-active gmconf-dmarc-report.timer"
+    off = ("dmarc_reports: true", "dmarc_reports: false")
+    try:
+        mx.write_site("overrides: {postfix: {smtpd_banner: another.example ESMTP}}\n", off)
+        done = mx.roll_out()
+        assert "rolled back: " in done.stdout + done.stderr
+        assert mx.ssh(timer).split() == ["enabled", "active"]
+        mx.write_site(change=off)
+        done = mx.roll_out()
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert mx.ssh(timer, check=False).split()[-1] == "inactive"
+        assert "gmconf-dmarc-report" not in mx.ssh("find /etc/systemd/system /run/systemd; systemctl list-timers --all; systemctl --failed")
+        assert "changed=0" in mx.roll_out().stdout
+    finally:
+        mx.write_site()
+        done = mx.roll_out()
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert mx.ssh(timer).split() == ["enabled", "active"]

@@ -33,7 +33,8 @@ DIFF_LIMIT = 100_000
 def switch(manifest, stage, journal, changed, compiled, extra):
     """Replace files one by one; the journal lies ready to undo it. Returns the paths touched."""
     paths = [*(f["path"] for f in changed), *(c["makes"] for c in compiled), *extra]
-    journal.open(paths, units.snapshot(manifest))
+    gone = units.of_files(extra)
+    journal.open(paths, units.snapshot(manifest) | units.states(gone))
     for folder in manifest["directories"]:
         if meta_differs(folder, at(folder["path"])):
             os.makedirs(at(folder["path"]), exist_ok=True)
@@ -47,6 +48,8 @@ def switch(manifest, stage, journal, changed, compiled, extra):
     for step in compiled:
         with open(stage.root + step["makes"], "rb") as file:
             put(at(step["makes"]), file.read(), 0o644, (0, 0))
+    for unit in gone:  # while its file is there: afterwards systemd knows no more what enabled it
+        run(["systemctl", "disable", "--now", unit])
     for path in extra:
         os.unlink(at(path))
     return paths

@@ -43,7 +43,18 @@ def wrong_units(manifest):
 
 def snapshot(manifest):
     """How all units of a manifest are, so that they can be put back."""
-    return {unit: state(unit) for unit in (*(s["unit"] for s in manifest["services"]), *manifest["mask"])}
+    return states((*(s["unit"] for s in manifest["services"]), *manifest["mask"]))
+
+
+def states(units):
+    """How each of these units is."""
+    return {unit: state(unit) for unit in units}
+
+
+def of_files(paths):
+    """The units of gmconf's own whose files are among these paths."""
+    parted = [path.rpartition("/") for path in paths]
+    return [name for folder, _, name in parted if folder == "/etc/systemd/system" and name.startswith("gmconf-")]
 
 
 def put_back(units):
