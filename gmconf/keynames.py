@@ -36,8 +36,10 @@ def public_files(site: Site) -> Iterator[tuple[str, str]]:
         yield f"tls/{host.name}.crt", f"hosts[{number}]"
     for name, field in chat_domains(site):
         yield f"tls/{name}.crt", field
-    if site.tls.source == "internal-ca":
+    if site.tls.own_ca:
         yield "ca/ca.crt", "tls"
+    if site.tls.acme and site.tls.acme.authority:
+        yield f"ca/{site.tls.acme.authority}.crt", "tls.acme.authority"
     for number, name in enumerate(site.tls.trusted):
         yield f"ca/{name}.crt", f"tls.trusted[{number}]"
 
@@ -57,4 +59,11 @@ def vault_files(site: Site) -> Iterator[tuple[str, str]]:
         yield f"tls/{host.name}.key.vault", f"hosts[{number}]"
     for name, field in chat_domains(site):
         yield f"tls/{name}.key.vault", field
+    if site.tls.acme and site.tls.acme.update:
+        yield tsig_file(site.tls.acme.update.key), "tls.acme.update.key"
     yield "passwords.vault", "domains"
+
+
+def tsig_file(key: str) -> str:
+    """Where the secret of a TSIG key lies."""
+    return f"acme/{key}.vault"

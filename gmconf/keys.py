@@ -7,6 +7,7 @@ rendering stays a pure function; the private half is an Ansible Vault file.
 from __future__ import annotations
 
 import base64
+import secrets
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from gmconf import vault
 from gmconf.errors import GmconfError
-from gmconf.keynames import chat_domains, dkim_names
+from gmconf.keynames import chat_domains, dkim_names, tsig_file
 from gmconf.model import Site
 from gmconf.rollover import NOTHING, Rollover
 
@@ -37,8 +38,14 @@ def create_missing(site: Site, base: Path, password: bytes, *, now: datetime, re
     for _, selector, stem, _ in dkim_names(site):
         if not _whole(folder, f"{stem}.pub", f"{stem}.key.vault"):
             made.append(make_dkim(folder, stem, selector.rpartition("-")[2], password))
-    if site.tls.source == "internal-ca":
+    if site.tls.own_ca:
         made += _certificates(site, folder, password, now, renew=renew, rollover=rollover)
+    if site.tls.acme and site.tls.acme.update:
+        name = tsig_file(site.tls.acme.update.key)
+        if not (folder / name).exists():
+            # As long as the longest digest (RFC 8945).
+            vault.write_file(folder / name, vault.encrypt(base64.b64encode(secrets.token_bytes(64)) + b"\n", password))
+            made.append(name)
     return made
 
 

@@ -58,6 +58,8 @@ class File(NamedTuple):
     mode: str = "0644"
     record: str = ""
     """Name and type of what may be published about its content (TLSA, or the TXT of a DKIM key): the roll-out is refused where DNS disagrees."""
+    initial: bool = False
+    """Delivered where it is missing; what lies there is the host's own and stays."""
 
 
 class SecretFile(NamedTuple):
@@ -71,6 +73,8 @@ class SecretFile(NamedTuple):
     group: str = "root"
     mode: str = "0600"
     record: str = ""
+    """As that of ``File``."""
+    initial: bool = False
     """As that of ``File``."""
 
 

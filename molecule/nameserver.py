@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 
 from machines import NET4, NS, ssh, stop
 
 ZONE = "/var/lib/knot/root.zone"
+CONF, MORE = "/etc/knot/knot.conf", "/etc/knot/more"
 SOA = f". 5 SOA ns.lab.example. hostmaster.lab.example. 1 60 60 3600 5\n. 5 NS ns.lab.example.\nns.lab.example. 5 A {NET4}.53"
 KNOT = f"""\
 server:
@@ -31,7 +33,7 @@ zone:
 
 def start_name_server() -> None:
     """Knot with an empty root zone, signed with a key of its own."""
-    done = ssh(NS, f"set -e; command -v knotd >/dev/null || {{ apt-get -qq update; DEBIAN_FRONTEND=noninteractive apt-get -qq install -y knot; }}; cat > /etc/knot/knot.conf; "
+    done = ssh(NS, f"set -e; command -v knotd >/dev/null || {{ apt-get -qq update; DEBIAN_FRONTEND=noninteractive apt-get -qq install -y knot; }}; cat > {CONF}; "
                f"test -e {ZONE} || echo '{SOA}' > {ZONE}; chown knot: {ZONE}; systemctl restart knot", input=KNOT, capture_output=True)  # fmt: skip
     if done.returncode:
         stop(f"the lab's name server: {done.stdout}{done.stderr}")
@@ -44,6 +46,19 @@ def zone(part: str, records: str) -> None:
     done = ssh(NS, f'flock /var/lib/knot/lab.lock sh -c "{script}"', input=records, capture_output=True)
     if done.returncode:
         stop(f"zone: {done.stdout}{done.stderr}")
+
+
+def updated(part: str, names: Iterable[str], key: str, secret: str) -> None:
+    """Zones of their own, not signed, which take updates by RFC 2136 with a TSIG key; whoever delegates them does so by ``zone``."""
+    blocks = [f"key:\n  - id: {key}\n    algorithm: hmac-sha256\n    secret: {secret}\nacl:\n  - id: {part}\n    key: {key}\n    action: [query, update]\nzone:\n"]
+    for name in names:
+        blocks.append(f"  - domain: {name}\n    file: /var/lib/knot/{name}.zone\n    acl: {part}\n    zonefile-sync: 0\n")
+    files = "".join(f"printf '@ 5 SOA ns.lab.example. hostmaster.lab.example. 1 60 60 3600 5\n@ 5 NS ns.lab.example.\n' > /var/lib/knot/{name}.zone; "
+                    f"chown knot: /var/lib/knot/{name}.zone; " for name in names)  # fmt: skip
+    done = ssh(NS, f"set -e; mkdir -p {MORE}; cat > {MORE}/{part}.conf; {files} grep -q {MORE} {CONF} || echo 'include: {MORE}/*.conf' >> {CONF}; "
+               "knotc conf-check; knotc -b reload", input="".join(blocks), capture_output=True)
+    if done.returncode:
+        stop(f"zones for updates: {done.stdout}{done.stderr}")
 
 
 def trust_anchor() -> str:

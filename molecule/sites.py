@@ -55,7 +55,8 @@ resolver:
 LOCALS = ("alice", "bob", "carol", "joe", "tiny", "silent", "limited", "locked", "printer", "scanner", "probe")
 TALKS = bool(os.environ.get("GMCONF_LAB_TALKS"))
 """Whether the hosts have chat and news too (make talk)."""
-ROLES = "mta, msa, store, filter, chat, news" if TALKS else "mta, msa, store, filter"
+MAIL = "mta, msa, store, filter"
+ROLES = f"{MAIL}, chat, news" if TALKS else MAIL
 TALK = """\
 tls: {trusted: [partner]}
 news:
@@ -96,10 +97,10 @@ def partner(machine: lab.Machine) -> lab.Machine:
     return lab.MACHINES["mx12" if machine.name == "mx13" else "mx13"]
 
 
-def site(machine: lab.Machine) -> str:
-    """site.yml as it is when nothing is tried out."""
+def site(machine: lab.Machine, *, talks: bool = TALKS) -> str:
+    """site.yml as it is when nothing is tried out; also without chat and news."""
     name, (ip4, ip6) = domain(machine), machine.addresses
-    return SITE.format(d=name, release=machine.release, roles=ROLES, talk=TALK, ip4=ip4, ip6=ip6, out=outside(machine)[0], ns=lab.NS.addresses[0],
+    return SITE.format(d=name, release=machine.release, roles=ROLES if talks else MAIL, talk=TALK if talks else "", ip4=ip4, ip6=ip6, out=outside(machine)[0], ns=lab.NS.addresses[0],
                        anchor=lab.trust_anchor())  # fmt: skip
 
 
@@ -117,13 +118,13 @@ def believe(machine: lab.Machine) -> None:
         shutil.copyfile(folder(partner(machine)) / "keys/ca/ca.crt", folder(machine) / "keys/ca/partner.crt")
 
 
-def write(machine: lab.Machine, more: str = "", change: tuple[str, str] = ("", "")) -> None:
+def write(machine: lab.Machine, more: str = "", change: tuple[str, str] = ("", ""), *, talks: bool = TALKS) -> None:
     """site.yml with further or other lines, rendered."""
     name, where = domain(machine), folder(machine)
     where.mkdir(parents=True, exist_ok=True)
     if TALKS:
         believe(machine)
-    (where / "site.yml").write_text(site(machine).replace(*change) + more)
+    (where / "site.yml").write_text(site(machine, talks=talks).replace(*change) + more)
     demo.render(where / "site.yml", where / "build", (*(f"{n}@{name}" for n in LOCALS), f"joe@a.{name}", f"main@all.{name}"))
 
 

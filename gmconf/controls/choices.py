@@ -119,10 +119,11 @@ def _news_and_chat(site: Site) -> Choice:
 
 
 def _certificates(site: Site) -> Choice:
-    own = site.tls.source == "internal-ca"
-    return Choice("C26", "RSA or elliptic curves for certificates?",
-                  "ECDSA P-256, from the site's own CA." if own else "Those of the files the site names; ECDSA P-256 or RSA of at least 3072 bits.",
-                  ("Files of the site's own.",) if own else ("The site's own CA.",), "tls.source")  # fmt: skip
+    sentences = {"internal-ca": "ECDSA P-256, from the site's own CA.", "acme": "ECDSA P-256, by ACME.",
+                 "files": "Those of the files the site names; ECDSA P-256 or RSA of at least 3072 bits."}  # fmt: skip
+    others = {"internal-ca": "The site's own CA.", "acme": "A CA that is asked by ACME.", "files": "Files of the site's own."}
+    return Choice("C26", "RSA or elliptic curves for certificates?", sentences[site.tls.source],
+                  tuple(text for name, text in others.items() if name != site.tls.source), "tls.source")  # fmt: skip
 
 
 def _spf(site: Site) -> Choice:

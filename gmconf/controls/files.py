@@ -38,6 +38,7 @@ INN = "/etc/news/inn.conf"
 READERS = "/etc/news/readers.conf"
 NNTP, NNTPS = "/etc/systemd/system/gmconf-nntp", "/etc/systemd/system/gmconf-nntps"
 """Each with .socket and @.service."""
+ACME = "/etc/gmconf/acme.ini"
 LOGGING = f"{RSPAMD}/logging.inc"
 EVERYWHERE = (MAIN, MASTER, OPENSSL, NFT, ISOLATE, UNBOUND, RESOLV, JOURNALD, TIMESYNCD, APT, NEEDRESTART)
 """Every host has these."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
-from gmconf.controls.case import Claim, HostCase
+from gmconf.controls.case import Claim, HostCase, SiteCase
 from gmconf.controls.control import Control
-from gmconf.controls.files import DOVECOT, INN, MAIN, MASTER, NNTPS, OPENSSL, PROSODY, READERS
+from gmconf.controls.files import ACME, DOVECOT, INN, MAIN, MASTER, NNTPS, OPENSSL, PROSODY, READERS
 from gmconf.controls.wants import Has, Model, OneOf, Only, Parts, exactly, on_msa
 from gmconf.model import Role
 
@@ -97,7 +97,8 @@ class MuaRequired(Control):
         MASTER: {"users_tls": on_msa("encrypt")},
         MAIN: {
             "lmtp_tls_security_level": Model(lambda c: "verify" if _remote(c) else "", "verify, where the store is another host"),
-            "lmtp_tls_CAfile": Model(lambda c: f"{TLS}/ca.crt" if _remote(c) and c.site.tls.source == "internal-ca" else "", "the site's own CA if it has one"),
+            "lmtp_tls_CAfile": Model(lambda c: f"{TLS}/ca.crt" if _remote(c) and c.site.tls.own_ca else "", "the site's own CA if it has one"),
+            "lmtp_tls_CApath": Model(lambda c: "/etc/ssl/certs" if _remote(c) and c.site.tls.source != "internal-ca" else "", "public CAs if the certificates are theirs"),
         },
     }
     live = ("auth-needs-tls",)
@@ -207,7 +208,7 @@ class Certificate(Control):
     @classmethod
     def of_host(cls, case: HostCase) -> Iterable[Claim]:
         """Both halves are on the host, and the site's own CA if it has one."""
-        names = [f"{case.host.name}.crt", f"{case.host.name}.key", *(["ca.crt"] if case.site.tls.source == "internal-ca" else [])]
+        names = [f"{case.host.name}.crt", f"{case.host.name}.key", *(["ca.crt"] if case.site.tls.own_ca else [])]
         paths = [f"{TLS}/{name}" for name in names]
         if case.has(Role.CHAT):
             paths += [f"/etc/prosody/tls/{d.name}.{end}" for d in case.site.domains if d.kind == "hosted" for end in ("crt", "key")]
@@ -215,6 +216,38 @@ class Certificate(Control):
             paths += ["/etc/news/tls/host.crt", "/etc/news/tls/host.key"]
         for path in paths:
             yield Claim(f"{path} on the host", "there" if path in case.files else "missing", path in case.files, path)
+
+
+def _acme(case: HostCase, field: str) -> str:
+    return str(getattr(case.site.tls.acme, field))
+
+
+def _shown(case: HostCase) -> list[str]:
+    chat = [d.name for d in case.site.domains if d.kind == "hosted"] if case.has(Role.CHAT) else []
+    return sorted({case.host.name, *chat})
+
+
+class CertificateTrust(Control):
+    """Certificates come from an authority that programs and other servers know.
+
+    Users learn to click warnings away otherwise, and an MTA-STS policy of ours could not be enforced by anybody.
+    """
+
+    id, level, sources = "tls.cert-trust", "bronze", ("BSI TR-03108-12-R", "RFC 8461", "RFC 8555")
+    settings: ClassVar = {
+        ACME: {
+            "directory": Model(lambda c: _acme(c, "directory"), "that of tls.acme"),
+            "pairs[*].name": Model(_shown, "every name that the host shows a certificate for"),
+        },
+        "/etc/systemd/system/gmconf-acme.service": {"command": "/usr/bin/python3 /usr/local/lib/gmconf/acme /etc/gmconf/acme.ini"},
+    }
+
+    @classmethod
+    def of_site(cls, case: SiteCase) -> Iterable[Claim]:
+        """They are the operator's files, or come by ACME."""
+        tls = case.site.tls
+        own = "a CA of the site's own" if tls.source == "internal-ca" else f"{tls.acme.authority}, which systems do not know" if tls.acme and tls.acme.authority else ""
+        yield Claim("tls.source: acme, or files", own or tls.source, not own, "tls.source")
 
 
 class Received(Control):

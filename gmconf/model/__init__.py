@@ -1,6 +1,7 @@
 """The site model: what stands in site.yml, typed."""
 
 from gmconf.model.accounts import Mailbox, ServiceAccount, UserFile
+from gmconf.model.acme import Acme
 from gmconf.model.dns import Dns
 from gmconf.model.domains import Domain
 from gmconf.model.filter import Dnsbl, Filter, Signatures
@@ -9,6 +10,6 @@ from gmconf.model.site import Limits, Logs, Network, Organisation, Overrides, Po
 from gmconf.model.talk import Chat, Group, News
 
 __all__ = [
-    "OPTIONAL_ROLES", "Chat", "Dns", "Dnsbl", "Domain", "Filter", "Group", "Host", "Limits", "Logs", "Mailbox", "Network", "News",
+    "OPTIONAL_ROLES", "Acme", "Chat", "Dns", "Dnsbl", "Domain", "Filter", "Group", "Host", "Limits", "Logs", "Mailbox", "Network", "News",
     "Organisation", "Overrides", "Pop3", "Resolver", "Role", "Secrets", "ServiceAccount", "Signatures", "Site", "Tls", "UserFile",
 ]

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from gmconf.model.accounts import ServiceAccount, UserFile
+from gmconf.model.acme import Acme
 from gmconf.model.base import Part
 from gmconf.model.dns import Dns
 from gmconf.model.domains import Domain
@@ -54,15 +55,22 @@ class Limits(Part):
 class Tls(Part):
     """Certificates of the hosts."""
 
-    source: Literal["files", "internal-ca"] = "internal-ca"
+    source: Literal["files", "internal-ca", "acme"] = "internal-ca"
     """files: you put <secrets.folder>/tls/HOST.crt (chain) and HOST.key.vault; internal-ca: ``gmconf keys`` makes a CA and
-    certificates, for closed networks and laboratories. A chat host also needs a certificate for each hosted mail domain (DOMAIN.crt,
+    certificates, for closed networks and laboratories; acme: hosts ask the CA at ``acme`` for a certificate of the key that
+    ``gmconf keys`` made, and show one of the internal CA until they have it. A chat host also needs a certificate for each hosted mail domain (DOMAIN.crt,
     DOMAIN.key.vault), whose name users and other servers check."""
+    acme: Acme | None = None
     trusted: tuple[Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,40}$")], ...] = ()
     """Names of other CAs, <secrets.folder>/ca/NAME.crt (PEM), that the chat server believes besides those of the system: those of
     partners in a closed network."""
     inbound: Literal["may", "encrypt"] = "may"
     """encrypt refuses mail in clear on port 25, which RFC 3207 section 4 forbids to a public MX: for closed groups only."""
+
+    @property
+    def own_ca(self) -> bool:
+        """Whether the site has a CA of its own."""
+        return self.source != "files"
 
 
 class Resolver(Part):

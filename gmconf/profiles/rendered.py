@@ -84,6 +84,9 @@ def _hashes(case: HostCase) -> Hash:
 
 
 def _trusted(loaded: Loaded, ends: datetime, today: date) -> str | None:
+    tls = loaded.site.tls
+    if tls.acme:
+        return f"{tls.acme.authority}, an authority that systems do not know" if tls.acme.authority else None
     if ends < datetime.combine(today, time(), UTC):
         return f"certificate has expired ({ends:%Y-%m-%d})"
     return "an authority of the site's own" if loaded.site.tls.source == "internal-ca" else None

@@ -62,6 +62,8 @@ def _found(site: Site) -> Iterator[tuple[str, str, str]]:
         yield "network.admin", ", ".join(site.network.admin), "SSH answers the whole Internet; name the networks that need it."
     if site.tls.source == "internal-ca":
         yield "tls.source", "internal-ca", "Certificates of a CA of our own: programs outside do not trust them."
+    if site.tls.acme and site.tls.acme.authority:
+        yield "tls.acme.authority", site.tls.acme.authority, "Certificates of a CA that systems do not know: programs outside do not trust them."
     if "ipv6" not in site.address_families:
         yield "address_families", ", ".join(site.address_families), "The service cannot be reached over IPv6."
     if site.pop3.enabled:

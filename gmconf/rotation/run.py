@@ -133,7 +133,7 @@ def _make(loaded: Loaded, subject: Subject, name: str, call: Call) -> None:
 def _switch(loaded: Loaded, subject: Subject, name: str, call: Call) -> None:
     """Everything that the new state needs: the certificate of the new key, the public half of the old one."""
     active: Key = subject.active
-    if loaded.site.tls.source == "internal-ca":
+    if loaded.site.tls.own_ca:
         making.issue(loaded.secrets, stem(subject.name, name), subject.name, call.password(), call.now)
     if active.name == FIRST:
         chain = loaded.public[f"tls/{subject.name}.crt"]

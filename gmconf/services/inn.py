@@ -107,7 +107,7 @@ def _readers(view: View) -> Plan:
         units=tuple(Unit(f"gmconf-{name}.socket", on_change="restart") for name in PORTS),
         probes=tuple({"name": name, "kind": "tcp", "address": "127.0.0.1", "port": port, "tls": name == "nntps", "expect": "^20[01] "}
                      for name, port in PORTS.items()),
-        tls=(tls.judged(STEM, view.host.name),),
+        tls=tls.judged(view, STEM, view.host.name),
         listens=tuple((port, "any") for port in PORTS.values()),
     )  # fmt: skip
 

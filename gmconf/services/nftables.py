@@ -66,6 +66,10 @@ def _settings(view: View, others: Sequence[Plan]) -> Settings:
     c.set("chat_servers", servers, egress, view.why("chat.federation"))
     if servers:
         c.set("chat_user", "prosody", egress, control("xmpp.server"))
+    update = view.site.tls.acme.update if view.site.tls.acme else None
+    why = view.why("tls.acme.update")
+    _addresses(c, "updated", (update.server,) if update else (), why)
+    c.set("update_port", update.port if update else 0, why)
     checks = view.has(Role.FILTER) and view.site.filter.network_checks
     users = ["root", "_apt", *(["clamav"] if view.has(Role.FILTER) else []), *(["_rspamd"] if checks else [])]
     c.set("web_users", users, egress, need("nftables", "updates of packages and signatures; nobody else has business there"))

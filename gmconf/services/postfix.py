@@ -291,8 +291,9 @@ def _delivery(c: Settings, view: View) -> None:
     c.set("virtual_transport", transport, need("postfix", "Dovecot stores the mail"))
     remote = delivers and not view.has(Role.STORE)
     c.set("lmtp_tls_security_level", "verify" if remote else "", control("tls.mua-required"))
-    own_ca = remote and "ca/ca.crt" in view.public
-    c.set("lmtp_tls_CAfile", f"{tls.FOLDER}/ca.crt" if own_ca else "", control("tls.mua-required"))
+    c.set("lmtp_tls_CAfile", f"{tls.FOLDER}/ca.crt" if remote and view.site.tls.own_ca else "", control("tls.mua-required"))
+    public = remote and view.site.tls.source != "internal-ca"
+    c.set("lmtp_tls_CApath", "/etc/ssl/certs" if public else "", control("tls.mua-required"), view.why("tls.source"))
     c.set("lmtp_destination_concurrency_limit", limits.lmtp_concurrency,
           need("postfix", f"below Dovecot's limit of {limits.lmtp_user_concurrency} deliveries to one user: no deferral in a burst"))  # fmt: skip
     c.set("lmtp_line_length_limit", 0, control("msg.conform-in"), need("postfix", "folded lines on the last step would break signatures"))

@@ -50,7 +50,7 @@ def plan(view: View) -> Plan:
         units=(Unit("prosody.service", restart_paths=(CONF, f"{PLUGINS}/*", AUTHORITIES), watch=(f"{CERTIFICATES}/*",)),),
         probes=({"name": "chat", "kind": "tcp", "address": "127.0.0.1", "port": CLIENTS, "send": _hello(names[0]),
                  "expect": "<stream:stream "},),
-        tls=tuple(tls.judged(f"{CERTIFICATES}/{name}", name) for name in names),
+        tls=tuple(pair for name in names for pair in tls.judged(view, f"{CERTIFICATES}/{name}", name)),
         listens=_listens(view),
     )  # fmt: skip
 
@@ -75,7 +75,7 @@ def _listens(view: View) -> tuple[tuple[int, Reach], ...]:
 
 
 def _authorities(view: View) -> list[str]:
-    own = ["ca/ca.crt"] if view.site.tls.source == "internal-ca" else []
+    own = ["ca/ca.crt"] if view.site.tls.own_ca else []
     return own + [f"ca/{name}.crt" for name in view.site.tls.trusted]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from gmconf.model import Role
 from gmconf.plan import Plan, View
 from gmconf.services import (
+    acme,
     clamav,
     dmarc_reports,
     dovecot,
@@ -34,4 +35,5 @@ def plans(view: View) -> tuple[Plan, ...]:
     if view.has(Role.CHAT):
         found.append(prosody.plan(view))
     found += inn.plans(view)
+    found.append(acme.plan(view, found))
     return (nftables.plan(view, found), *found)

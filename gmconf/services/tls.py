@@ -20,34 +20,47 @@ def key(view: View) -> str:
     return f"{FOLDER}/{view.host.name}.key"
 
 
-def pair(view: View, name: str, stem: str, service: str, *, group: str = "root", record: str = "") -> list[File | SecretFile]:
-    """Certificate chain and key of a name as STEM.crt and STEM.key; ``group`` is a daemon's that has no privileges to drop."""
+def pair(
+    view: View, name: str, stem: str, service: str, *, group: str = "root", record: str = "", initial: bool | None = None
+) -> list[File | SecretFile]:
+    """Certificate chain and key of a name as STEM.crt and STEM.key; ``group`` is a daemon's that has no privileges to drop.
+
+    ``initial``: the host replaces them itself; default: where it gets certificates by ACME.
+    """
     chain = view.public[f"tls/{name}.crt"]
     mode = "0600" if group == "root" else "0640"
+    own = view.site.tls.source == "acme" if initial is None else initial
     return [
-        File(f"{stem}.crt", service, control("tls.cert"), lines=lambda: chain.rstrip("\n").split("\n"), comment="", record=record),
-        SecretFile(f"{stem}.key", service, control("tls.cert"), f"tls/{name}.key.vault", "root", group, mode),
+        File(f"{stem}.crt", service, control("tls.cert"), lines=lambda: chain.rstrip("\n").split("\n"), comment="", record=record, initial=own),
+        SecretFile(f"{stem}.key", service, control("tls.cert"), f"tls/{name}.key.vault", "root", group, mode, initial=own),
     ]
 
 
-def judged(stem: str, *names: str) -> dict[str, object]:
-    """What a host checks of a pair before it switches: that they belong together, are valid, and hold these names."""
-    return {"certificate": f"{stem}.crt", "key": f"{stem}.key", "names": list(names)}
+def judged(view: View, stem: str, *names: str) -> tuple[dict[str, object], ...]:
+    """What a host checks of a pair before it switches: that they belong together, are valid, and hold these names.
+
+    Nothing where the host gets certificates by ACME: it checks them when they come.
+    """
+    return () if view.site.tls.source == "acme" else ({"certificate": f"{stem}.crt", "key": f"{stem}.key", "names": list(names)},)
 
 
 def plan(view: View) -> Plan:
     """Certificate, key and, in a closed network, the internal CA."""
     name = view.host.name
-    files = pair(view, name, f"{FOLDER}/{name}", "tls", record=f"_25._tcp.{name} TLSA" if view.has(Role.MTA) else "")
-    if "ca/ca.crt" in view.public:
-        ca = view.public["ca/ca.crt"]
+    # With ACME it is the key that is given to the host (acme.py), not what the host shows, that DNS has to agree with.
+    judged_by_dns = view.has(Role.MTA) and view.site.tls.source != "acme"
+    files = pair(view, name, f"{FOLDER}/{name}", "tls", record=f"_25._tcp.{name} TLSA" if judged_by_dns else "")
+    if view.site.tls.own_ca:
+        acme = view.site.tls.acme
+        names = ("ca/ca.crt", *([f"ca/{acme.authority}.crt"] if acme and acme.authority else []))
+        cas = [line for ca in names for line in view.public[ca].rstrip("\n").split("\n")]
         why = need("tls", "hosts of a closed network trust this site's own CA")
-        files.append(File(f"{FOLDER}/ca.crt", "tls", why, lines=lambda: ca.rstrip("\n").split("\n"), comment=""))
+        files.append(File(f"{FOLDER}/ca.crt", "tls", why, lines=lambda: cas, comment=""))
     return Plan(
         name="tls",
         packages=("ca-certificates", "openssl"),
         files=tuple(files),
         directories=(("/etc/gmconf", "root", "root", "0755"), (FOLDER, "root", "root", "0755")),
         owned=(f"{FOLDER}/",),
-        tls=(judged(f"{FOLDER}/{name}", name),),
+        tls=judged(view, f"{FOLDER}/{name}", name),
     )

@@ -51,7 +51,7 @@ def _files(at: At, seen: Mapping[str, Any]) -> Looks:
             continue
         modes = [f"{live['owner']}:{live['group']} {live['mode']}", f"{entry['owner']}:{entry['group']} {entry['mode']}"]
         digest = entry.get("sha256", live["delivered"])
-        if live["sha256"] == digest:
+        if live["sha256"] == digest or entry.get("initial"):
             yield _bad(f"{path} belongs to {modes[1]}", modes[0])
         elif live["sha256"] and live["sha256"] == live["delivered"]:
             yield _bad(f"{path} as the site renders it now", "as it was rolled out last: the site has changed since\n" + _difference(at, path, live),

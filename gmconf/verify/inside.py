@@ -72,7 +72,7 @@ def files(wanted: dict[str, Any]) -> dict[str, Any]:
         seen = file_of(path, shown=entry["shown"])
         was = live.get(path, "")
         digest = entry["sha256"] or was
-        same = seen and seen["sha256"] == digest and [seen[k] for k in ("owner", "group", "mode")] == [entry[k] for k in ("owner", "group", "mode")]
+        same = seen and (entry["own"] or seen["sha256"] == digest) and [seen[k] for k in ("owner", "group", "mode")] == [entry[k] for k in ("owner", "group", "mode")]
         if not same:
             found[path] = {**seen, "delivered": was} if seen else None
     return found

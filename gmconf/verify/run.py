@@ -116,8 +116,13 @@ class Run:
 
     @cached_property
     def authority(self) -> str | None:
-        """The certificate (PEM) of the site's own CA, if it has one."""
-        return self.loaded.public.get("ca/ca.crt")
+        """The certificate (PEM) of a CA that systems do not know and the site's programs do, if it has one.
+
+        Where certificates come by ACME, one of the site's own CA only stands in for them and does not count.
+        """
+        tls = self.loaded.site.tls
+        name = tls.acme.authority if tls.acme else "ca"
+        return self.loaded.public.get(f"ca/{name}.crt")
 
     @cached_property
     def tree(self) -> dict[str, bytes]:

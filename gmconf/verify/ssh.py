@@ -42,7 +42,7 @@ def wanted(at: At) -> dict[str, Any]:
     commands |= {f"unbound:{key}": ["unbound-control", "get_option", key] for key in switches(at.run.rendered(at.host, UNBOUND) or "")}
     names = [".", *(d.name for d in at.run.domains), *(h.host.name for h in at.run.hosts)]
     return {
-        "files": {path: {"sha256": f.get("sha256", ""), "owner": f["owner"], "group": f["group"], "mode": f["mode"], "shown": "secret" not in f}
+        "files": {path: {"sha256": f.get("sha256", ""), "owner": f["owner"], "group": f["group"], "mode": f["mode"], "shown": "secret" not in f, "own": f.get("initial", False)}
                   for path, f in paths.items()},
         "known": [*paths, *(c["makes"] for c in found["compile"])],
         "owned": found["owned"], "absent": found["absent"], "packages": found["packages"], "mask": found["mask"],

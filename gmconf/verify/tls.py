@@ -15,6 +15,7 @@ from gmconf.verify.smtp import mta
 from gmconf.verify.wire import neutral
 
 DAYS = 14
+BY_ACME = "journalctl -u gmconf-acme.service on the host says why it has no better one"
 """A certificate must last longer: who renews at 30 days has had two weeks to notice a failure."""
 WEAK = "ALL:COMPLEMENTOFALL:-ECDHE+AESGCM:-ECDHE+CHACHA20:@SECLEVEL=0"
 """Everything a client could ask for but what RFC 9325 section 4.2 recommends."""
@@ -150,12 +151,14 @@ def certificates(at: At) -> Looks:
                 pass
         except ssl.SSLCertVerificationError as error:
             found = error.verify_message
-        fix = "" if not found else "gmconf keys --renew, or put the right certificate below the secrets folder; then roll out"
+        acme = at.run.loaded.site.tls.source == "acme"
+        remedy = BY_ACME if acme else "gmconf keys --renew, or put the right certificate below the secrets folder; then roll out"
+        fix = remedy if found else ""
         yield Seen(f"a certificate for {at.host.name} from an authority we trust on {port}", found or "it is", not found, fix)
-        yield from _judged(at, port)
+        yield from _judged(at, port, BY_ACME if acme else "renew it: gmconf keys --renew, render, roll out")
 
 
-def _judged(at: At, port: Port) -> Looks:
+def _judged(at: At, port: Port, renewal: str) -> Looks:
     from cryptography import x509
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -168,7 +171,7 @@ def _judged(at: At, port: Port) -> Looks:
         return
     leaf = x509.load_der_x509_certificate(der)
     days = (leaf.not_valid_after_utc - datetime.now(UTC)).days
-    yield Seen(f"{DAYS} more days on {port}", f"until {leaf.not_valid_after_utc:%Y-%m-%d} ({days} days)", days >= DAYS, "renew it: gmconf keys --renew, render, roll out")
+    yield Seen(f"{DAYS} more days on {port}", f"until {leaf.not_valid_after_utc:%Y-%m-%d} ({days} days)", days >= DAYS, renewal)
     key = leaf.public_key()
     bits = getattr(key, "key_size", 0)
     strong = bits >= (CURVE_BITS if isinstance(key, ec.EllipticCurvePublicKey) else RSA_BITS if isinstance(key, rsa.RSAPublicKey) else 0)

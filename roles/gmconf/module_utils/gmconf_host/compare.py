@@ -51,10 +51,13 @@ def missing_packages(manifest):
 
 def changed_files(manifest):
     """Entries whose content or metadata differ."""
-    return [
-        f for f in manifest["files"]
-        if digest_of(at(f["path"])) != f["sha256"] or meta_differs(f, at(f["path"]))
-    ]  # fmt: skip
+    return [f for f in manifest["files"] if content_differs(f) or meta_differs(f, at(f["path"]))]
+
+
+def content_differs(entry):
+    """Whether the content is another one; what is initial is the host's own from then on."""
+    found = digest_of(at(entry["path"]))
+    return found is None if entry.get("initial") else found != entry["sha256"]
 
 
 def unwanted(manifest):
@@ -114,5 +117,5 @@ def compare(manifest):
         "units": [] if packages else wrong_units(manifest),
         "interrupted": os.path.exists(at(f"{STATE}/journal")),
     }
-    published = ask([f["record"].split() for f in changed if "record" in f and digest_of(at(f["path"])) != f["sha256"]])
+    published = ask([f["record"].split() for f in changed if "record" in f and content_differs(f)])
     return {**found, "changed": any(found.values()), "need": sorted({f["sha256"] for f in manifest["files"]} - live), "published": published}

@@ -13,6 +13,7 @@ import time
 from ansible.module_utils.gmconf_host import units
 from ansible.module_utils.gmconf_host.compare import (
     changed_files,
+    content_differs,
     ids,
     is_member,
     meta_differs,
@@ -43,7 +44,9 @@ def switch(manifest, stage, journal, changed, compiled, extra):
                 os.chown(at(folder["path"]), *owner)
             os.chmod(at(folder["path"]), int(folder["mode"], 8))
     for entry in changed:
-        with open(stage.root + entry["path"], "rb") as file:
+        # Of what is the host's own only owner and mode are put right.
+        source = stage.root + entry["path"] if content_differs(entry) else at(entry["path"])
+        with open(source, "rb") as file:
             put(at(entry["path"]), file.read(), int(entry["mode"], 8), ids(entry))
     for step in compiled:
         with open(stage.root + step["makes"], "rb") as file:

@@ -1,0 +1,117 @@
+"""Certificates by ACME (RFC 8555): the host asks for one of the key it was given, checks it, and shows it.
+
+certbot is given a request (CSR) made of that key, so that the key stays where ``gmconf keys`` takes it from one to the next and
+TLSA records stay true at every renewal. What decides and checks is roles/gmconf/files/acme.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fnmatch import fnmatch
+
+from gmconf.controls import control
+from gmconf.dialects import ini
+from gmconf.keynames import tsig_file
+from gmconf.model import Acme, Role
+from gmconf.plan import File, Plan, SecretFile, Unit, View
+from gmconf.resources import folder
+from gmconf.services import tls
+from gmconf.settings import Reason, Settings, Value, need
+
+FOLDER, CONF = "/etc/gmconf/acme", "/etc/gmconf/acme.ini"
+SECRET = f"{FOLDER}/tsig.secret"
+PROGRAM = "/usr/local/lib/gmconf/acme"
+FILES = tuple(f"/etc/systemd/system/gmconf-acme.{kind}" for kind in ("service", "timer"))
+HTTP = 80
+
+
+def plan(view: View, others: Sequence[Plan]) -> Plan:
+    """What asks for certificates in place of the pairs that the other plans begin with; without ACME it is taken away."""
+    acme = view.site.tls.acme
+    if acme is None or view.site.tls.source != "acme":
+        return Plan(name="acme", owned=(f"{FOLDER}/",), absent=(CONF, PROGRAM, *FILES))
+    return _wanted(view, acme, others)
+
+
+def _wanted(view: View, acme: Acme, others: Sequence[Plan]) -> Plan:
+    because = control("tls.cert-trust")
+    pairs = _pairs(others)
+    files: list[File | SecretFile] = [
+        File(CONF, "acme", because, "acme/acme.ini.j2", _settings(view, acme, pairs), ini.spell, mode="0600"),
+        File(PROGRAM, "acme", because, lines=_program, shared=True, mode="0755"),
+        *_units(because),
+    ]
+    for name in sorted({name for name, _, _ in pairs}):
+        record = f"_25._tcp.{name} TLSA" if view.has(Role.MTA) and name == view.host.name else ""
+        files += tls.pair(view, name, f"{FOLDER}/{name}", "acme", record=record, initial=False)
+    packages = ["certbot", "openssl", "python3-dnspython"]
+    if acme.update:
+        packages.append("python3-certbot-dns-rfc2136")
+        files.append(SecretFile(SECRET, "acme", because, tsig_file(acme.update.key)))
+    return Plan(
+        name="acme",
+        packages=tuple(packages),
+        files=tuple(files),
+        directories=((FOLDER, "root", "root", "0700"), ("/usr/local/lib/gmconf", "root", "root", "0755")),
+        owned=(f"{FOLDER}/",),
+        # The package's own timer renews what certbot keeps itself, which is nothing here.
+        mask=("certbot.timer",),
+        units=(Unit("gmconf-acme.timer", on_change="restart"),),
+        listens=((HTTP, "any"),) if acme.challenge == "http-01" else (),
+    )
+
+
+def _program() -> list[str]:
+    return (folder("roles") / "gmconf/files/acme.py").read_text("utf-8").rstrip("\n").split("\n")
+
+
+def _pairs(others: Sequence[Plan]) -> list[tuple[str, str, tuple[str, ...]]]:
+    """(name, path without ending, units that read it when they are told to) of every pair that is the host's own."""
+    found = []
+    for plan in others:
+        secrets = {f.path: f.secret for f in plan.files if isinstance(f, SecretFile) and f.initial}
+        for path, secret in secrets.items():
+            stem = path.removesuffix(".key")
+            units = [u.unit for p in others for u in p.units if any(fnmatch(f"{stem}.crt", glob) for glob in u.watch)]
+            found.append((secret.removeprefix("tls/").removesuffix(".key.vault"), stem, tuple(units)))
+    return found
+
+
+def _settings(view: View, acme: Acme, pairs: Sequence[tuple[str, str, tuple[str, ...]]]) -> Settings:
+    c = Settings(CONF)
+    trust, source = control("tls.cert-trust"), view.why("tls.acme")
+    c.set("directory", acme.directory, trust, view.why("tls.acme.directory"))
+    c.set("email", acme.email, view.why("tls.acme.email"))
+    c.set("challenge", acme.challenge, view.why("tls.acme.challenge"))
+    c.set("authority", f"{tls.FOLDER}/ca.crt" if acme.authority else "", view.why("tls.acme.authority"))
+    c.set("server", acme.update.server if acme.update else "", source)
+    if acme.update:
+        c.set("port", acme.update.port, source)
+        c.set("key", f"{acme.update.key}.", source)
+        c.set("algorithm", acme.update.algorithm.upper(), source)
+        c.set("propagation", acme.update.propagation, source)
+        c.set("secret", SECRET, source)
+    rows: list[dict[str, tuple[Value, tuple[Reason, ...]]]] = []
+    for name in sorted({name for name, _, _ in pairs}):
+        mine = [(stem, units) for other, stem, units in pairs if other == name]
+        mta = view.has(Role.MTA) and name == view.host.name
+        rows.append({
+            "name": (name, (trust,)),
+            "given": (f"{FOLDER}/{name}", (need("acme", "the key to use, and the certificate of the site's own CA until there is another"),)),
+            "shown": ([stem for stem, _ in mine], (need("acme", "where daemons read it"),)),
+            "units": (sorted({unit for _, units in mine for unit in units}), (need("acme", "told to read it again"),)),
+            "tlsa": (f"_25._tcp.{name}" if mta else "", (control("dane.in"),)),
+        })  # fmt: skip
+    c.rows("pairs", rows)
+    return c
+
+
+def _units(because: Reason) -> list[File | SecretFile]:
+    service, timer = map(Settings, FILES)
+    service.set("command", f"/usr/bin/python3 {PROGRAM} {CONF}", because)
+    timer.set("first", "15s", because, need("acme", "a roll-out that changes something here is over by then"))
+    timer.set("again", "12h", because, need("acme", "a CA that is out of order is asked again before anybody notices; CAs ask for no more than twice a day"))
+    return [
+        File(service.file, "acme", because, "acme/acme.service.j2", service, ini.spell),
+        File(timer.file, "acme", because, "acme/acme.timer.j2", timer, ini.spell),
+    ]
