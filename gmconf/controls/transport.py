@@ -214,8 +214,14 @@ class Certificate(Control):
             paths += [f"/etc/prosody/tls/{d.name}.{end}" for d in case.site.domains if d.kind == "hosted" for end in ("crt", "key")]
         if case.has(Role.NEWS):
             paths += ["/etc/news/tls/host.crt", "/etc/news/tls/host.key"]
-        for path in paths:
-            yield Claim(f"{path} on the host", "there" if path in case.files else "missing", path in case.files, path)
+        if case.site.tls.source == "acme":
+            paths += [f"/etc/gmconf/acme/{name}.{end}" for name in _shown(case) for end in ("crt", "key")]
+        yield from _there(case, paths)
+
+
+def _there(case: HostCase, paths: Iterable[str]) -> Iterable[Claim]:
+    for path in paths:
+        yield Claim(f"{path} on the host", "there" if path in case.files else "missing", path in case.files, path)
 
 
 def _acme(case: HostCase, field: str) -> str:
@@ -248,6 +254,15 @@ class CertificateTrust(Control):
         tls = case.site.tls
         own = "a CA of the site's own" if tls.source == "internal-ca" else f"{tls.acme.authority}, which systems do not know" if tls.acme and tls.acme.authority else ""
         yield Claim("tls.source: acme, or files", own or tls.source, not own, "tls.source")
+
+    @classmethod
+    def of_host(cls, case: HostCase) -> Iterable[Claim]:
+        """What asks for them is there."""
+        acme = case.site.tls.acme
+        if acme:
+            secret = ["/etc/gmconf/acme/tsig.secret"] if acme.update else []
+            units = [f"/etc/systemd/system/gmconf-acme.{kind}" for kind in ("service", "timer")]
+            yield from _there(case, (ACME, "/usr/local/lib/gmconf/acme", *units, *secret))
 
 
 class Received(Control):

@@ -100,7 +100,7 @@ def _settings(view: View, acme: Acme, pairs: Sequence[tuple[str, str, tuple[str,
             "given": (f"{FOLDER}/{name}", (need("acme", "the key to use, and the certificate of the site's own CA until there is another"),)),
             "shown": ([stem for stem, _ in mine], (need("acme", "where daemons read it"),)),
             "units": (sorted({unit for _, units in mine for unit in units}), (need("acme", "told to read it again"),)),
-            "tlsa": (f"_25._tcp.{name}" if mta else "", (control("dane.in"),)),
+            "tlsa": (f"_25._tcp.{name}" if mta else "", (need("acme", "records that the certificate has to fit"),)),
         })  # fmt: skip
     c.rows("pairs", rows)
     return c
@@ -109,8 +109,8 @@ def _settings(view: View, acme: Acme, pairs: Sequence[tuple[str, str, tuple[str,
 def _units(because: Reason) -> list[File | SecretFile]:
     service, timer = map(Settings, FILES)
     service.set("command", f"/usr/bin/python3 {PROGRAM} {CONF}", because)
-    timer.set("first", "15s", because, need("acme", "a roll-out that changes something here is over by then"))
-    timer.set("again", "12h", because, need("acme", "a CA that is out of order is asked again before anybody notices; CAs ask for no more than twice a day"))
+    timer.set("first", "15s", need("acme", "a roll-out that changes something here is over by then"))
+    timer.set("again", "12h", need("acme", "a CA that is out of order is asked again before anybody notices; CAs ask for no more than twice a day"))
     return [
         File(service.file, "acme", because, "acme/acme.service.j2", service, ini.spell),
         File(timer.file, "acme", because, "acme/acme.timer.j2", timer, ini.spell),

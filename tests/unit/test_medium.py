@@ -81,7 +81,7 @@ def test_missing_installer(work) -> None:
     (work / "programs/mail-140.exe").unlink()
     done = gmconf("medium", "site.yml", "-o", "medium.iso", cwd=work)
     assert done.returncode == 2
-    assert "site.yml:55:24: clients[0].file: programs/mail-140.exe is no file beside site.yml; fetch it from https://www.thunderbird.example/" in done.stderr
+    assert "site.yml:64:24: clients[0].file: programs/mail-140.exe is no file beside site.yml; fetch it from https://www.thunderbird.example/" in done.stderr
 
 
 def test_installer_that_leads_out_of_the_site(work) -> None:

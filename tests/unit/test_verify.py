@@ -240,7 +240,7 @@ def test_files_on_a_host(tmp_path) -> None:
     import pwd
 
     owner, group = pwd.getpwuid(os.getuid()).pw_name, grp.getgrgid(os.getgid()).gr_name
-    entry = {"sha256": hashlib.sha256(b"same\n").hexdigest(), "owner": owner, "group": group, "mode": "0600", "shown": True}
+    entry = {"sha256": hashlib.sha256(b"same\n").hexdigest(), "owner": owner, "group": group, "mode": "0600", "shown": True, "own": False}
     for name, text, mode in (("same", "same\n", 0o600), ("edited", "other\n", 0o600), ("open", "same\n", 0o644), ("secret", "word\n", 0o600)):
         (tmp_path / name).write_text(text)
         (tmp_path / name).chmod(mode)
