@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gmconf.model import OPTIONAL_ROLES, Role, Site
+from gmconf.model import LOGIN_ROLES, Role, Site
 
 HERE = ("groups", "retention", "article_size")
 """Fields of news that only concern a server of the site's own."""
@@ -12,7 +12,7 @@ HERE = ("groups", "retention", "article_size")
 
 def misplaced(site: Site) -> Iterator[tuple[str, str]]:
     """(path, sentence) for roles chat and news on the wrong hosts, and for settings that nobody carries out."""
-    for role in OPTIONAL_ROLES:
+    for role in LOGIN_ROLES:
         holders = [number for number, host in enumerate(site.hosts) if role in host.roles]
         for number in holders:
             if Role.STORE not in site.hosts[number].roles:

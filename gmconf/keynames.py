@@ -28,13 +28,25 @@ def chat_domains(site: Site) -> Iterator[tuple[str, str]]:
         yield from ((domain.name, f"domains[{number}]") for number, domain in enumerate(site.domains) if domain.kind == "hosted")
 
 
+def web_names(site: Site) -> Iterator[tuple[str, str]]:
+    """(name, field) that the web server shows a certificate for: mta-sts.DOMAIN of every domain that receives (RFC 8461)."""
+    if any(Role.WEB in host.roles for host in site.hosts):
+        yield from ((f"mta-sts.{domain.name}", f"domains[{number}]") for number, domain in enumerate(site.domains) if domain.kind != "parked")
+
+
+def served(site: Site) -> Iterator[tuple[str, str]]:
+    """(name, field) of every name besides the hosts' that a certificate is shown for."""
+    yield from chat_domains(site)
+    yield from web_names(site)
+
+
 def public_files(site: Site) -> Iterator[tuple[str, str]]:
     """(relative path, field) of public halves: DKIM keys, certificates."""
     for _, _, stem, field in dkim_names(site):
         yield f"{stem}.pub", field
     for number, host in enumerate(site.hosts):
         yield f"tls/{host.name}.crt", f"hosts[{number}]"
-    for name, field in chat_domains(site):
+    for name, field in served(site):
         yield f"tls/{name}.crt", field
     if site.tls.own_ca:
         yield "ca/ca.crt", "tls"
@@ -57,7 +69,7 @@ def vault_files(site: Site) -> Iterator[tuple[str, str]]:
             yield f"{stem}.key.vault", field
     for number, host in enumerate(site.hosts):
         yield f"tls/{host.name}.key.vault", f"hosts[{number}]"
-    for name, field in chat_domains(site):
+    for name, field in served(site):
         yield f"tls/{name}.key.vault", field
     if site.tls.acme and site.tls.acme.update:
         yield tsig_file(site.tls.acme.update.key), "tls.acme.update.key"

@@ -19,7 +19,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from gmconf import vault
 from gmconf.errors import GmconfError
-from gmconf.keynames import chat_domains, dkim_names, tsig_file
+from gmconf.keynames import dkim_names, served, tsig_file
 from gmconf.model import Site
 from gmconf.rollover import NOTHING, Rollover
 
@@ -92,7 +92,7 @@ def _certificates(site: Site, folder: Path, password: bytes, now: datetime, *, r
         _write_pair(folder, "ca/ca", signed.public_bytes(serialization.Encoding.PEM), ".crt", ca_key, password)
         made.append("ca/ca.crt")
     loaded: tuple[x509.Certificate, ec.EllipticCurvePrivateKey] | None = None
-    for name in (*(host.name for host in site.hosts), *(domain for domain, _ in chat_domains(site))):
+    for name in (*(host.name for host in site.hosts), *(name for name, _ in served(site))):
         stem = rollover.place(f"tls/{name}.crt").removesuffix(".crt")
         there = _whole(folder, f"{stem}.crt", f"{stem}.key.vault")
         if there:

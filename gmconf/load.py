@@ -16,7 +16,7 @@ from gmconf.complaints import sentence
 from gmconf.directory import Directory
 from gmconf.document import Document, PathParts, parse_path, read_text, spell_path
 from gmconf.errors import Mark, Problem, SiteError
-from gmconf.keynames import chat_domains, optional_files, public_files, vault_files
+from gmconf.keynames import optional_files, public_files, served, vault_files
 from gmconf.model import Site
 from gmconf.rollover import FILE, NOTHING, Read, Rollover, apply, disagreements
 from gmconf.rollover import read as read_rollover
@@ -204,7 +204,7 @@ def _misnamed(site: Site, public: Mapping[str, str], document: Document, rollove
     """Certificates from elsewhere that are not for their host, or for the domain that has chat; those of the internal CA are made for it."""
     if site.tls.source != "files":
         return []
-    wanted = [*((host.name, f"hosts[{number}].name") for number, host in enumerate(site.hosts)), *chat_domains(site)]
+    wanted = [*((host.name, f"hosts[{number}].name") for number, host in enumerate(site.hosts)), *served(site)]
     found = []
     for owner, field in wanted:
         name = f"tls/{owner}.crt"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from hashlib import sha256
 from urllib.parse import quote
 
 from gmconf import spf
 from gmconf.model import Host, Role, Site
 from gmconf.model.dns import CAPABILITIES, Capability, DmarcPolicy
+from gmconf.model.web import StsMode
 from gmconf.zones import Zones
 
 POLICIES: tuple[DmarcPolicy, ...] = ("none", "quarantine", "reject")
@@ -113,3 +115,21 @@ def unable(site: Site) -> Iterator[tuple[Capability, str]]:
     for capability in CAPABILITIES:
         if capability in asked and asked[capability] not in waived and not can(site, capability):
             yield capability, asked[capability]
+
+
+def sts_mode(site: Site) -> StsMode:
+    """What the MTA-STS policy asks of senders."""
+    chosen = site.web.mta_sts if site.web else None
+    return chosen or ("enforce" if site.level == "silver" else "testing")
+
+
+def sts_policy(site: Site) -> list[str]:
+    """Lines of the policy (RFC 8461 section 3.2), the same for all domains: every MTA host is MX of each."""
+    mode = sts_mode(site)
+    age = (site.web.max_age if site.web else None) or (14 * 86400 if mode == "enforce" else 86400)
+    return ["version: STSv1", f"mode: {mode}", *(f"mx: {host.name}" for host in senders(site)), f"max_age: {age}"]
+
+
+def sts_id(site: Site) -> str:
+    """The policy's id: another one whenever the policy says something else."""
+    return sha256("\n".join(sts_policy(site)).encode()).hexdigest()[:20]

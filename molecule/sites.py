@@ -48,7 +48,7 @@ filter:
   dmarc_reports: true
   blocks: [{{sender: blocked.sender.example, reason: the tests, review_by: 2099-12-31}}]
 dns: {{ttl: 5s, dmarc: {{policy: reject}}, tlsa: true}}
-resolver:
+{web}resolver:
   forwarders: [{ns}]
   trust_anchors: ["{anchor}"]
 """
@@ -56,7 +56,7 @@ LOCALS = ("alice", "bob", "carol", "joe", "tiny", "silent", "limited", "locked",
 TALKS = bool(os.environ.get("GMCONF_LAB_TALKS"))
 """Whether the hosts have chat and news too (make talk)."""
 MAIL = "mta, msa, store, filter"
-ROLES = f"{MAIL}, chat, news" if TALKS else MAIL
+ROLES = f"{MAIL}, chat, news, web" if TALKS else f"{MAIL}, web"
 TALK = """\
 tls: {trusted: [partner]}
 news:
@@ -97,10 +97,11 @@ def partner(machine: lab.Machine) -> lab.Machine:
     return lab.MACHINES["mx12" if machine.name == "mx13" else "mx13"]
 
 
-def site(machine: lab.Machine, *, talks: bool = TALKS) -> str:
-    """site.yml as it is when nothing is tried out; also without chat and news."""
+def site(machine: lab.Machine, *, mail_only: bool = False) -> str:
+    """site.yml as it is when nothing is tried out; also without chat, news and web."""
     name, (ip4, ip6) = domain(machine), machine.addresses
-    return SITE.format(d=name, release=machine.release, roles=ROLES if talks else MAIL, talk=TALK if talks else "", ip4=ip4, ip6=ip6, out=outside(machine)[0], ns=lab.NS.addresses[0],
+    roles, talk, web = (MAIL, "", "") if mail_only else (ROLES, TALK, "web: {mta_sts: enforce}\n")
+    return SITE.format(d=name, release=machine.release, roles=roles, talk=talk, web=web, ip4=ip4, ip6=ip6, out=outside(machine)[0], ns=lab.NS.addresses[0],
                        anchor=lab.trust_anchor())  # fmt: skip
 
 
@@ -118,13 +119,13 @@ def believe(machine: lab.Machine) -> None:
         shutil.copyfile(folder(partner(machine)) / "keys/ca/ca.crt", folder(machine) / "keys/ca/partner.crt")
 
 
-def write(machine: lab.Machine, more: str = "", change: tuple[str, str] = ("", ""), *, talks: bool = TALKS) -> None:
+def write(machine: lab.Machine, more: str = "", change: tuple[str, str] = ("", ""), *, mail_only: bool = False) -> None:
     """site.yml with further or other lines, rendered."""
     name, where = domain(machine), folder(machine)
     where.mkdir(parents=True, exist_ok=True)
     if TALKS:
         believe(machine)
-    (where / "site.yml").write_text(site(machine, talks=talks).replace(*change) + more)
+    (where / "site.yml").write_text(site(machine, mail_only=mail_only).replace(*change) + more)
     demo.render(where / "site.yml", where / "build", (*(f"{n}@{name}" for n in LOCALS), f"joe@a.{name}", f"main@all.{name}"))
 
 

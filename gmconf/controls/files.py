@@ -39,6 +39,7 @@ READERS = "/etc/news/readers.conf"
 NNTP, NNTPS = "/etc/systemd/system/gmconf-nntp", "/etc/systemd/system/gmconf-nntps"
 """Each with .socket and @.service."""
 ACME = "/etc/gmconf/acme.ini"
+NGINX = "/etc/nginx/nginx.conf"
 LOGGING = f"{RSPAMD}/logging.inc"
 EVERYWHERE = (MAIN, MASTER, OPENSSL, NFT, ISOLATE, UNBOUND, RESOLV, JOURNALD, TIMESYNCD, APT, NEEDRESTART)
 """Every host has these."""
@@ -56,6 +57,8 @@ def belongs(file: str, case: HostCase) -> bool:
         return case.has(Role.CHAT)
     if file.startswith(("/etc/news/", NNTP)):
         return case.has(Role.NEWS)
+    if file == NGINX:
+        return case.has(Role.WEB)
     if file == USERS_HEADERS:
         return case.has(Role.MSA)
     return file in EVERYWHERE

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from ipaddress import ip_network
 from typing import ClassVar
 
 from gmconf.controls.case import Claim, HostCase, SiteCase
 from gmconf.controls.control import Control, Evidence
-from gmconf.controls.files import DOVECOT, MAIN, NFT, NNTP, NNTPS, PROSODY, UNBOUND
+from gmconf.controls.files import DOVECOT, MAIN, NFT, NGINX, NNTP, NNTPS, PROSODY, UNBOUND
 from gmconf.controls.wants import Model, Only
 from gmconf.model import Role
 from gmconf.settings import Value
@@ -44,6 +45,9 @@ def _public(case: HostCase) -> list[int]:
     ports |= {119, 563} if case.has(Role.NEWS) else set()
     ports |= {5222, 5223} if case.has(Role.CHAT) else set()
     ports |= {5269, 5270} if federated(case) else set()
+    ports |= {80, 443} if case.has(Role.WEB) else set()
+    acme = case.site.tls.acme
+    ports |= {80} if acme and acme.challenge == "http-01" else set()
     return sorted(ports)
 
 
@@ -136,6 +140,7 @@ class Ipv6(Control):
         PROSODY: {"interfaces": Model(listening, "as address_families says")},
         f"{NNTP}.socket": {"listen[*].address": Model(lambda c: listening(c, 119), "as address_families says")},
         f"{NNTPS}.socket": {"listen[*].address": Model(lambda c: listening(c, 563), "as address_families says")},
+        NGINX: {f"{key}[*].address": Model(partial(listening, port=port), "as address_families says") for key, port in (("plain", 80), ("secure", 443))},
         UNBOUND: {"do_ip6": Model(lambda c: "ipv6" in c.site.address_families, "as address_families says")},
         DOVECOT: {"listen": Model(_listen, "as address_families says")},
         MAIN: {"inet_protocols": Model(lambda c: c.site.address_families[0] if len(c.site.address_families) == 1 else "all", "as address_families says")},

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import ClassVar
 
-from gmconf.controls.case import Claim, HostCase, SiteCase
+from gmconf.controls.case import Claim, DomainCase, HostCase, SiteCase
 from gmconf.controls.control import Control
-from gmconf.controls.files import ACME, DOVECOT, INN, MAIN, MASTER, NNTPS, OPENSSL, PROSODY, READERS
+from gmconf.controls.files import ACME, DOVECOT, INN, MAIN, MASTER, NGINX, NNTPS, OPENSSL, PROSODY, READERS
 from gmconf.controls.wants import Has, Model, OneOf, Only, Parts, exactly, on_msa
 from gmconf.model import Role
+from gmconf.published import sts_id, sts_mode
 
 TLS = "/etc/gmconf/tls"
 SUITES = "ECDHE+AESGCM:ECDHE+CHACHA20"
@@ -17,6 +19,10 @@ SUITES = "ECDHE+AESGCM:ECDHE+CHACHA20"
 
 def _remote(case: HostCase) -> bool:
     return case.has(Role.MTA, Role.MSA) and not case.has(Role.STORE)
+
+
+def _webs(case: HostCase, shape: str = "{}") -> list[str]:
+    return [shape.format(f"mta-sts.{d.name}") for d in case.site.domains if d.kind != "parked"] if case.has(Role.WEB) else []
 
 
 class MtaIn(Control):
@@ -49,6 +55,55 @@ class DaneOut(Control):
     id, level, sources = "dane.out", "silver", ("BSI TR-03108-06-M", "RFC 7672", "BSI Grundschutz++ KONF.13.10")
     on = (Role.MTA,)
     settings: ClassVar = {MAIN: {"smtp_tls_security_level": "dane", "smtp_dns_support_level": "dnssec"}}
+
+
+class StsIn(Control):
+    """Senders without DNSSEC learn over https that our MX take mail over TLS, with certificates for their names.
+
+    Who stands in between cannot strip TLS, once a sender has read the policy.
+    """
+
+    id, level, sources = "sts.in", "bronze", ("RFC 8461", "BSI TR-03108-07-R", "BSI Grundschutz++ KONF.13.11")
+    on = (Role.WEB,)
+    settings: ClassVar = {
+        NGINX: {
+            "servers[*].name": Model(_webs, "mta-sts. and each domain that receives"),
+            "servers[*].policy": Model(lambda c: ["/etc/nginx/mta-sts.txt"] * len(_webs(c)), "the policy"),
+        }
+    }
+    files = ("/etc/nginx/mta-sts.txt",)
+
+    @classmethod
+    def of_site(cls, case: SiteCase) -> Iterable[Claim]:
+        """A host serves it, and it asks for something."""
+        served = any(Role.WEB in h.roles for h in case.site.hosts)
+        yield Claim("a host with the role web", "there" if served else "none", served, "hosts")
+        mode = sts_mode(case.site)
+        yield Claim("web.mta_sts: testing or enforce", mode, mode != "none", "web.mta_sts")
+
+    @classmethod
+    def of_domain(cls, case: DomainCase) -> Iterable[Claim]:
+        """The record that tells of it, and the name under which it is found."""
+        if case.domain.kind != "parked":
+            found = ["".join(r.rdata) for r in case.records if r.owner == f"_mta-sts.{case.domain.name}" and r.type == "TXT"]
+            there = any(r.owner == f"mta-sts.{case.domain.name}" and r.type in ("A", "AAAA") for r in case.records)
+            good = len(found) == 1 and found[0] == f"v=STSv1; id={sts_id(case.site)}" and there
+            yield Claim(f"_mta-sts.{case.domain.name} TXT with the policy's id, and an address of mta-sts.{case.domain.name}", ", ".join(found) or "nothing", good, "dns")
+
+
+class StsEnforce(Control):
+    """The MTA-STS policy is enforced: without TLS and a right certificate senders do not deliver.
+
+    As long as it is only tested, an attack is reported and the message delivered all the same.
+    """
+
+    id, level, sources = "sts.enforce", "silver", ("RFC 8461", "BSI TR-03108-07-R")
+
+    @classmethod
+    def of_site(cls, case: SiteCase) -> Iterable[Claim]:
+        """As web.mta_sts says."""
+        mode = sts_mode(case.site)
+        yield Claim("web.mta_sts: enforce", mode, mode == "enforce", "web.mta_sts")
 
 
 class Implicit(Control):
@@ -115,6 +170,7 @@ class Versions(Control):
         DOVECOT: {"ssl.min_protocol": OneOf("TLSv1.2", "TLSv1.3")},
         PROSODY: {"ssl.protocol": "tlsv1_2+"},
         INN: {"tls.protocols": Only("TLSv1.2", "TLSv1.3")},
+        NGINX: {"tls.protocols": Only("TLSv1.2", "TLSv1.3")},
         OPENSSL: {"min_protocol": OneOf("TLSv1.2", "TLSv1.3")},
         MAIN: dict.fromkeys(
             (f"{side}_tls{kind}_protocols" for side in ("smtpd", "smtp", "lmtp") for kind in ("", "_mandatory")),
@@ -135,6 +191,7 @@ class Ciphers(Control):
         DOVECOT: {"ssl.ciphers": SUITES},
         PROSODY: {"ssl.ciphers": SUITES},
         INN: {"tls.ciphers": SUITES, "tls.order": True},
+        NGINX: {"tls.ciphers": SUITES},
         MAIN: {
             "smtpd_tls_ciphers": "high",
             "smtpd_tls_mandatory_ciphers": "high",
@@ -202,7 +259,9 @@ class Certificate(Control):
         MAIN: {"smtpd_tls_chain_files": Model(lambda c: [f"{TLS}/{c.host.name}.key", f"{TLS}/{c.host.name}.crt"], "the host's key and certificate")},
         PROSODY: {"ssl.certificates": "/etc/prosody/tls"},
         INN: {"tls.certificate": "/etc/news/tls/host.crt", "tls.key": "/etc/news/tls/host.key"},
-    }
+        NGINX: {f"servers[*].{key}": Model(partial(_webs, shape=f"/etc/nginx/gmconf-tls/{{}}.{end}"), "that of its name")
+                for key, end in (("certificate", "crt"), ("key", "key"))},
+    }  # fmt: skip
     live = ("certificates",)
 
     @classmethod
@@ -214,6 +273,7 @@ class Certificate(Control):
             paths += [f"/etc/prosody/tls/{d.name}.{end}" for d in case.site.domains if d.kind == "hosted" for end in ("crt", "key")]
         if case.has(Role.NEWS):
             paths += ["/etc/news/tls/host.crt", "/etc/news/tls/host.key"]
+        paths += [f"/etc/nginx/gmconf-tls/{name}.{end}" for name in _webs(case) for end in ("crt", "key")]
         if case.site.tls.source == "acme":
             paths += [f"/etc/gmconf/acme/{name}.{end}" for name in _shown(case) for end in ("crt", "key")]
         yield from _there(case, paths)
@@ -230,7 +290,7 @@ def _acme(case: HostCase, field: str) -> str:
 
 def _shown(case: HostCase) -> list[str]:
     chat = [d.name for d in case.site.domains if d.kind == "hosted"] if case.has(Role.CHAT) else []
-    return sorted({case.host.name, *chat})
+    return sorted({case.host.name, *chat, *_webs(case)})
 
 
 class CertificateTrust(Control):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gmconf import published, spf
 from gmconf.controls import control
+from gmconf.dns.hosts import addresses
 from gmconf.keynames import DKIM_KINDS
 from gmconf.model import Domain, Role
 from gmconf.records import Need, strings
@@ -33,11 +34,12 @@ class Row(NamedTuple):
 
 
 def sending(contract: Contract, domain: Domain) -> Iterator[Row]:
-    """A hosted or alias domain. What a web server of the site would add (MTA-STS, autoconfig) belongs here."""
+    """A hosted or alias domain. What a web server of the site adds belongs here."""
     yield from _mail(contract)
     yield from _signatures(contract, domain)
     yield _dmarc(contract, published.dmarc_policy(contract.site), "auth.dmarc-publish")
     yield _tls_reports(contract)
+    yield from _policy(contract)
     if published.can(contract.site, "srv"):
         yield from _services(contract, domain)
 
@@ -86,6 +88,16 @@ def _tls_reports(contract: Contract) -> Row:
     field = "dns.tls_reports" if contract.site.dns.tls_reports else "dns.reports" if contract.site.dns.reports else "organisation.postmaster"
     text = f"v=TLSRPTv1; rua={published.mailto(published.tls_reports_to(contract.site))}"
     return Row("_smtp._tls.", "TXT", strings(text), contract.need(id_), (control(id_), contract.why(field)))
+
+
+def _policy(contract: Contract) -> Iterator[Row]:
+    """Where senders find the MTA-STS policy, and which one is the newest (RFC 8461 section 3.1)."""
+    site, id_ = contract.site, "sts.in"
+    because = (control(id_), contract.why("web" if site.web else "hosts"))
+    for host in (h for h in site.hosts if Role.WEB in h.roles):
+        yield Row("_mta-sts.", "TXT", (f"v=STSv1; id={published.sts_id(site)}",), contract.need(id_), because)
+        for type_, address in addresses(host.addresses):
+            yield Row("mta-sts.", type_, address, contract.need(id_), because)
 
 
 def _services(contract: Contract, domain: Domain) -> Iterator[Row]:

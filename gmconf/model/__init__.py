@@ -5,11 +5,11 @@ from gmconf.model.acme import Acme
 from gmconf.model.dns import Dns
 from gmconf.model.domains import Domain
 from gmconf.model.filter import Dnsbl, Filter, Signatures
-from gmconf.model.hosts import OPTIONAL_ROLES, Host, Role
+from gmconf.model.hosts import LOGIN_ROLES, OPTIONAL_ROLES, Host, Role
 from gmconf.model.site import Limits, Logs, Network, Organisation, Overrides, Pop3, Resolver, Secrets, Site, Tls
 from gmconf.model.talk import Chat, Group, News
 
 __all__ = [
-    "OPTIONAL_ROLES", "Acme", "Chat", "Dns", "Dnsbl", "Domain", "Filter", "Group", "Host", "Limits", "Logs", "Mailbox", "Network", "News",
+    "LOGIN_ROLES", "OPTIONAL_ROLES", "Acme", "Chat", "Dns", "Dnsbl", "Domain", "Filter", "Group", "Host", "Limits", "Logs", "Mailbox", "Network", "News",
     "Organisation", "Overrides", "Pop3", "Resolver", "Role", "Secrets", "ServiceAccount", "Signatures", "Site", "Tls", "UserFile",
 ]

@@ -15,6 +15,7 @@ from gmconf.model.names import Address, Duration, Ip, Line, Size
 from gmconf.model.names import Network as Cidr
 from gmconf.model.operation import Client, Policies, Procedures, Shown, Support, Waiver
 from gmconf.model.talk import Chat, News
+from gmconf.model.web import Web
 
 Level = Literal["basic", "bronze", "silver"]
 RelativePath = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*$", max_length=200)]
@@ -162,6 +163,7 @@ class Site(Part):
     """Programs for users, also on the portable medium."""
     news: News | None = None
     chat: Chat | None = None
+    web: Web | None = None
     evidence: dict[Annotated[str, StringConstraints(pattern=r"^[a-z]+\.[a-z0-9-]+$")], Shown] = {}
     """Control: where it is shown that it is held."""
     waivers: tuple[Waiver, ...] = ()

@@ -15,7 +15,7 @@ from gmconf.keynames import tsig_file
 from gmconf.model import Acme, Role
 from gmconf.plan import File, Plan, SecretFile, Unit, View
 from gmconf.resources import folder
-from gmconf.services import tls
+from gmconf.services import nginx, tls
 from gmconf.settings import Reason, Settings, Value, need
 
 FOLDER, CONF = "/etc/gmconf/acme", "/etc/gmconf/acme.ini"
@@ -83,6 +83,7 @@ def _settings(view: View, acme: Acme, pairs: Sequence[tuple[str, str, tuple[str,
     c.set("directory", acme.directory, trust, view.why("tls.acme.directory"))
     c.set("email", acme.email, view.why("tls.acme.email"))
     c.set("challenge", acme.challenge, view.why("tls.acme.challenge"))
+    c.set("webroot", nginx.CHALLENGES if view.has(Role.WEB) and acme.challenge == "http-01" else "", need("acme", "nginx has port 80"))
     c.set("authority", f"{tls.FOLDER}/ca.crt" if acme.authority else "", view.why("tls.acme.authority"))
     c.set("server", acme.update.server if acme.update else "", source)
     if acme.update:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from gmconf.controls import control
 from gmconf.dialects.dovecot import spell
 from gmconf.limits import chain
-from gmconf.model import OPTIONAL_ROLES, Role
+from gmconf.model import LOGIN_ROLES, Role
 from gmconf.plan import File, Plan, Reach, SecretFile, Unit, View
 from gmconf.services import tls
 from gmconf.settings import Settings, need
@@ -128,7 +128,7 @@ def _sockets(c: Settings, view: View) -> None:
     users = {"chat": ("prosody", control("xmpp.server")), "news": ("news", control("nntp.access"))}
     old = view.host.release == "bookworm"
     rows = []
-    for role in OPTIONAL_ROLES:
+    for role in LOGIN_ROLES:
         if view.has(role):
             user, because = users[role]
             rows += [

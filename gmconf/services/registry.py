@@ -11,6 +11,7 @@ from gmconf.services import (
     dovecot,
     inn,
     nftables,
+    nginx,
     postfix,
     prosody,
     quickack,
@@ -35,5 +36,7 @@ def plans(view: View) -> tuple[Plan, ...]:
     if view.has(Role.CHAT):
         found.append(prosody.plan(view))
     found += inn.plans(view)
+    if view.has(Role.WEB):
+        found.append(nginx.plan(view))
     found.append(acme.plan(view, found))
     return (nftables.plan(view, found), *found)

@@ -17,6 +17,7 @@ import sites
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from test_rollout import dns, mail_comes_in
+from test_web import fetch, sts_names
 
 from gmconf import vault
 
@@ -26,8 +27,8 @@ RUN = "systemctl start gmconf-acme.service"
 SAID = "journalctl -u gmconf-acme.service -n 30 --no-pager -o cat"
 
 
-def site(mx, more: str = "") -> None:
-    """The site with certificates by ACME, written. It has no chat: the names of its domains lead elsewhere."""
+def site(mx, more: str = "", change: tuple[str, str] = ("", "")) -> None:
+    """The site with certificates by ACME, written. It has no chat: the names of its domains lead elsewhere; and no web server, so that it has one name."""
     sites.write(mx.machine, f"""\
 tls:
   source: acme
@@ -36,7 +37,7 @@ tls:
     email: alice@{mx.domain}
     terms_agreed: true
     authority: lab
-{more}""", talks=False)
+{more}""", change, mail_only=True)
 
 
 @pytest.fixture(scope="module")
@@ -189,3 +190,18 @@ def test_certificate_by_dns(mx, ca) -> None:
     assert "80" not in mx.ssh("nft list chain inet gmconf input | grep 'tcp dport {' | tr -d ' {}' | tr , '\\n'").split()
     for text in (mx.ssh(SAID), mx.ssh("cat /var/log/letsencrypt/letsencrypt.log"), mx.ssh("ls -lR /tmp")):
         assert secret not in text
+
+
+@pytest.mark.control("tls.cert-trust")
+@pytest.mark.control("sts.in")
+def test_certificates_of_the_web_server(mx, ca) -> None:
+    """nginx has port 80, and hands out the proofs of all names."""
+    roots = mx.folder / "keys/ca/lab.crt"
+    roots.write_text(new_ca(mx))
+    site(mx, "", ("filter]", "filter, web]"))
+    done = mx.roll_out()
+    assert done.returncode == 0, done.stdout + done.stderr
+    run(mx)
+    for name in sts_names(mx):
+        with fetch(mx.ip4, name, "/.well-known/mta-sts.txt", str(roots)) as answer:
+            assert answer.status == 200, name

@@ -132,7 +132,7 @@ def test_sheets_name_what_listens(built) -> None:
 def test_news_elsewhere_is_named(tmp_path) -> None:
     work = prepared("everything", tmp_path)
     text = re.sub(r"news:\n  groups:.*\n  retention:.*\n  article_size:.*\n", "news: {host: news.example.net, port: 1563}\n", (work / "site.yml").read_text())
-    (work / "site.yml").write_text(text.replace("filter, chat, news]", "filter, chat]"))
+    (work / "site.yml").write_text(text.replace("filter, chat, news, web]", "filter, chat, web]"))
     built = rendered(work)
     assert table(built / "build/documents/client-setup.md", "Servers")[-1] == ["news (NNTP)", "`news.example.net`", "1563", "TLS"]
 

@@ -335,7 +335,7 @@ SITES = (
     ("a provider that cannot sign", {"dns": {"provider": {"capabilities": ["caa", "srv", "long-txt", "wildcard", "null-mx"]}}, "level": "basic"}, "dnssec_valid", "not tested", 20),
     ("DMARC of basic", {"level": "basic"}, "dmarc_policy", "bad", 84),
     ("evidence of a year ago", {"network": {"rpki": {**SIGNED["rpki"], "day": "2025-11-02"}}}, "mail_rpki_valid", "not tested", 0),
-    ("a certificate that has ended", {"tls": {"source": "internal-ca", "acme": None}}, "cert_trust", "notice", 100),
+    ("a certificate that has ended", {"tls": {"source": "internal-ca", "acme": None}, "web": {"mta_sts": "testing"}}, "cert_trust", "notice", 100),
 )
 
 

@@ -95,6 +95,8 @@ def order(common, name, pair, folder):
     if common["challenge"] == "dns-01":
         argv += ["--authenticator", "dns-rfc2136", "--dns-rfc2136-credentials", credentials(common, folder),
                  "--dns-rfc2136-propagation-seconds", common["propagation"]]  # fmt: skip
+    elif "webroot" in common:
+        argv += ["--webroot", "--webroot-path", common["webroot"]]
     else:
         argv += ["--standalone", "--preferred-challenges", "http"]
     trusted = {"REQUESTS_CA_BUNDLE": common["authority"]} if "authority" in common else {}

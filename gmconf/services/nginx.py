@@ -1,0 +1,69 @@
+"""nginx: the MTA-STS policy of every domain (RFC 8461), and nothing else."""
+
+from __future__ import annotations
+
+from gmconf import published
+from gmconf.controls import control
+from gmconf.dialects.nginx import spell
+from gmconf.keynames import web_names
+from gmconf.plan import File, Plan, SecretFile, Unit, View
+from gmconf.services import tls
+from gmconf.settings import Settings, need
+
+FOLDER = "/etc/nginx"
+CONF, POLICY, CERTIFICATES = f"{FOLDER}/nginx.conf", f"{FOLDER}/mta-sts.txt", f"{FOLDER}/gmconf-tls"
+CHALLENGES = "/var/lib/gmconf/challenges"
+PLAIN, SECURE = 80, 443
+
+
+def plan(view: View) -> Plan:
+    """The web server of a host with role web."""
+    sts = control("sts.in")
+    names = [name for name, _ in web_names(view.site)]
+    files: list[File | SecretFile] = [
+        File(CONF, "nginx", sts, "nginx/nginx.conf.j2", _settings(view, names), spell),
+        File(POLICY, "nginx", sts, lines=lambda: published.sts_policy(view.site), comment=""),
+    ]
+    for name in names:
+        files += tls.pair(view, name, f"{CERTIFICATES}/{name}", "nginx")
+    return Plan(
+        name="nginx",
+        packages=("nginx",),
+        files=tuple(files),
+        directories=((CERTIFICATES, "root", "root", "0755"), (CHALLENGES, "root", "root", "0755")),
+        owned=(f"{CERTIFICATES}/",),
+        stage_prefixes=(f"{CERTIFICATES}/",),
+        validate=({"argv": ["nginx", "-t", "-q", "-c", f"{{{CONF}}}"]},),
+        units=(Unit("nginx.service", watch=(f"{CERTIFICATES}/*",)),),
+        probes=({"name": "web", "kind": "tcp", "address": "127.0.0.1", "port": PLAIN, "send": f"GET / HTTP/1.0\r\nHost: {names[0]}\r\n\r\n",
+                 "expect": "HTTP/1.1 301 "},),
+        tls=tuple(pair for name in names for pair in tls.judged(view, f"{CERTIFICATES}/{name}", name)),
+        listens=((PLAIN, "any"), (SECURE, "any")),
+    )  # fmt: skip
+
+
+def _settings(view: View, names: list[str]) -> Settings:
+    c = Settings(CONF)
+    sts, works = control("sts.in"), need("nginx", "nginx would not serve this site otherwise")
+    flood = need("nginx", "a slow client holds its connection for a moment only, and nothing is ever sent to us")
+    c.set("user", "www-data", works)
+    c.set("log", "syslog:server=unix:/dev/log", need("nginx", "the journal keeps it as long as everything else"))
+    c.set("connections", 1024, works)
+    c.set("tokens", False, need("nginx", "the version is nobody's business"))
+    c.set("body", 1, flood)
+    c.set("patience", 10, flood)
+    c.set("tls.protocols", ["TLSv1.2", "TLSv1.3"], control("tls.versions"))
+    c.set("tls.ciphers", "ECDHE+AESGCM:ECDHE+CHACHA20", control("tls.ciphers"))
+    c.set("tls.order", True, need("nginx", "the stronger suite is taken"))
+    c.set("tls.tickets", False, need("nginx", "a key for tickets that never changes would undo forward secrecy"))
+    families = view.site.address_families
+    why = (control("net.ipv6"), view.why("address_families"))
+    for key, port in (("plain", PLAIN), ("secure", SECURE)):
+        sockets = [*([f"0.0.0.0:{port}"] if "ipv4" in families else []), *([f"[::]:{port}"] if "ipv6" in families else [])]
+        c.rows(key, [{"address": (socket, why)} for socket in sockets])
+    acme = view.site.tls.acme
+    c.set("challenges", CHALLENGES if acme and acme.challenge == "http-01" else "", view.why("tls.acme"))
+    c.set("strangers", True, need("nginx", "no name, no certificate: nobody learns whom we serve"))
+    c.rows("servers", [{"name": (name, (sts,)), "certificate": (f"{CERTIFICATES}/{name}.crt", (control("tls.cert"),)),
+                        "key": (f"{CERTIFICATES}/{name}.key", (control("tls.cert"),)), "policy": (POLICY, (sts,))} for name in names])  # fmt: skip
+    return c
