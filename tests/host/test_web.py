@@ -78,6 +78,7 @@ def test_nothing_else_is_served(mx) -> None:
             pass
 
 
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion")
 @pytest.mark.control("tls.versions")
 @pytest.mark.control("tls.ciphers")
 def test_old_tls_is_refused(mx) -> None:
