@@ -18,7 +18,7 @@ LEVELS: tuple[Level, ...] = get_args(Level)
 AREAS = {
     "mta": "transfer", "msg": "transfer", "out": "transfer", "role": "transfer", "list": "transfer", "rep": "reputation",
     "msa": "submission", "auth": "authentication", "maa": "access", "mda": "access", "mua": "clients", "flt": "content",
-    "tls": "transport", "dane": "transport", "dns": "naming", "net": "network", "ops": "operation", "log": "operation", "ha": "operation",
+    "tls": "transport", "dane": "transport", "sts": "transport", "dns": "naming", "net": "network", "ops": "operation", "log": "operation", "ha": "operation",
     "mon": "monitoring", "sup": "support", "prc": "procedures", "doc": "documents", "gov": "governance",
     "nntp": "news and chat", "xmpp": "news and chat",
 }  # fmt: skip
