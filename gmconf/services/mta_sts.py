@@ -41,6 +41,7 @@ def plan(view: View) -> Plan:
     c.set("refresh", "true", enforced, need("mta-sts", "a policy is fetched again before it ends"))
     unit = Settings(UNIT)
     unit.set("command", [PROGRAM, f"{HOST}:{FIRST}", f"{HOST}:{RESOLVER}", f"{HOST}:53"], enforced, here)
+    unit.set("user", USER, need("mta-sts", "a user without rights that is there anyway"))
     program = Path(__file__).with_name("dane_first.py")
     return Plan(
         name="mta-sts",
