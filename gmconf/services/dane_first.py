@@ -12,6 +12,8 @@ When DNS does not answer, or what it says is bogus, the message waits.
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 import sys
 from collections.abc import Iterable
 
@@ -128,7 +130,16 @@ async def serve(listen: tuple[str, int], upstream: tuple[str, int], servers: Ite
             writer.close()
 
     async with await asyncio.start_server(session, *listen) as server:
+        ready()
         await server.serve_forever()
+
+
+def ready() -> None:
+    """Tells systemd, which starts Postfix after it (sd_notify(3))."""
+    path = os.environ.get("NOTIFY_SOCKET", "")
+    if path:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+            systemd.sendto(b"READY=1", "\0" + path[1:] if path.startswith("@") else path)
 
 
 def endpoint(text: str) -> tuple[str, int]:
