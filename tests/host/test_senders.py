@@ -39,9 +39,9 @@ class Senders:
         sender, to = f"x@{domain}", f"alice@{self.mx.domain}"
         built = message(sender, to)
         data = built.as_bytes().replace(b"\n", b"\r\n")
-        kind, _, algorithm = signature.partition(" ")
-        if kind != "none":
-            data = self.signed(data, domain, algorithm or "rsa-sha256")
+        kind, *algorithms = signature.split()
+        for algorithm in () if kind == "none" else algorithms or ["rsa-sha256"]:
+            data = self.signed(data, domain, algorithm)
         if kind == "wrong":
             data = data.replace(b"Good morning", b"Bad morning")
         with outside(self.mx) as smtp:
@@ -108,3 +108,21 @@ def test_without_a_proof_the_policy_is_followed(senders, case: tuple[str, str]) 
 def test_ed25519(senders, kind: str) -> None:
     seen = senders.deliver("pass", f"{kind} ed25519-sha256")
     assert SEEN[kind] in seen, seen
+
+
+@pytest.mark.control("auth.dkim-verify")
+def test_sha1_proves_nothing(senders) -> None:
+    """RFC 8301: right as it is, it does not count; beside it another signature does."""
+    seen = senders.deliver("pass", "right rsa-sha1")
+    assert "dkim=policy (SHA-1) " in seen, seen
+    assert "dkim=pass" not in seen, seen
+    with pytest.raises(smtplib.SMTPDataError) as error:
+        senders.deliver("fail", "right rsa-sha1")
+    assert 550 <= error.value.smtp_code < 560, error.value
+
+
+@pytest.mark.control("auth.dkim-verify")
+def test_sha1_beside_sha256(senders) -> None:
+    seen = senders.deliver("fail", "right rsa-sha1 rsa-sha256")
+    for words in ("dkim=policy (SHA-1) ", "dkim=pass ", "dmarc=pass"):
+        assert words in seen, (words, seen)
