@@ -277,3 +277,43 @@ def test_without_policies_mail_waits(world, unit: str) -> None:
         seen, log = world.send(domain)
         assert seen == "sent", log
     assert receiver.taken == [True]
+
+
+@pytest.mark.promise("what is agreed with a receiver comes before what it publishes")
+def test_destinations(world) -> None:
+    names = {level: world.domain() for level in ("dane-only", "secure", "may")}
+    agreed = f"""\
+tls:
+  destinations:
+    - {{domain: {names["dane-only"]}, level: dane-only}}
+    - {{domain: {names["secure"]}, level: secure, match: [.gateway.example]}}
+    - {{domain: {names["may"]}, level: may, reason: the tests}}
+"""
+    mx, seen = world.mx, {}
+    mx.write_site(agreed)
+    try:
+        done = mx.roll_out()
+        assert done.returncode == 0, done.stdout
+        for case, level, pair, record in (
+            ("no TLSA", "dane-only", chain(world, names["dane-only"]), ""),
+            ("agreed name", "secure", world.trusted.issue(world.folder, "mx7.gateway.example"), ""),
+            ("another name", "secure", chain(world, names["secure"]), ""),
+            ("false TLSA", "may", hers(world, names["may"]), tlsa(world.other.certificate, 3)),
+        ):
+            world.publish(names[level], record)
+            with Receiver(world.address, context(pair)) as receiver:
+                status, log = world.send(names[level])
+            seen[case] = status, receiver.taken, log
+    finally:
+        mx.write_site()
+        done = mx.roll_out()
+    assert done.returncode == 0, done.stdout
+    assert {case: (status, taken) for case, (status, taken, _) in seen.items()} == {
+        "no TLSA": ("deferred", []),
+        "agreed name": ("sent", [True]),
+        "another name": ("deferred", []),
+        "false TLSA": ("sent", [True]),
+    }, seen
+    assert "TLSA" in seen["no TLSA"][2], seen
+    assert re.search(VERIFIED, seen["agreed name"][2]), seen
+    assert re.search(REFUSED, seen["another name"][2]), seen
