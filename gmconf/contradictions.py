@@ -72,3 +72,31 @@ def lists_name_once(site: Site, _: Directory) -> Iterator[Finding]:
         seen.add(entry.zone)
     if len(set(site.address_families)) < len(site.address_families):
         yield "address_families", "a family stands here twice; keep one"
+
+
+def destinations_are_sound(site: Site, _: Directory) -> Iterator[Finding]:
+    """One word for each domain outside; what may be weaker than the default says why."""
+    ours, seen = {domain.name for domain in site.domains}, set[str]()
+    for number, one in enumerate(site.tls.destinations):
+        path = f"tls.destinations[{number}]"
+        if one.domain in seen:
+            yield f"{path}.domain", f"{one.domain} stands here twice; keep one"
+        if one.domain in ours:
+            yield f"{path}.domain", f"{one.domain} is a domain of this site: its mail does not leave it"
+        seen.add(one.domain)
+        if one.level in ("may", "encrypt") and not one.reason:
+            yield f"{path}.level", f"{one.level} switches DANE and MTA-STS off for {one.domain}; say why with reason, or ask for dane-only or secure"
+        if one.match and one.level != "secure":
+            yield f"{path}.match", "names are compared with level secure only; use that level, or remove match"
+
+
+def tls_reports_can_be_sent(site: Site, _: Directory) -> Iterator[Finding]:
+    """Postfix counts from 3.10 on, but what makes reports of it is not packaged."""
+    if not site.tls.send_reports:
+        return
+    old = [host.name for host in site.hosts if host.release == "bookworm"]
+    yield "tls.send_reports", (
+        f"Postfix of Debian 12 ({old[0]}) does not count how TLS went; remove it, or set it to false"
+        if old
+        else "Postfix of Debian 13 counts how TLS went, but Debian has no package that makes reports of it (tlsrpt-reporter); remove it, or set it to false"
+    )

@@ -8,11 +8,13 @@ from ipaddress import ip_address, ip_network
 
 from gmconf.acmerules import ACME_RULES
 from gmconf.contradictions import (
+    destinations_are_sound,
     forwards_lead_somewhere,
     lists_name_once,
     quotas_have_units,
     resolvers_are_elsewhere,
     roles_once,
+    tls_reports_can_be_sent,
 )
 from gmconf.directory import ROLE_ADDRESSES, Directory
 from gmconf.facts import fact
@@ -342,5 +344,5 @@ RULES: tuple[Rule, ...] = (
     role_addresses_stay, senders_are_ours, hosts_once, addresses_of_families, roles_are_held, names_are_not_domains,
     thresholds_ascend, sizes_fit, memory_fits, closed_network_is_whole, admins_can_enter, numbers_fit_together,
     senders_to_switch_to, blocks_name_one, contacts_can_be_reached, questions_are_kept, quotas_have_units, forwards_lead_somewhere, roles_once,
-    resolvers_are_elsewhere, lists_name_once, chat_and_news_have_a_place, level_is_whole, proofs_have_controls, *ZONE_RULES, *ACME_RULES, *WEB_RULES,
+    resolvers_are_elsewhere, lists_name_once, destinations_are_sound, tls_reports_can_be_sent, chat_and_news_have_a_place, level_is_whole, proofs_have_controls, *ZONE_RULES, *ACME_RULES, *WEB_RULES,
 )  # fmt: skip

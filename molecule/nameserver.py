@@ -1,4 +1,4 @@
-"""The name server of the lab: one signed zone, the root, made of parts that each site publishes."""
+"""The name server of the lab: one signed zone, the root, made of parts that each site publishes, and two below it for what DNSSEC does not prove."""
 
 from __future__ import annotations
 
@@ -10,6 +10,10 @@ from machines import NET4, NS, ssh, stop
 ZONE = "/var/lib/knot/root.zone"
 CONF, MORE = "/etc/knot/knot.conf", "/etc/knot/more"
 SOA = f". 5 SOA ns.lab.example. hostmaster.lab.example. 1 60 60 3600 5\n. 5 NS ns.lab.example.\nns.lab.example. 5 A {NET4}.53"
+UNSIGNED, BOGUS = "unsigned.example", "bogus.example"
+"""Zones without signatures: the root says so of the first, and has the digest of a key for the second, which is a lie."""
+SOA += "".join(f"\n{cut}. 5 NS ns.lab.example." for cut in (UNSIGNED, BOGUS)) + f"\n{BOGUS}. 5 DS 12345 13 2 {'ab' * 32}"
+HEADS = {"": SOA} | {cut: f"{cut}. 5 SOA ns.lab.example. hostmaster.lab.example. 1 60 60 3600 5\n{cut}. 5 NS ns.lab.example." for cut in (UNSIGNED, BOGUS)}
 KNOT = f"""\
 server:
     listen: [ 0.0.0.0@53, ::@53 ]
@@ -28,21 +32,35 @@ zone:
     zonefile-sync: -1
     zonefile-load: difference-no-serial
     journal-content: all
-"""
+""" + "".join(f"""\
+  - domain: {cut}
+    file: /var/lib/knot/{cut}.zone
+    serial-policy: unixtime
+    zonefile-sync: -1
+    zonefile-load: difference-no-serial
+    journal-content: all
+""" for cut in (UNSIGNED, BOGUS))  # fmt: skip
 
 
 def start_name_server() -> None:
     """Knot with an empty root zone, signed with a key of its own."""
+    empty = "".join(f"test -e {file(cut)} || echo '{head}' > {file(cut)}; chown knot: {file(cut)}; " for cut, head in HEADS.items())
     done = ssh(NS, f"set -e; command -v knotd >/dev/null || {{ apt-get -qq update; DEBIAN_FRONTEND=noninteractive apt-get -qq install -y knot; }}; cat > {CONF}; "
-               f"test -e {ZONE} || echo '{SOA}' > {ZONE}; chown knot: {ZONE}; systemctl restart knot", input=KNOT, capture_output=True)  # fmt: skip
+               f"{empty}systemctl restart knot", input=KNOT, capture_output=True)  # fmt: skip
     if done.returncode:
         stop(f"the lab's name server: {done.stdout}{done.stderr}")
 
 
-def zone(part: str, records: str) -> None:
-    """Publish records (zone file lines, names with a final dot) as one part of all there is in DNS."""
-    script = (f"cd /var/lib/knot && cat > {part}.part && (echo '{SOA}' && cat *.part) > new.zone && chown knot: new.zone && mv new.zone {ZONE} && "
-              "knotc -b zone-reload .")  # fmt: skip
+def file(cut: str) -> str:
+    """Where a zone lies."""
+    return f"/var/lib/knot/{cut}.zone" if cut else ZONE
+
+
+def zone(part: str, records: str, cut: str = "") -> None:
+    """Publish records (zone file lines, names with a final dot) as one part of all there is in DNS, or in one of the zones below the root."""
+    kind = f"{cut}.part" if cut else "root.part"
+    script = (f"cd /var/lib/knot && cat > {part}-{kind} && (echo '{HEADS[cut]}' && cat *-{kind}) > {kind}.new && chown knot: {kind}.new && "
+              f"mv {kind}.new {file(cut)} && knotc -b zone-reload {cut or '.'}")  # fmt: skip
     done = ssh(NS, f'flock /var/lib/knot/lab.lock sh -c "{script}"', input=records, capture_output=True)
     if done.returncode:
         stop(f"zone: {done.stdout}{done.stderr}")

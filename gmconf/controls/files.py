@@ -13,6 +13,7 @@ MAIN = "/etc/postfix/main.cf"
 MASTER = "/etc/postfix/master.cf"
 OPENSSL = "/etc/postfix/openssl.cnf"
 USERS_HEADERS = "/etc/postfix/submission-headers"
+STS, TLS_POLICY = "/etc/mta-sts-daemon.yml", "/etc/systemd/system/gmconf-tls-policy.service"
 DOVECOT = "/etc/dovecot/dovecot.conf"
 PROTOCOLS = "/etc/dovecot/protocols.conf"
 CLAMD = "/etc/clamav/clamd.conf"
@@ -59,6 +60,8 @@ def belongs(file: str, case: HostCase) -> bool:
         return case.has(Role.NEWS)
     if file == NGINX:
         return case.has(Role.WEB)
+    if file in (STS, TLS_POLICY):
+        return case.has(Role.MTA)
     if file == USERS_HEADERS:
         return case.has(Role.MSA)
     return file in EVERYWHERE

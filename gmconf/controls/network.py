@@ -110,7 +110,7 @@ class Egress(Control):
             "dns_user": "unbound",
             "time_user": "systemd-timesync",
             "web": Only("80", "443"),
-            "web_users": Only("root", "_apt", "clamav", "_rspamd"),
+            "web_users": Only("root", "_apt", "clamav", "_rspamd", "_mta-sts"),
             "chat_servers": Model(lambda c: ["5269", "5270"] if federated(c) else [], "5269 and 5270, where chat speaks to other servers"),
             "chat_user": Model(lambda c: "prosody" if federated(c) else "", "prosody, where chat speaks to other servers", optional=True),
         }

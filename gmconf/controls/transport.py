@@ -8,7 +8,20 @@ from typing import ClassVar
 
 from gmconf.controls.case import Claim, DomainCase, HostCase, SiteCase
 from gmconf.controls.control import Control
-from gmconf.controls.files import ACME, DOVECOT, INN, MAIN, MASTER, NGINX, NNTPS, OPENSSL, PROSODY, READERS
+from gmconf.controls.files import (
+    ACME,
+    DOVECOT,
+    INN,
+    MAIN,
+    MASTER,
+    NGINX,
+    NNTPS,
+    OPENSSL,
+    PROSODY,
+    READERS,
+    STS,
+    TLS_POLICY,
+)
 from gmconf.controls.wants import Has, Model, OneOf, Only, Parts, exactly, on_msa
 from gmconf.model import Role
 from gmconf.published import sts_id, sts_mode
@@ -43,7 +56,17 @@ class MtaOut(Control):
     """
 
     id, level, sources = "tls.mta-out", "basic", ("G:18", "BSI TR-03108-04-M", "large mailbox providers (2024): TLS for transmission")
-    settings: ClassVar = {MAIN: {"smtp_tls_security_level": OneOf("dane", "may"), "smtp_dns_support_level": "dnssec"}}
+    settings: ClassVar = {
+        MAIN: {
+            "smtp_tls_security_level": OneOf("dane", "may", "secure"),
+            "smtp_tls_CAfile": Model(
+                lambda c: f"{TLS}/ca.crt" if not c.has(Role.MTA) and c.site.tls.own_ca else "",
+                "the site's own CA if it has one, where mail goes to another host of the site",
+                optional=True,
+            ),
+            "smtp_dns_support_level": "dnssec",
+        }
+    }
 
 
 class DaneOut(Control):
@@ -104,6 +127,22 @@ class StsEnforce(Control):
         """As web.mta_sts says."""
         mode = sts_mode(case.site)
         yield Claim("web.mta_sts: enforce", mode, mode == "enforce", "web.mta_sts")
+
+
+class StsOut(Control):
+    """MTA-STS policies of receivers are enforced, unless DANE says more: a certificate for a name of the policy, or the message waits.
+
+    Receivers without DNSSEC say it over https. Where both are published DANE decides (RFC 8461): the packaged resolver does not know,
+    so gmconf's program asks DNS before Postfix hears its answer.
+    """
+
+    id, level, sources = "sts.out", "silver", ("BSI TR-03108-08-R", "RFC 8461", "BSI Grundschutz++ KONF.13.11")
+    on = (Role.MTA,)
+    settings: ClassVar = {
+        MAIN: {"smtp_tls_policy_maps": Has("socketmap:inet:127.0.0.1:8462:postfix")},
+        STS: {"host": "127.0.0.1", "port": 8461, "refresh": "true"},
+        TLS_POLICY: {"command": Has("127.0.0.1:8462", "127.0.0.1:8461", "127.0.0.1:53")},
+    }
 
 
 class Implicit(Control):

@@ -15,6 +15,7 @@ from gmconf.model.names import Address, Duration, Ip, Line, Size
 from gmconf.model.names import Network as Cidr
 from gmconf.model.operation import Client, Policies, Procedures, Shown, Support, Waiver
 from gmconf.model.talk import Chat, News
+from gmconf.model.transport import Destination
 from gmconf.model.web import Web
 
 Level = Literal["basic", "bronze", "silver"]
@@ -67,6 +68,12 @@ class Tls(Part):
     partners in a closed network."""
     inbound: Literal["may", "encrypt"] = "may"
     """encrypt refuses mail in clear on port 25, which RFC 3207 section 4 forbids to a public MX: for closed groups only."""
+    enforce_mta_sts: bool = True
+    """Mail waits where the receiver's MTA-STS policy (RFC 8461) cannot be kept. DANE, where there is, goes before it."""
+    destinations: tuple[Destination, ...] = ()
+    """Domains for which something else is agreed."""
+    send_reports: bool = False
+    """Reports about TLS to other domains (RFC 8460). Refused: no release of Debian has all it takes."""
 
     @property
     def own_ca(self) -> bool:

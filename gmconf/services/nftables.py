@@ -10,6 +10,7 @@ from gmconf.controls import control
 from gmconf.dialects.nftables import spell
 from gmconf.model import Role
 from gmconf.plan import File, Plan, Reach, Unit, View
+from gmconf.services import mta_sts
 from gmconf.services.prosody import SERVERS, SERVERS_TLS, chat
 from gmconf.settings import Reason, Settings, need
 
@@ -71,8 +72,8 @@ def _settings(view: View, others: Sequence[Plan]) -> Settings:
     _addresses(c, "updated", (update.server,) if update else (), why)
     c.set("update_port", update.port if update else 0, why)
     checks = view.has(Role.FILTER) and view.site.filter.network_checks
-    users = ["root", "_apt", *(["clamav"] if view.has(Role.FILTER) else []), *(["_rspamd"] if checks else [])]
-    c.set("web_users", users, egress, need("nftables", "updates of packages and signatures; nobody else has business there"))
+    users = ["root", "_apt", *(["clamav"] if view.has(Role.FILTER) else []), *(["_rspamd"] if checks else []), *([mta_sts.USER] if mta_sts.maps(view) else [])]
+    c.set("web_users", users, egress, need("nftables", "updates of packages and signatures, MTA-STS policies; nobody else has business there"))
     _addresses(c, "proxies", view.site.network.http_proxies, view.why("network.http_proxies"))
     why = view.why("filter.network_checks")
     c.set("fuzzy", 11335 if checks else 0, why)

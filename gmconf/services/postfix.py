@@ -11,9 +11,10 @@ from gmconf.dialects.postfix import spell
 from gmconf.limits import chain
 from gmconf.model import Host, Role
 from gmconf.plan import File, Plan, Unit, View
-from gmconf.services import dmarc_reports, postfix_flush, postfix_maps, tls
+from gmconf.services import dmarc_reports, mta_sts, postfix_flush, postfix_maps, tls
 from gmconf.settings import Reason, Settings, Value, need
 
+AUTHORITIES = "/etc/ssl/certs"
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20:@SECLEVEL=2"
 COMPLAINTS = [r"\b(warning|fatal|panic): "]
 """How Postfix tools speak of what they do not like."""
@@ -150,9 +151,19 @@ def _tls(c: Settings, view: View) -> None:
     c.set("smtpd_tls_received_header", True, control("tls.received"))
     c.set("smtpd_tls_loglevel", 1, control("mta.trace"))
     c.set("smtp_tls_loglevel", 1, control("mta.trace"))
-    c.set("smtp_tls_security_level", "dane", control("tls.mta-out"))
+    _tls_out(c, view)
     c.set("smtp_dns_support_level", "dnssec", control("tls.mta-out"), control("dns.validating-resolver"))
-    c.set("smtp_tls_CApath", "/etc/ssl/certs", need("postfix", "to tell verified from unverified in the log"))
+    c.set("smtp_tls_CApath", AUTHORITIES, need("postfix", "to tell verified from unverified in the log"))
+
+
+def _tls_out(c: Settings, view: View) -> None:
+    """An MTA host does what receivers ask for; another one knows whom it hands its mail to, and what name that has."""
+    sends = view.has(Role.MTA)
+    c.set("smtp_tls_security_level", "dane" if sends else "secure", control("tls.mta-out"))
+    agreed = [f"lmdb:{postfix_maps.FOLDER}/tls-destinations"] if sends else []
+    c.set("smtp_tls_policy_maps", [*agreed, *mta_sts.maps(view)], control("sts.out"), view.why("tls.enforce_mta_sts"), view.why("tls.destinations"))
+    own_ca = not sends and view.site.tls.own_ca
+    c.set("smtp_tls_CAfile", f"{tls.FOLDER}/ca.crt" if own_ca else "", control("tls.mta-out"))
 
 
 def _inbound(c: Settings, view: View) -> None:
@@ -293,7 +304,7 @@ def _delivery(c: Settings, view: View) -> None:
     c.set("lmtp_tls_security_level", "verify" if remote else "", control("tls.mua-required"))
     c.set("lmtp_tls_CAfile", f"{tls.FOLDER}/ca.crt" if remote and view.site.tls.own_ca else "", control("tls.mua-required"))
     public = remote and view.site.tls.source != "internal-ca"
-    c.set("lmtp_tls_CApath", "/etc/ssl/certs" if public else "", control("tls.mua-required"), view.why("tls.source"))
+    c.set("lmtp_tls_CApath", AUTHORITIES if public else "", control("tls.mua-required"), view.why("tls.source"))
     c.set("lmtp_destination_concurrency_limit", limits.lmtp_concurrency,
           need("postfix", f"below Dovecot's limit of {limits.lmtp_user_concurrency} deliveries to one user: no deferral in a burst"))  # fmt: skip
     c.set("lmtp_line_length_limit", 0, control("msg.conform-in"), need("postfix", "folded lines on the last step would break signatures"))

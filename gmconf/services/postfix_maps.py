@@ -11,7 +11,7 @@ from gmconf.plan import File, View
 from gmconf.settings import Reason, need
 
 FOLDER = "/etc/postfix/maps"
-COMPILED = ("domains", "alias-domains", "mailboxes", "host-aliases", "aliases", "senders", "receive-only", "own-domains", "host-exempt", "exempt", "blocked-senders")
+COMPILED = ("domains", "alias-domains", "mailboxes", "host-aliases", "aliases", "senders", "receive-only", "own-domains", "host-exempt", "exempt", "blocked-senders", "tls-destinations")
 HANDED = f"{FOLDER}/handed-over"
 BLOCKED = "550 5.7.1 Refused by a decision of this site; postmaster knows why"
 NOT_OURS = "550 5.7.1 Senders of this domain submit with authentication on port 465 or 587"
@@ -31,6 +31,7 @@ def files(view: View) -> tuple[File, ...]:
         _table("host-exempt", control("role.postmaster"), lambda: _host_exempt(view), shared=False),
         _table("exempt", control("role.postmaster"), lambda: _exempt(view)),
         _table("blocked-senders", control("mta.blocklist"), lambda: _blocked_senders(view)),
+        _table("tls-destinations", need("postfix", "how TLS must be where it is agreed with the receiver"), lambda: _destinations(view)),
         _table("blocked-clients", control("mta.blocklist"), lambda: _blocked_clients(view)),
         *((File(HANDED, "postfix", control("flt.fail-closed"), lines=lambda: _handed_over(view), shared=True),) if trusted(view) else ()),
         File(f"{FOLDER}/postscreen-access", "postfix", control("mta.flood-control"), lines=lambda: _known(view), shared=True),
@@ -104,6 +105,11 @@ def _blocked_senders(view: View) -> Iterator[str]:
 def _blocked_clients(view: View) -> Iterator[str]:
     for client in sorted({block.client for block in view.site.filter.blocks if block.client}):
         yield f"{client} {BLOCKED}"
+
+
+def _destinations(view: View) -> Iterator[str]:
+    for one in sorted(view.site.tls.destinations, key=lambda d: d.domain):
+        yield f"{one.domain} {one.level}{' match=' + ':'.join(one.match) if one.match else ''}"
 
 
 def trusted(view: View) -> tuple[str, ...]:

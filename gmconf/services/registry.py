@@ -10,6 +10,7 @@ from gmconf.services import (
     dmarc_reports,
     dovecot,
     inn,
+    mta_sts,
     nftables,
     nginx,
     postfix,
@@ -30,7 +31,7 @@ def plans(view: View) -> tuple[Plan, ...]:
         found += [redis.plan(view), clamav.plan(view), rspamd.plan(view)]
     if view.has(Role.STORE, Role.MSA):
         found.append(dovecot.plan(view))
-    found += [quickack.plan(view), postfix.plan(view)]
+    found += [quickack.plan(view), mta_sts.plan(view), postfix.plan(view)]
     if view.has(Role.FILTER):
         found.append(dmarc_reports.plan(view))
     if view.has(Role.CHAT):
