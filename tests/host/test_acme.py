@@ -58,6 +58,7 @@ def ca(mx) -> Iterator[str]:
         mx.roots = ""
         authority.halt(mx.machine)
         mx.write_site()
+        sites.publish(mx.machine)
         done = mx.roll_out()
         assert done.returncode == 0, done.stdout + done.stderr
         assert "gmconf-acme" not in mx.ssh("systemctl list-timers --all; ls /etc/systemd/system")
@@ -200,6 +201,7 @@ def test_certificates_of_the_web_server(mx, ca) -> None:
     roots = mx.folder / "keys/ca/lab.crt"
     roots.write_text(new_ca(mx))
     site(mx, "", ("filter]", "filter, web]"))
+    sites.publish(mx.machine)
     done = mx.roll_out()
     assert done.returncode == 0, done.stdout + done.stderr
     run(mx)
