@@ -12,7 +12,8 @@ from gmconf.settings import Settings, need
 
 FOLDER = "/etc/nginx"
 CONF, POLICY, CERTIFICATES = f"{FOLDER}/nginx.conf", f"{FOLDER}/mta-sts.txt", f"{FOLDER}/gmconf-tls"
-CHALLENGES = "/var/lib/gmconf/challenges"
+CHALLENGES = "/var/lib/gmconf-challenges"
+"""Not below /var/lib/gmconf, which is root's alone."""
 PLAIN, SECURE = 80, 443
 
 
