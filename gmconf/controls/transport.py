@@ -139,10 +139,11 @@ class StsOut(Control):
     id, level, sources = "sts.out", "silver", ("BSI TR-03108-08-R", "RFC 8461", "BSI Grundschutz++ KONF.13.11")
     on = (Role.MTA,)
     settings: ClassVar = {
-        MAIN: {"smtp_tls_policy_maps": Has("socketmap:inet:127.0.0.1:8462:postfix")},
+        MAIN: {"smtp_tls_policy_maps": ["lmdb:/etc/postfix/maps/tls-destinations", "socketmap:inet:127.0.0.1:8462:postfix"]},
         STS: {"host": "127.0.0.1", "port": 8461, "refresh": "true"},
-        TLS_POLICY: {"command": Has("127.0.0.1:8462", "127.0.0.1:8461", "127.0.0.1:53")},
+        TLS_POLICY: {"command": ["/usr/local/lib/gmconf/tls-policy", "127.0.0.1:8462", "127.0.0.1:8461", "127.0.0.1:53"]},
     }
+    files = ("/usr/local/lib/gmconf/tls-policy",)
 
 
 class Implicit(Control):

@@ -13,7 +13,7 @@ from gmconf.model import Role
 from gmconf.report.ports import SERVERS, Group, Port
 
 LINE, PAD, GAP = 19, 12, 26
-BOX, PARTY, GUTTER = 290, 150, 96
+BOX, PARTY, GUTTER = 330, 150, 96
 LOOP = 30
 """How far a line between two boxes of one column swings out."""
 NAMED = 6

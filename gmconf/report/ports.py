@@ -52,7 +52,7 @@ class Group:
         return ", ".join(_ROLES[role] for role in self.roles) or "no role"
 
 
-_ROLES = {Role.MTA: "MTA", Role.MSA: "MSA", Role.STORE: "store", Role.FILTER: "filter", Role.CHAT: "chat", Role.NEWS: "news"}
+_ROLES = {Role.MTA: "MTA", Role.MSA: "MSA", Role.STORE: "store", Role.FILTER: "filter", Role.CHAT: "chat", Role.NEWS: "news", Role.WEB: "web"}
 
 
 @dataclass(frozen=True, slots=True)
