@@ -12,7 +12,7 @@ import lab
 import pytest
 import sites
 
-PUBLIC = {22, 25, 143, 465, 587, 993, 995, 4190} | ({119, 563, 5222, 5223, 5269, 5270} if sites.TALKS else set())
+PUBLIC = {22, 25, 80, 143, 443, 465, 587, 993, 995, 4190} | ({119, 563, 5222, 5223, 5269, 5270} if sites.TALKS else set())
 # A program of its own: as whom, to which port, over TCP or UDP.
 TRY = ("import socket,sys; s = socket.socket(socket.AF_INET6 if ':' in sys.argv[1] else socket.AF_INET, getattr(socket, sys.argv[3])); s.settimeout(3); "
        "s.connect((sys.argv[1], int(sys.argv[2]))); s.send(b'x'); print('open')")  # fmt: skip
