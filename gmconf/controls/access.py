@@ -74,9 +74,8 @@ class VirtualDomains(Control):
     @classmethod
     def of_host(cls, case: HostCase) -> Iterable[Claim]:
         """The store knows its users."""
-        path = "/etc/dovecot/users"
         if case.has(Role.STORE):
-            yield Claim(f"{path} on the host", "there" if path in case.files else "missing", path in case.files, path)
+            yield from case.there("/etc/dovecot/users")
 
 
 class Quota(Control):

@@ -109,8 +109,7 @@ class DkimSign(Control):
         wanted = [f"{RSPAMD}/dkim_signing.conf", f"{RSPAMD}/maps.d/signing.map", f"{RSPAMD}/maps.d/dkim-domains.conf"]
         for domain in case.mail.sending:
             wanted += [f"/var/lib/rspamd/dkim/{domain.name}.{domain.dkim.selector}-{kind}.key" for kind in ("rsa", "ed25519")]
-        for path in wanted:
-            yield Claim(f"{path} on the host", "there" if path in case.files else "missing", path in case.files, path)
+        yield from case.there(*wanted)
 
 
 class AuthenticationResults(Control):
@@ -193,8 +192,8 @@ class DmarcSendRua(Control):
     @classmethod
     def of_host(cls, case: HostCase) -> Iterable[Claim]:
         """What sends them is there."""
-        for path in (f"/etc/systemd/system/gmconf-dmarc-report.{kind}" for kind in ("service", "timer") if sends_reports(case.site)):
-            yield Claim(f"{path} on the host", "there" if path in case.files else "missing", path in case.files, path)
+        if sends_reports(case.site):
+            yield from case.there(*(f"/etc/systemd/system/gmconf-dmarc-report.{kind}" for kind in ("service", "timer")))
 
 
 class NoSpoof(Control):
@@ -219,5 +218,4 @@ class NoSpoof(Control):
             yield Claim(wanted_line, spelled(checks.value), Has(wanted_line).holds(checks.value, case), f"{MAIN}:smtpd_recipient_restrictions")
         wanted = [f"{MAPS}/own-domains"] if case.has(Role.MTA) else []
         wanted += [f"{RSPAMD}/maps.d/domains.map"] if case.has(Role.FILTER) else []
-        for path in wanted:
-            yield Claim(f"{path} on the host", "there" if path in case.files else "missing", path in case.files, path)
+        yield from case.there(*wanted)

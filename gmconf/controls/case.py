@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -42,6 +42,11 @@ class HostCase:
         if "[*]" in key:
             return self._column(file, *key.split("[*]"))
         return self.settings.get(file, {}).get(key)
+
+    def there(self, *paths: str) -> Iterator[Claim]:
+        """That these files are on the host."""
+        for path in paths:
+            yield Claim(f"{path} on the host", "there" if path in self.files else "missing", path in self.files, path)
 
     def _column(self, file: str, rows: str, name: str) -> Setting:
         """All rows of a list as one value: ``mirrors[*].name``."""

@@ -35,11 +35,6 @@ def _domains(case: HostCase, spelled: str = "{}") -> list[str]:
     return [spelled.format(d.name) for d in case.site.domains if d.kind == "hosted"]
 
 
-def _there(case: HostCase, paths: Iterable[str]) -> Iterable[Claim]:
-    for path in paths:
-        yield Claim(f"{path} on the host", "there" if path in case.files else "missing", path in case.files, path)
-
-
 _NEWS_FILES = (
     "/etc/news/expire.ctl", "/etc/news/storage.conf", "/etc/news/newsfeeds", "/etc/news/incoming.conf", "/etc/news/control.ctl", "/etc/news/groups",
     "/etc/news/innshellvars.local", "/etc/news/filter/filter_nnrpd.pl", "/etc/cron.d/inn2", "/etc/systemd/system/inn2.service.d/gmconf.conf",
@@ -152,7 +147,7 @@ class News(Control):
     @classmethod
     def of_host(cls, case: HostCase) -> Iterable[Claim]:
         """The server's other files, where it is hosted."""
-        return _there(case, _NEWS_FILES if case.has(Role.NEWS) else ())
+        return case.there(*(_NEWS_FILES if case.has(Role.NEWS) else ()))
 
 
 class Chat(Control):
@@ -191,4 +186,4 @@ class Chat(Control):
     @classmethod
     def of_host(cls, case: HostCase) -> Iterable[Claim]:
         """The module that asks for logins, where it is hosted."""
-        return _there(case, _CHAT_FILES if case.has(Role.CHAT) else ())
+        return case.there(*(_CHAT_FILES if case.has(Role.CHAT) else ()))

@@ -30,8 +30,7 @@ class SpamIn(Control):
     @classmethod
     def of_host(cls, case: HostCase) -> Iterable[Claim]:
         """The filter's own files."""
-        for path in (PROXY, ACTIONS) if case.has(Role.FILTER) else ():
-            yield Claim(f"{path} on the host", "there" if path in case.files else "missing", path in case.files, path)
+        yield from case.there(*((PROXY, ACTIONS) if case.has(Role.FILTER) else ()))
 
 
 class SpamOut(Control):
@@ -93,8 +92,7 @@ class FailClosed(Control):
         """What other hosts hand over unjudged is judged here."""
         others = case.has(Role.MTA) and any(Role.MTA not in h.roles for h in case.site.hosts)
         wanted = ([OPTIONS] if case.has(Role.FILTER) else []) + ([f"{MAPS}/handed-over"] if others else [])
-        for path in wanted:
-            yield Claim(f"{path} on the host", "there" if path in case.files else "missing", path in case.files, path)
+        yield from case.there(*wanted)
 
 
 class EncryptedPolicy(Control):

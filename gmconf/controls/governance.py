@@ -69,8 +69,7 @@ class OptionsOn(Control):
     def of_host(cls, case: HostCase) -> Iterable[Claim]:
         """Every table that Postfix is told to read is there."""
         named = {path for s in case.settings.get(MAIN, {}).values() for path in _TABLE.findall(spelled(s.value))}
-        for path in sorted(named):
-            yield Claim(f"{path} on the host", "there" if path in case.files else "missing", path in case.files, path)
+        yield from case.there(*sorted(named))
 
 
 class OpenStandards(Control):

@@ -116,8 +116,7 @@ class SenderRights(Control):
         """The maps are there, on the hosts that read them."""
         wanted = [f"{MAPS}/senders", f"{MAPS}/receive-only"] if case.has(Role.MSA) else []
         wanted += [f"{RSPAMD}/maps.d/senders.map"] if case.has(Role.FILTER) else []
-        for path in wanted:
-            yield Claim(f"{path} on the host", "there" if path in case.files else "missing", path in case.files, path)
+        yield from case.there(*wanted)
 
 
 class SpamRejectNoModify(Control):
@@ -155,9 +154,8 @@ class ServiceAccounts(Control):
     @classmethod
     def of_host(cls, case: HostCase) -> Iterable[Claim]:
         """The filter knows from where each may log in."""
-        path = f"{RSPAMD}/maps.d/networks.map"
         if case.has(Role.FILTER):
-            yield Claim(f"{path} on the host", "there" if path in case.files else "missing", path in case.files, path)
+            yield from case.there(f"{RSPAMD}/maps.d/networks.map")
 
 
 class Rfc6409(Control):

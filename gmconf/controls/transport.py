@@ -316,16 +316,7 @@ class Certificate(Control):
         paths += [f"/etc/nginx/gmconf-tls/{name}.{end}" for name in _webs(case) for end in ("crt", "key")]
         if case.site.tls.source == "acme":
             paths += [f"/etc/gmconf/acme/{name}.{end}" for name in _shown(case) for end in ("crt", "key")]
-        yield from _there(case, paths)
-
-
-def _there(case: HostCase, paths: Iterable[str]) -> Iterable[Claim]:
-    for path in paths:
-        yield Claim(f"{path} on the host", "there" if path in case.files else "missing", path in case.files, path)
-
-
-def _acme(case: HostCase, field: str) -> str:
-    return str(getattr(case.site.tls.acme, field))
+        yield from case.there(*paths)
 
 
 def _shown(case: HostCase) -> list[str]:
@@ -342,7 +333,7 @@ class CertificateTrust(Control):
     id, level, sources = "tls.cert-trust", "bronze", ("BSI TR-03108-12-R", "RFC 8461", "RFC 8555")
     settings: ClassVar = {
         ACME: {
-            "directory": Model(lambda c: _acme(c, "directory"), "that of tls.acme"),
+            "directory": Model(lambda c: c.site.tls.acme.directory if c.site.tls.acme else "", "that of tls.acme"),
             "pairs[*].name": Model(_shown, "every name that the host shows a certificate for"),
         },
         "/etc/systemd/system/gmconf-acme.service": {"command": "/usr/bin/python3 /usr/local/lib/gmconf/acme /etc/gmconf/acme.ini"},
@@ -362,7 +353,7 @@ class CertificateTrust(Control):
         if acme:
             secret = ["/etc/gmconf/acme/tsig.secret"] if acme.update else []
             units = [f"/etc/systemd/system/gmconf-acme.{kind}" for kind in ("service", "timer")]
-            yield from _there(case, (ACME, "/usr/local/lib/gmconf/acme", *units, *secret))
+            yield from case.there(ACME, "/usr/local/lib/gmconf/acme", *units, *secret)
 
 
 class Received(Control):
