@@ -64,6 +64,7 @@ def _found(site: Site) -> Iterator[tuple[str, str, str]]:
         yield "tls.source", "internal-ca", "Certificates of a CA of our own: programs outside do not trust them."
     if site.tls.acme and site.tls.acme.authority:
         yield "tls.acme.authority", site.tls.acme.authority, "Certificates of a CA that systems do not know: programs outside do not trust them."
+    yield from _outgoing(site)
     if "ipv6" not in site.address_families:
         yield "address_families", ", ".join(site.address_families), "The service cannot be reached over IPv6."
     if site.pop3.enabled:
@@ -71,6 +72,17 @@ def _found(site: Site) -> Iterator[tuple[str, str, str]]:
     yield from _filter(site.filter)
     yield from _limits(site)
     yield from _accounts(site)
+
+
+def _outgoing(site: Site) -> Iterator[tuple[str, str, str]]:
+    if not site.tls.enforce_mta_sts:
+        yield "tls.enforce_mta_sts", "no", "Who stands before a receiver without DNSSEC can read our mail to him, though his policy forbids it."
+    for number, one in enumerate(site.tls.destinations):
+        if one.level in ("may", "encrypt"):
+            means = f"Mail to {one.domain} goes without the protection it may publish: {one.reason}."
+            yield f"tls.destinations[{number}]", one.level, means
+    if site.web and site.web.mta_sts == "none":
+        yield "web.mta_sts", "none", "Senders without DNSSEC learn no more that our MX take mail over TLS."
 
 
 def _filter(chosen: Filter) -> Iterator[tuple[str, str, str]]:

@@ -231,8 +231,13 @@ def test_overrides_and_looser_choices_are_named(tmp_path) -> None:
     assert all(re.fullmatch(r"site\.yml:\d+:\d+", o.place) for o in overrides(loaded))
     chosen = {x.path: x for x in looser(loaded)}
     assert {"tls.inbound", "organisation.abuse_copy", "filter.outbound", "filter.network_checks", "pop3.enabled", "address_families",
-            "domains[0].catch_all", "hosts[0].sends_from", "limits.recipients"} <= set(chosen)  # fmt: skip
-    assert "network.admin" not in chosen
+            "domains[0].catch_all", "hosts[0].sends_from", "limits.recipients", "tls.destinations[2]"} <= set(chosen)  # fmt: skip
+    assert not {"network.admin", "tls.destinations[0]", "tls.destinations[1]", "tls.enforce_mta_sts", "web.mta_sts"} & set(chosen)
+    assert "a device that speaks no TLS 1.2" in chosen["tls.destinations[2]"].means
+    weaker = prepared("trixie", tmp_path / "weaker")
+    weaker.write_text(weaker.read_text().replace("release: trixie,", "release: trixie, roles: [mta, msa, store, filter, web],") + "tls: {enforce_mta_sts: false}\nweb: {mta_sts: none}\n")
+    named = {x.path for x in looser(load(weaker, keys=False, lenient=True))}
+    assert {"tls.enforce_mta_sts", "web.mta_sts"} <= named
     text = page(standings(loaded, DAY))
     for shown in (*chosen, *(o.key for o in overrides(loaded))):
         assert f"<code>{shown}</code>" in text
