@@ -11,3 +11,8 @@ def folder(name: str) -> Path:
     """The folder ``templates`` or ``roles``."""
     inside = _PACKAGE / name
     return inside if inside.is_dir() else _PACKAGE.parent / name
+
+
+def program(path: str) -> list[str]:
+    """Lines of a program for hosts, by its path below ``roles/gmconf``."""
+    return (folder("roles") / "gmconf" / path).read_text("utf-8").rstrip("\n").split("\n")

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fnmatch import fnmatch
+from functools import partial
 
 from gmconf.controls import control
 from gmconf.dialects import ini
 from gmconf.keynames import tsig_file
 from gmconf.model import Acme, Role
 from gmconf.plan import File, Plan, SecretFile, Unit, View
-from gmconf.resources import folder
+from gmconf.resources import program
 from gmconf.services import nginx, tls
 from gmconf.settings import Reason, Settings, Value, need
 
@@ -38,12 +39,12 @@ def _wanted(view: View, acme: Acme, others: Sequence[Plan]) -> Plan:
     pairs = _pairs(others)
     files: list[File | SecretFile] = [
         File(CONF, "acme", because, "acme/acme.ini.j2", _settings(view, acme, pairs), ini.spell, mode="0600"),
-        File(PROGRAM, "acme", because, lines=_program, shared=True, mode="0755"),
+        File(PROGRAM, "acme", because, lines=partial(program, "files/acme.py"), shared=True, mode="0755"),
         *_units(because),
     ]
     for name in sorted({name for name, _, _ in pairs}):
-        record = f"_25._tcp.{name} TLSA" if view.has(Role.MTA) and name == view.host.name else ""
-        files += tls.pair(view, name, f"{FOLDER}/{name}", "acme", record=record, initial=False)
+        place = tls.tlsa(view, name)
+        files += tls.pair(view, name, f"{FOLDER}/{name}", "acme", record=f"{place} TLSA" if place else "", initial=False)
     packages = ["certbot", "openssl", "python3-dnspython"]
     if acme.update:
         packages.append("python3-certbot-dns-rfc2136")
@@ -59,10 +60,6 @@ def _wanted(view: View, acme: Acme, others: Sequence[Plan]) -> Plan:
         units=(Unit("gmconf-acme.timer", on_change="restart"),),
         listens=((HTTP, "any"),) if acme.challenge == "http-01" else (),
     )
-
-
-def _program() -> list[str]:
-    return (folder("roles") / "gmconf/files/acme.py").read_text("utf-8").rstrip("\n").split("\n")
 
 
 def _pairs(others: Sequence[Plan]) -> list[tuple[str, str, tuple[str, ...]]]:
@@ -95,13 +92,12 @@ def _settings(view: View, acme: Acme, pairs: Sequence[tuple[str, str, tuple[str,
     rows: list[dict[str, tuple[Value, tuple[Reason, ...]]]] = []
     for name in sorted({name for name, _, _ in pairs}):
         mine = [(stem, units) for other, stem, units in pairs if other == name]
-        mta = view.has(Role.MTA) and name == view.host.name
         rows.append({
             "name": (name, (trust,)),
             "given": (f"{FOLDER}/{name}", (need("acme", "the key to use, and the certificate of the site's own CA until there is another"),)),
             "shown": ([stem for stem, _ in mine], (need("acme", "where daemons read it"),)),
             "units": (sorted({unit for _, units in mine for unit in units}), (need("acme", "told to read it again"),)),
-            "tlsa": (f"_25._tcp.{name}" if mta else "", (need("acme", "records that the certificate has to fit"),)),
+            "tlsa": (tls.tlsa(view, name), (need("acme", "records that the certificate has to fit"),)),
         })  # fmt: skip
     c.rows("pairs", rows)
     return c

@@ -6,12 +6,13 @@ every domain with a policy, so alone it would switch DANE off, which RFC 8461 fo
 
 from __future__ import annotations
 
-from pathlib import Path
+from functools import partial
 
 from gmconf.controls import control
 from gmconf.dialects import ini
 from gmconf.model import Role
 from gmconf.plan import File, Plan, Unit, View
+from gmconf.resources import program
 from gmconf.settings import Settings, need
 
 CONF = "/etc/mta-sts-daemon.yml"
@@ -32,7 +33,7 @@ def maps(view: View) -> list[str]:
 def plan(view: View) -> Plan:
     """Both daemons, on the loopback address."""
     if not maps(view):
-        return Plan(name="mta-sts", absent=(UNIT,))
+        return Plan(name="mta-sts", absent=(PROGRAM, UNIT))
     enforced, here = control("sts.out"), need("mta-sts", "Postfix on this host asks, nobody else")
     c = Settings(CONF)
     c.set("host", HOST, here, enforced)
@@ -42,13 +43,12 @@ def plan(view: View) -> Plan:
     unit = Settings(UNIT)
     unit.set("command", [PROGRAM, f"{HOST}:{FIRST}", f"{HOST}:{RESOLVER}", f"{HOST}:53"], enforced, here)
     unit.set("user", USER, need("mta-sts", "a user without rights that is there anyway"))
-    program = Path(__file__).with_name("dane_first.py")
     return Plan(
         name="mta-sts",
         packages=("postfix-mta-sts-resolver", "python3-dnspython"),
         files=(
             File(CONF, "mta-sts", enforced, "mta-sts/mta-sts-daemon.yml.j2", c, ini.word),
-            File(PROGRAM, "mta-sts", enforced, lines=lambda: program.read_text("utf-8").rstrip("\n").split("\n"), shared=True, comment="", mode="0755"),
+            File(PROGRAM, "mta-sts", enforced, lines=partial(program, "files/tls_policy.py"), shared=True, comment="", mode="0755"),
             File(UNIT, "mta-sts", enforced, "mta-sts/tls-policy.service.j2", unit, ini.spell),
         ),
         directories=(("/usr/local/lib/gmconf", "root", "root", "0755"),),

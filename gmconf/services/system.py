@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from gmconf.controls import control
 from gmconf.dialects import ini
 from gmconf.plan import File, Plan, Unit, View
-from gmconf.resources import folder
+from gmconf.resources import program
 from gmconf.settings import Settings, need
 
 MIB = 1024 * 1024
@@ -26,11 +28,10 @@ def _recover() -> Plan:
     unit = Settings(RECOVER_UNIT)
     unit.set("journal", "/var/lib/gmconf/journal", crash)
     unit.set("command", f"/usr/bin/python3 {RECOVER}", crash)
-    program = folder("roles") / "gmconf/module_utils/gmconf_host/journal.py"
     return Plan(
         name="recover",
         files=(
-            File(RECOVER, "recover", crash, lines=lambda: program.read_text("utf-8").rstrip("\n").split("\n"), shared=True, mode="0755"),
+            File(RECOVER, "recover", crash, lines=partial(program, "module_utils/gmconf_host/journal.py"), shared=True, mode="0755"),
             File(RECOVER_UNIT, "recover", crash, "system/recover.service.j2", unit, ini.spell),
         ),
         directories=(("/usr/local/lib/gmconf", "root", "root", "0755"),),

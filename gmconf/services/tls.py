@@ -36,6 +36,11 @@ def pair(
     ]
 
 
+def tlsa(view: View, name: str) -> str:
+    """Where TLSA records of a certificate's name may be; empty for those that no MTA shows on port 25."""
+    return f"_25._tcp.{name}" if view.has(Role.MTA) and name == view.host.name else ""
+
+
 def judged(view: View, stem: str, *names: str) -> tuple[dict[str, object], ...]:
     """What a host checks of a pair before it switches: that they belong together, are valid, and hold these names.
 
@@ -48,8 +53,8 @@ def plan(view: View) -> Plan:
     """Certificate, key and, in a closed network, the internal CA."""
     name = view.host.name
     # With ACME it is the key that is given to the host (acme.py), not what the host shows, that DNS has to agree with.
-    judged_by_dns = view.has(Role.MTA) and view.site.tls.source != "acme"
-    files = pair(view, name, f"{FOLDER}/{name}", "tls", record=f"_25._tcp.{name} TLSA" if judged_by_dns else "")
+    place = "" if view.site.tls.source == "acme" else tlsa(view, name)
+    files = pair(view, name, f"{FOLDER}/{name}", "tls", record=f"{place} TLSA" if place else "")
     if view.site.tls.own_ca:
         acme = view.site.tls.acme
         names = ("ca/ca.crt", *([f"ca/{acme.authority}.crt"] if acme and acme.authority else []))

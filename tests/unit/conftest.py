@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import ansible.module_utils
 import pytest
@@ -14,6 +16,17 @@ ROOT = Path(__file__).resolve().parents[2]
 ansible.module_utils.__path__.append(str(ROOT / "roles/gmconf/module_utils"))
 
 PASSWORD = b"of the vault"
+
+
+def program(name: str) -> ModuleType:
+    """A program that runs on hosts, which nothing of gmconf imports."""
+    spec = importlib.util.spec_from_file_location(f"on_the_host_{name}", ROOT / f"roles/gmconf/files/{name}.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import configparser
 import hashlib
-import importlib.util
-import sys
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import ModuleType
 
 import pytest
-from conftest import gmconf
+from conftest import ROOT, gmconf, program
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -20,21 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 NAME = "mail.example.org"
-ROOT = Path(__file__).resolve().parents[2]
-PROGRAM = ROOT / "roles/gmconf/files/acme.py"
-
-
-def program() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("acme_on_the_host", PROGRAM)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-acme = program()
+acme = program("acme")
 
 
 class World:
@@ -124,9 +107,10 @@ def test_when_one_is_asked_for(world) -> None:
         assert words in acme.wanted(NAME, world.pair, now), words
     world.show(world.certificate(NAME, world.key, begins=timedelta(days=-59)), world.key)
     assert acme.wanted(NAME, world.pair, now) is None
-    assert acme.alarm(world.pair, now) is None
+    acme.alarm(world.pair, now)
     world.show(world.certificate(NAME, world.key, begins=timedelta(days=-70)), world.key)
-    assert "ends in 20.0 days" in acme.alarm(world.pair, now)
+    with pytest.raises(acme.Refused, match="ends in 20.0 days"):
+        acme.alarm(world.pair, now)
 
 
 TLS = {

@@ -10,10 +10,11 @@ import dns.asyncresolver
 import dns.flags
 import dns.resolver
 import pytest
-from conftest import gmconf
+from conftest import gmconf, program
 from internetnl import serving
 
-from gmconf.services.dane_first import counts, has_dane, netstring, read, serve
+host = program("tls_policy")
+counts, has_dane, netstring, read, serve = host.counts, host.has_dane, host.netstring, host.read, host.serve
 
 KEY = "ab" * 32
 HOSTS = f"""\

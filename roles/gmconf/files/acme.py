@@ -1,4 +1,3 @@
-#!/usr/bin/python3
 """Keeps certificates by ACME: asks for what is missing or old, checks what comes, shows it, and fails when one is about to end.
 
     acme CONFIG
@@ -19,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import dns.exception
 import dns.resolver
@@ -26,41 +26,48 @@ import dns.resolver
 RENEW, ALARM = 1 / 3, 21 / 90
 """Parts of a certificate's life that are left when a new one is asked for, and when somebody has to be told."""
 DAY = 86400
+Section = configparser.SectionProxy
+Tlsa = tuple[int, int, int, str]
 PEM = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----\n?", re.DOTALL)
 
 
 class Refused(Exception):
-    """Why the pair that is there stays."""
+    """What somebody has to be told."""
 
 
-def run(*argv, text="", **more):
+TROUBLE = (Refused, OSError, ValueError, subprocess.SubprocessError)
+
+
+def run(*argv: str, text: str = "", env: Mapping[str, str] | None = None, timeout: float | None = None) -> tuple[int, str]:
     """(exit code, output and errors)."""
-    done = subprocess.run(argv, input=text, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", errors="replace", check=False, **more)
+    done = subprocess.run(argv, input=text, env=env, timeout=timeout, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", errors="replace",
+                          check=False)  # fmt: skip
     return done.returncode, done.stdout.strip()
 
 
-def read(path):
+def read(path: str) -> str:
     with open(path, encoding="utf-8") as file:
         return file.read()
 
 
-def public_of_key(path):
+def public_of_key(path: str) -> str:
     return run("openssl", "pkey", "-in", path, "-pubout")[1]
 
 
-def public_of_chain(chain):
+def public_of_chain(chain: str) -> str:
     return run("openssl", "x509", "-noout", "-pubkey", text=chain)[1]
 
 
-def life(chain):
+def life(chain: str) -> tuple[int, int]:
     """(begin, end) of the first certificate, seconds since the epoch."""
     code, out = run("openssl", "x509", "-noout", "-startdate", "-enddate", text=chain)
     if code:
         raise Refused(f"no certificate: {out}")
-    return tuple(ssl.cert_time_to_seconds(line.partition("=")[2]) for line in out.splitlines()[:2])
+    begin, end = (ssl.cert_time_to_seconds(line.partition("=")[2]) for line in out.splitlines()[:2])
+    return begin, end
 
 
-def wanted(name, pair, now):
+def wanted(name: str, pair: Section, now: float) -> str | None:
     """Why a new certificate is needed; None when it is not."""
     for stem in pair["shown"].split():
         try:
@@ -79,11 +86,11 @@ def wanted(name, pair, now):
     return None
 
 
-def names(chain, name):
+def names(chain: str, name: str) -> bool:
     return "does match" in run("openssl", "x509", "-noout", "-checkhost", name, text=chain)[1]
 
 
-def order(common, name, pair, folder):
+def order(common: Section, name: str, pair: Section, folder: str) -> str:
     """The chain that the CA issues. Raises Refused."""
     code, out = run("openssl", "req", "-new", "-key", f"{pair['given']}.key", "-subj", "/", "-addext", f"subjectAltName=DNS:{name}",
                     "-out", f"{folder}/request.pem")  # fmt: skip
@@ -109,7 +116,7 @@ def order(common, name, pair, folder):
     return read(f"{folder}/fullchain.pem")
 
 
-def credentials(common, folder):
+def credentials(common: Section, folder: str) -> str:
     """certbot's file for updates by RFC 2136, readable by root only."""
     path = f"{folder}/rfc2136.ini"
     lines = {"server": common["server"], "port": common["port"], "name": common["key"], "secret": read(common["secret"]).strip(),
@@ -119,7 +126,7 @@ def credentials(common, folder):
     return path
 
 
-def check(common, name, pair, chain, folder, now):
+def check(common: Section, name: str, pair: Section, chain: str, folder: str, now: float) -> None:
     """Raises Refused when a chain must not be shown."""
     if public_of_chain(chain) != public_of_key(f"{pair['given']}.key"):
         raise Refused("the certificate is for another key")
@@ -138,18 +145,18 @@ def check(common, name, pair, chain, folder, now):
         against(pair["tlsa"], published(pair["tlsa"]), PEM.findall(chain))
 
 
-def published(name):
-    """TLSA records as [usage, selector, matching type, hex], asked of the host's own resolver. Raises Refused without an answer."""
+def published(name: str) -> list[Tlsa]:
+    """TLSA records as (usage, selector, matching type, hex), asked of the host's own resolver. Raises Refused without an answer."""
     try:
         found = dns.resolver.resolve(name, "TLSA", raise_on_no_answer=False, lifetime=20)
     except dns.resolver.NXDOMAIN:
         return []
     except dns.exception.DNSException as error:
         raise Refused(f"no answer from DNS about {name} TLSA, so nobody knows whether the certificate fits: {error}") from None
-    return [[r.usage, r.selector, r.mtype, r.cert.hex()] for r in found.rrset or ()]
+    return [(r.usage, r.selector, r.mtype, r.cert.hex()) for r in found.rrset or ()]
 
 
-def against(name, records, chain):
+def against(name: str, records: Iterable[Tlsa], chain: Sequence[str]) -> None:
     """Raises Refused when records can be used and none fits (RFC 7672 section 3.1)."""
     digests = (bytes.hex, lambda der: hashlib.sha256(der).hexdigest(), lambda der: hashlib.sha512(der).hexdigest())
     forms = [(ssl.PEM_cert_to_DER_cert(pem), public_der(pem)) for pem in chain]
@@ -161,11 +168,11 @@ def against(name, records, chain):
         raise Refused(f"{name} TLSA fits no certificate of the chain; publish first: 3 1 1 {digests[1](forms[0][1])}")
 
 
-def public_der(pem):
+def public_der(pem: str) -> bytes:
     return subprocess.run(["openssl", "pkey", "-pubin", "-outform", "DER"], input=public_of_chain(pem).encode(), stdout=subprocess.PIPE, check=True).stdout
 
 
-def show(pair, chain):
+def show(pair: Section, chain: str) -> None:
     """Put key and chain where daemons read them, with the owner and mode of what lies there."""
     key = read(f"{pair['given']}.key")
     for stem in pair["shown"].split():
@@ -186,44 +193,52 @@ def show(pair, chain):
                 raise Refused(f"it is shown, but {unit} did not read it: {out}")
 
 
-def alarm(pair, now):
-    """What is about to end, as a sentence; None when there is time."""
+def alarm(pair: Section, now: float) -> None:
+    """Raises Refused when what is shown is about to end."""
     for stem in pair["shown"].split():
         begin, end = life(read(f"{stem}.crt"))
         if end - now < (end - begin) * ALARM:
-            return f"ALARM: {stem}.crt ends in {(end - now) / DAY:.1f} days"
-    return None
+            raise Refused(f"ALARM: {stem}.crt ends in {(end - now) / DAY:.1f} days")
 
 
-def main(path):
+def renew(common: Section, name: str, pair: Section) -> None:
+    """Whatever is to be done for one name. Raises Refused when it cannot be done."""
+    folder = tempfile.mkdtemp(prefix="gmconf-acme-")
+    try:
+        why = wanted(name, pair, time.time())
+        if why is None:
+            return
+        print(f"{name}: a certificate is asked for: {why}", flush=True)
+        chain = order(common, name, pair, folder)
+        check(common, name, pair, chain, folder, time.time())
+    except TROUBLE as error:
+        raise Refused(f"nothing was changed: {error}") from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    show(pair, chain)
+    print(f"{name}: shown from now on, until {time.ctime(life(chain)[1])}", flush=True)
+
+
+def fails(name: str, step: Callable[..., None], *what: object) -> bool:
+    """Whether a step for one name did; the other names have their turn all the same."""
+    try:
+        step(*what)
+    except TROUBLE as error:
+        print(f"{name}: {error}", file=sys.stderr, flush=True)
+        return True
+    return False
+
+
+def main(path: str) -> int:
     config = configparser.ConfigParser(interpolation=None)
     with open(path, encoding="utf-8") as file:
         config.read_file(file)
-    common, troubles = config["acme"], []
+    failed = False
     for name in config.sections():
-        if name == "acme":
-            continue
-        pair, now = config[name], time.time()
-        folder = tempfile.mkdtemp(prefix="gmconf-acme-")
-        try:
-            why = wanted(name, pair, now)
-            if why:
-                print(f"{name}: a certificate is asked for: {why}", flush=True)
-                chain = order(common, name, pair, folder)
-                check(common, name, pair, chain, folder, time.time())
-                show(pair, chain)
-                print(f"{name}: shown from now on, until {time.ctime(life(chain)[1])}", flush=True)
-        except (Refused, OSError) as error:
-            troubles.append(f"{name}: nothing was changed: {error}")
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-        try:
-            troubles += [f"{name}: {text}" for text in [alarm(pair, now)] if text]
-        except (Refused, OSError) as error:
-            troubles.append(f"{name}: {error}")
-    for text in troubles:
-        print(text, file=sys.stderr)
-    return 1 if troubles else 0
+        if name != "acme":
+            failed |= fails(name, renew, config["acme"], name, config[name])
+            failed |= fails(name, alarm, config[name], time.time())
+    return int(failed)
 
 
 if __name__ == "__main__":
