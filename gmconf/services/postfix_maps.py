@@ -109,8 +109,6 @@ def _blocked_clients(view: View) -> Iterator[str]:
 
 def _destinations(view: View) -> Iterator[str]:
     for one in sorted(view.site.tls.destinations, key=lambda d: d.domain):
-        if one.reason:
-            yield f"# {one.reason}"
         yield f"{one.domain} {one.level}{' match=' + ':'.join(one.match) if one.match else ''}"
 
 
