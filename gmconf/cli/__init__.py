@@ -7,11 +7,11 @@ import os
 import sys
 from typing import NoReturn
 
-from gmconf.cli import build, dns, judgement, keys, live, papers, report, secrets
+from gmconf.cli import build, dns, judgement, keys, live, papers, report, reports, secrets
 from gmconf.cli.app import app
 from gmconf.errors import GmconfError, SiteError
 
-__all__ = ["app", "build", "dns", "judgement", "keys", "live", "main", "papers", "report", "secrets"]
+__all__ = ["app", "build", "dns", "judgement", "keys", "live", "main", "papers", "report", "reports", "secrets"]
 
 
 def _die(message: str) -> NoReturn:

@@ -196,6 +196,17 @@ class DmarcSendRua(Control):
             yield from case.there(*(f"/etc/systemd/system/gmconf-dmarc-report.{kind}" for kind in ("service", "timer")))
 
 
+class DmarcReceiveEval(Control):
+    """Reports on mail in the name of the domains are counted regularly, and somebody reads the numbers.
+
+    They show own mail that fails, and who sends in our name, before a receiver rejects it. ``gmconf reports`` counts them.
+    """
+
+    id, level = "auth.dmarc-receive-eval", "bronze"
+    sources = ("BSI TR-03182-09-M", "BSI TR-03182-10-M", "RFC 9990")
+    evidence = Evidence("how often gmconf reports, or another program, counts the reports, and who reads the numbers", 92)
+
+
 class NoSpoof(Control):
     """Nobody outside sends in the name of our users.
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from gmconf import published, spf
 from gmconf.controls.case import Claim, DomainCase, HostCase, SiteCase
-from gmconf.controls.control import Control, Fact
+from gmconf.controls.control import Control, Evidence, Fact
 from gmconf.model import Role
 from gmconf.records import Record
 
@@ -219,6 +219,16 @@ class TlsReports(Control):
             found = at(case.records, f"_smtp._tls.{case.domain.name}", "TXT")
             good = len(found) == 1 and tags(found[0]).get("v") == "TLSRPTv1" and tags(found[0]).get("rua", "").startswith("mailto:")
             yield _claim(f"one TLSRPT record of {case.domain.name} with a mail address", found, good, "dns.tls_reports")
+
+
+class TlsReportsEval(Control):
+    """Reports about TLS are counted regularly, and somebody reads the numbers.
+
+    A certificate or policy that senders refuse costs mail that nobody here sees. ``gmconf reports`` counts them.
+    """
+
+    id, level, sources = "tls.rpt-eval", "silver", ("BSI TR-03108-11-R", "RFC 8460")
+    evidence = Evidence("how often gmconf reports, or another program, counts the reports, and who reads the numbers", 92)
 
 
 class DaneIn(Control):

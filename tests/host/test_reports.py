@@ -6,16 +6,22 @@ import contextlib
 import email
 import gzip
 import io
+import json
 import smtplib
+import subprocess
+import sys
+import time
 import uuid
 import xml.etree.ElementTree as ET
 import zipfile
+from email.message import EmailMessage
 
 import lab
 import pytest
 import sites
 from clients import message, outside
 from test_outgoing import signatures
+from test_verify import options
 
 DROP_IN = "/run/systemd/system/gmconf-dmarc-report.service.d"
 
@@ -65,3 +71,73 @@ def test_others_learn_how_mail_in_their_name_fared(mx) -> None:
         "pass": ("2", "none", sites.CLIENT), "fail": ("1", "reject", sites.CLIENT)}  # fmt: skip
     # Who names another's mailbox that never agreed to it gets nothing sent there (RFC 9990).
     assert not [taken for taken in mx.sink.taken if forgot.encode() in taken.data]
+
+
+def counted(mx, *files: object) -> tuple[int, dict]:
+    """What gmconf reports says of a site."""
+    words = [word for option in options(mx) for word in ("--ssh-option", option)]
+    command = [sys.executable, "-m", "gmconf", "reports", str(mx.folder / "site.yml"), *map(str, files), "--format", "json", *words]
+    done = subprocess.run(command, cwd=lab.ROOT, text=True, capture_output=True, check=False, stdin=subprocess.DEVNULL)
+    assert done.returncode in (0, 1), done.stderr
+    return done.returncode, json.loads(done.stdout)
+
+
+def report(mx, sender: str, about: str, kind: str, data: bytes) -> EmailMessage:
+    built = message(f"reports@{sender}", f"alice@{mx.domain}", "A report.\n")
+    del built["Subject"], built["Date"]
+    built["Subject"] = f"Report Domain: {about} Submitter: {sender} Report-ID: <{uuid.uuid4().hex}>"
+    built["Date"] = email.utils.formatdate()
+    main, _, sub = kind.partition("/")
+    built.add_attachment(gzip.compress(data), main, sub, filename=f"{sender}!{about}!1!2.gz")
+    return built
+
+
+@pytest.mark.control("auth.dmarc-receive-eval")
+@pytest.mark.control("tls.rpt-eval")
+def test_reports_that_arrive_become_numbers(mx) -> None:
+    """As strangers mail them, past the filter and into the mailbox, from where they are read without a mark left behind."""
+    honest, forger = (f"{uuid.uuid4().hex[:8]}.arpa" for _ in range(2))
+    lab.zone(f"reporters-{mx.machine.name}", "".join(
+        f'{name}. 5 MX 10 client.sender.example.\n{name}. 5 TXT "v=spf1 {terms} -all"\n_dmarc.{name}. 5 TXT "v=DMARC1; p=none"\n'
+        for name, terms in ((honest, f"ip4:{sites.CLIENT}"), (forger, ""))
+    ))  # fmt: skip
+    mx.ssh("unbound-control -q flush_zone .; unbound-control -q flush_negative")
+    today = int(time.time()) // 86400 * 86400
+    rows = "".join(
+        f"<record><row><source_ip>{ip}</source_ip><count>{count}</count><policy_evaluated><disposition>{did}</disposition><dkim>{result}</dkim><spf>{result}</spf>"
+        f"</policy_evaluated></row><identifiers><header_from>{mx.domain}</header_from></identifiers><auth_results><dkim><domain>{mx.domain}</domain><selector>s"
+        f"</selector><result>{result}</result></dkim><spf><domain>{mx.domain}</domain><result>{result}</result></spf></auth_results></record>"
+        for ip, count, result, did in ((mx.ip4, 40, "pass", "none"), (mx.ip6, 1, "fail", "reject"), ("203.0.113.5", 9, "fail", "reject"))
+    )  # fmt: skip
+    dmarc = (f"<?xml version='1.0'?><feedback><report_metadata><org_name>{honest}</org_name><email>reports@{honest}</email><report_id>1</report_id><date_range>"
+             f"<begin>{today - 86400}</begin><end>{today}</end></date_range></report_metadata><policy_published><domain>{mx.domain}</domain><p>reject</p>"
+             f"</policy_published>{rows}</feedback>").encode()  # fmt: skip
+    day = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(today))
+    tls = json.dumps({
+        "organization-name": honest, "date-range": {"start-datetime": day, "end-datetime": day}, "contact-info": f"tls@{honest}", "report-id": "2",
+        "policies": [{"policy": {"policy-type": "tlsa", "policy-domain": mx.domain}, "summary": {"total-successful-session-count": 8, "total-failure-session-count": 0}}],
+    }).encode()  # fmt: skip
+    _, before = counted(mx)
+    for sender, kind, data in ((honest, "application/gzip", dmarc), (honest, "application/tlsrpt+gzip", tls), (forger, "application/gzip", dmarc.replace(b">1</rep", b">3</rep"))):
+        with outside(mx) as smtp:
+            smtp.sendmail(f"reports@{sender}", [f"alice@{mx.domain}"], report(mx, sender, mx.domain, kind, data).as_bytes())
+    deadline = time.monotonic() + 60
+    while True:
+        code, found = counted(mx)
+        if str(found["dmarc"]).count(honest) and str(found["tls"]).count(honest) and str(found["left"]).count(forger):
+            break
+        assert time.monotonic() < deadline, found
+        time.sleep(1)
+    unseen = f"doveadm mailbox status -t -u alice@{mx.domain} unseen '*'"
+    marks = mx.ssh(unseen)
+    assert counted(mx) == (code, found)
+    assert mx.ssh(unseen) == marks != "unseen=0"
+    assert code == 1
+    assert {k: ours(found)[k] - ours(before)[k] for k in ("passed", "failed")} == {"passed": 40, "failed": 1}
+    assert sum(t["succeeded"]["tlsa"] for t in found["tls"]) - sum(t["succeeded"]["tlsa"] for t in before["tls"]) == 8
+    assert [p["subject"] for p in found["problems"] if p["status"] == "fail" and f"of {mx.name} failed DMARC at " in p["what"]] == [mx.domain]
+    assert [row["why"] for row in found["left"] if forger in row["why"]] == [f"sent in the name of {forger}, which this site's own check did not confirm"]
+
+
+def ours(found: dict) -> dict[str, int]:
+    return found["dmarc"][0]["ours"] if found["dmarc"] else {"passed": 0, "failed": 0}

@@ -14,7 +14,7 @@ LAYERS = (
     ("certificates", "directory", "documents", "limits", "rollover", "userfiles", "vault"), ("contradictions", "controls"), ("acmerules", "hosting", "invariants", "requirements", "webrules", "zonerules"), ("rules",),
     ("plan", "trace"), ("load",), ("dns",), ("effective", "services"),
     ("manifest", "project", "render", "diff", "explain", "keys", "output", "passwords", "check"), ("handbook",), ("alternatives", "tree"), ("influence",),
-    ("formats", "lookup", "report", "verdicts"), ("medium", "rotation", "verify"), ("profiles",), ("cli",),
+    ("formats", "lookup", "report", "reports", "verdicts"), ("medium", "rotation", "verify"), ("profiles",), ("cli",),
     ("__main__",),
 )  # fmt: skip
 LEVEL = {name: number for number, layer in enumerate(LAYERS) for name in layer}

@@ -1,0 +1,94 @@
+"""Reports where they arrive: in a mailbox of the site, read over ssh through Dovecot's own IMAP, without leaving a mark."""
+
+from __future__ import annotations
+
+import imaplib
+import re
+import shlex
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from gmconf import published
+from gmconf.directory import Directory
+from gmconf.errors import GmconfError
+from gmconf.model import Host, Role
+from gmconf.reports.files import LARGEST
+from gmconf.reports.parsed import Item
+
+MOST = 20000
+"""Messages of one mailbox."""
+_FOLDER = re.compile(rb'\((?P<flags>[^)]*)\) (?:"(?:[^"\\]|\\.)*"|NIL) (?P<name>.+)')
+_SUBJECTS = 'OR SUBJECT "report domain" SUBJECT "dmarc"'
+"""What subjects of reports hold (RFC 8460 section 5.3, RFC 9990); the rest of a postmaster's mail stays where it is."""
+
+
+def mailboxes(mail: Directory) -> dict[str, str]:
+    """Login: the address whose reports it gets. Raises GmconfError where all of them are kept elsewhere."""
+    found: dict[str, str] = {}
+    wanted = dict.fromkeys((published.reports_to(mail.site), published.tls_reports_to(mail.site)))
+    for address in wanted:
+        for login in _logins(mail, address, set()):
+            found.setdefault(login, address)
+    if not found:
+        raise GmconfError(f"reports go to {' and '.join(wanted)}, which is no mailbox of this site; name the files, mbox or Maildir that they are kept in")
+    return found
+
+
+def _logins(mail: Directory, address: str, seen: set[str]) -> Iterator[str]:
+    if address in seen:
+        return
+    seen.add(address)
+    targets = mail.aliases.get(address) or mail.aliases.get(f"@{address.rpartition('@')[2]}", ())
+    for target in targets:
+        if target != address:
+            yield from _logins(mail, target, seen)
+    if mail.has(address) and (not targets or address in targets):
+        yield address
+
+
+def items(mail: Directory, options: tuple[str, ...], since: datetime) -> Iterator[Item]:
+    """Messages that came after a time and may be reports. Raises GmconfError when a host cannot be asked."""
+    for login in mailboxes(mail):
+        for host in mail.hosts[Role.STORE]:
+            yield from _of_login(host, login, options, since)
+
+
+def _of_login(host: Host, login: str, options: tuple[str, ...], since: datetime) -> Iterator[Item]:
+    where = host.ansible_host or host.name
+    argv = ["ssh", "-T", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "-o", "ServerAliveInterval=10"]
+    for option in options:
+        argv += ["-o", option]
+    argv += [f"root@{where}", shlex.join(["doveadm", "exec", "imap", "-u", login])]
+    try:
+        imap = imaplib.IMAP4_stream(shlex.join(argv))
+    except (imaplib.IMAP4.error, OSError) as error:
+        raise GmconfError(f"ssh {where}: no mailbox {login} there ({str(error) or 'no answer'}); give what ssh needs with --ssh-option") from None
+    with imap:
+        try:
+            for folder in _folders(imap):
+                yield from _of_folder(imap, login, folder, since)
+        except (imaplib.IMAP4.error, OSError) as error:
+            raise GmconfError(f"{where}, mailbox {login}: {error}") from None
+
+
+def _folders(imap: imaplib.IMAP4) -> Iterator[bytes]:
+    """All of them: a rule or a hand may have moved a report. Names as they were spelled, quotes and all."""
+    for line in imap.list()[1]:
+        found = _FOLDER.match(line) if isinstance(line, bytes) else None
+        if found and b"\\noselect" not in found["flags"].lower():
+            yield found["name"]
+
+
+def _of_folder(imap: imaplib.IMAP4, login: str, folder: bytes, since: datetime) -> Iterator[Item]:
+    name = folder.decode("ascii", "replace")
+    shown = name.strip('"')
+    if imap.select(name, readonly=True)[0] != "OK":
+        return
+    # Reports come a day and more after what they tell of, and days are the host's.
+    day = imaplib.Time2Internaldate(since - timedelta(days=1)).strip('"').split()[0]
+    _, (numbers,) = imap.uid("SEARCH", f"SINCE {day} SMALLER {LARGEST} {_SUBJECTS}")
+    for number in (numbers or b"").split()[-MOST:]:
+        _, parts = imap.uid("FETCH", number.decode(), "(BODY.PEEK[])")
+        for part in parts:
+            if isinstance(part, tuple):
+                yield Item(f"{login}, {shown} {number.decode()}", part[1], message=True)

@@ -1,0 +1,43 @@
+"""Numbers for people: what happened by domain, then what to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gmconf.reports.tally import Mail, Numbers, Tls
+
+_DID = {"none": "delivered", "quarantine": "quarantined", "reject": "rejected"}
+
+
+def lines(numbers: Numbers) -> Iterator[str]:
+    """A line for each domain, problems, and what was not counted."""
+    for mail in numbers.mail:
+        yield f"{mail.domain}: {_of_mail(mail)}"
+    for tls in numbers.tls:
+        yield f"{tls.domain}: {_of_tls(tls)}"
+    for problem in numbers.problems:
+        yield f"{problem.status.upper()} {problem.subject}: {problem.what}"
+        yield f"    {problem.remedy}"
+    for row in numbers.left:
+        yield f"not counted: {row.where}: {row.why}"
+    if numbers.strangers:
+        yield f"not counted: reports about {', '.join(numbers.strangers[:10])}{' and others' if len(numbers.strangers) > 10 else ''}, no domain of this site"
+    if numbers.silent:
+        yield f"nobody reported on mail from {', '.join(numbers.silent[:10])}{f' and {len(numbers.silent) - 10} more' if len(numbers.silent) > 10 else ''}"
+    period = f", {numbers.begin:%Y-%m-%d %H:%M} to {numbers.end:%Y-%m-%d %H:%M} UTC" if numbers.begin and numbers.end else ""
+    bad = sum(p.status == "fail" for p in numbers.problems)
+    yield f"{numbers.aggregates} reports on DMARC, {numbers.sessions} on TLS{period}: {bad} failures, {len(numbers.problems) - bad} warnings"
+
+
+def _of_mail(mail: Mail) -> str:
+    failed = mail.others_failed
+    did = ", ".join(f"{failed[k]} {word}" for k, word in _DID.items() if failed[k])
+    other = failed.total() - sum(failed[k] for k in _DID)
+    did += f"{', ' if did else ''}{other} otherwise" if other else ""
+    return (f"{mail.messages} messages seen by {len(mail.reporters)}: from our hosts {mail.ours_passed} passed, {mail.ours_failed} failed; from elsewhere "
+            f"{mail.others_passed} passed, {failed.total()} failed{f' ({did})' if did else ''}")  # fmt: skip
+
+
+def _of_tls(tls: Tls) -> str:
+    by = ", ".join(f"{n} by {kind}" for kind, n in sorted(tls.succeeded.items()) if n)
+    return f"{tls.succeeded.total()} TLS sessions seen by {len(tls.reporters)} succeeded{f' ({by})' if by else ''}, {tls.failed} failed"
