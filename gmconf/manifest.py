@@ -102,4 +102,4 @@ def _entry(file: File | SecretFile) -> dict[str, object]:
     entry: dict[str, object] = {"path": file.path, "owner": file.owner, "group": file.group, "mode": file.mode, "service": file.service}
     if file.initial:
         entry["initial"] = True
-    return {**entry, "record": file.record} if file.record else entry
+    return {**entry, "records": list(file.records)} if file.records else entry

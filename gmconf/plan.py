@@ -56,8 +56,9 @@ class File(NamedTuple):
     owner: str = "root"
     group: str = "root"
     mode: str = "0644"
-    record: str = ""
-    """Name and type of what may be published about its content (TLSA, or the TXT of a DKIM key): the roll-out is refused where DNS disagrees."""
+    records: tuple[str, ...] = ()
+    """Names and types of what may be published about its content: TLSA, the TXT of a DKIM key, MX and TXT of the domains of an MTA-STS policy.
+    The roll-out is refused where DNS disagrees."""
     initial: bool = False
     """Delivered where it is missing; what lies there is the host's own and stays."""
 
@@ -72,8 +73,8 @@ class SecretFile(NamedTuple):
     owner: str = "root"
     group: str = "root"
     mode: str = "0600"
-    record: str = ""
-    """As that of ``File``."""
+    records: tuple[str, ...] = ()
+    """As those of ``File``."""
     initial: bool = False
     """As that of ``File``."""
 

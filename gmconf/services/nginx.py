@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from gmconf import published
 from gmconf.controls import control
 from gmconf.dialects.nginx import spell
 from gmconf.keynames import web_names
+from gmconf.model import Site
 from gmconf.plan import File, Plan, SecretFile, Unit, View
 from gmconf.services import tls
 from gmconf.settings import Settings, need
@@ -23,7 +26,7 @@ def plan(view: View) -> Plan:
     names = [name for name, _ in web_names(view.site)]
     files: list[File | SecretFile] = [
         File(CONF, "nginx", sts, "nginx/nginx.conf.j2", _settings(view, names), spell),
-        File(POLICY, "nginx", sts, lines=lambda: published.sts_policy(view.site), comment=""),
+        File(POLICY, "nginx", sts, lines=lambda: published.sts_policy(view.site), comment="", records=tuple(_announced(view.site))),
     ]
     for name in names:
         files += tls.pair(view, name, f"{CERTIFICATES}/{name}", "nginx")
@@ -41,6 +44,14 @@ def plan(view: View) -> Plan:
         tls=tuple(pair for name in names for pair in tls.judged(view, f"{CERTIFICATES}/{name}", name)),
         listens=((PLAIN, "any"), (SECURE, "any")),
     )  # fmt: skip
+
+
+def _announced(site: Site) -> Iterator[str]:
+    """What DNS says of the domains whose policy it is: who is MX, and whether anybody is told of the policy."""
+    for domain in site.domains:
+        if domain.kind != "parked":
+            yield f"{domain.name} MX"
+            yield f"_mta-sts.{domain.name} TXT"
 
 
 def _settings(view: View, names: list[str]) -> Settings:

@@ -79,7 +79,7 @@ def _keys(mail: Directory) -> tuple[SecretFile, ...]:
     names = ((domain.name, f"{domain.dkim.selector}-{kind}") for domain in mail.sending for kind in ("rsa", "ed25519"))
     return tuple(
         SecretFile(f"{DKIM}/{name}.{selector}.key", "rspamd", because, f"dkim/{name}/{selector}.key.vault", "_rspamd", "_rspamd",
-                   record=f"{selector}._domainkey.{name} TXT")
+                   records=(f"{selector}._domainkey.{name} TXT",))
         for name, selector in names
     )
 

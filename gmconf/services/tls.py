@@ -31,7 +31,7 @@ def pair(
     mode = "0600" if group == "root" else "0640"
     own = view.site.tls.source == "acme" if initial is None else initial
     return [
-        File(f"{stem}.crt", service, control("tls.cert"), lines=lambda: chain.rstrip("\n").split("\n"), comment="", record=record, initial=own),
+        File(f"{stem}.crt", service, control("tls.cert"), lines=lambda: chain.rstrip("\n").split("\n"), comment="", records=(record,) if record else (), initial=own),
         SecretFile(f"{stem}.key", service, control("tls.cert"), f"tls/{name}.key.vault", "root", group, mode, initial=own),
     ]
 

@@ -229,6 +229,30 @@ def test_a_certificate_that_no_published_record_fits(mx) -> None:
     assert mx.ssh(ETC) == before
 
 
+@pytest.mark.promise("a roll-out that would make a published record false is refused before it touches the host")
+def test_a_policy_that_an_mx_of_its_domain_is_not_in(mx) -> None:
+    """Senders that keep to MTA-STS would never deliver to that MX."""
+    before = mx.ssh(ETC)
+    part, ask_anew = f"backup-{mx.machine.name}", "unbound-control -q flush_zone ."
+    try:
+        lab.zone(part, f"{mx.domain}. 5 MX 20 backup.sender.example.\n")
+        mx.ssh(ask_anew)
+        mx.write_site(change=("web: {mta_sts: enforce}", "web: {mta_sts: enforce, max_age: 30d}"))
+        done = mx.roll_out()
+        assert done.returncode != 0
+        assert f"{mx.domain} MX names backup.sender.example, which the MTA-STS policy of this roll-out does not allow; it has to be: {mx.name}" in done.stdout
+        assert mx.ssh(ETC) == before
+        lab.zone(part, "")
+        mx.ssh(ask_anew)
+        done = mx.roll_out()
+        assert done.returncode == 0, done.stdout
+    finally:
+        lab.zone(part, "")
+        mx.write_site()
+        done = mx.roll_out()
+    assert done.returncode == 0, done.stdout
+
+
 def dns(mx) -> str:
     """What belongs into DNS for the site as it is written."""
     return subprocess.run([*demo.GMCONF, "dns", str(mx.folder / "site.yml")], check=True, capture_output=True, text=True).stdout

@@ -14,7 +14,7 @@ import pytest
 from ansible.module_utils.gmconf_host import compare, host, published
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 from cryptography.x509 import load_pem_x509_certificates
-from dnssite import PASSWORD, made, whole, zones
+from dnssite import PASSWORD, SITE, made, whole, zones
 from nameserver import Knot, free_port
 
 from gmconf import vault
@@ -55,6 +55,7 @@ def world(tmp_path_factory):
     port = free_port()
     texts = {name: whole(name, lines) for name, lines in zones(records(loaded)).items()}
     texts["extra.test"] = whole("extra.test", [
+        "many.extra.test. 60 MX 300 MX2.many.extra.test.", "many.extra.test. 60 MX 10 mx1.extra.test.",
         "alias.extra.test. 60 CNAME gm4-rsa._domainkey.example.org.",
         "long.extra.test. 60 TXT " + " ".join(f'"{"x" * 250}"' for _ in range(30)),
         *(f'k{n}.extra.test. 60 TXT "number {n}"' for n in range(700)),
@@ -65,7 +66,7 @@ def world(tmp_path_factory):
 
 
 def wanted(manifest) -> list[list[str]]:
-    return [entry["record"].split() for entry in manifest["files"] if "record" in entry]
+    return [record.split() for entry in manifest["files"] for record in entry.get("records", ())]
 
 
 def test_what_is_asked(world) -> None:
@@ -78,6 +79,18 @@ def test_what_is_asked(world) -> None:
     assert len(answers) == 7
     assert answers[f"{RSA} TXT"] == [f"v=DKIM1; k=rsa; p={loaded.public['dkim/example.org/gm4-rsa.pub'].strip()}"]
     assert answers[f"{TLSA} TLSA"][0].startswith("3 1 1 ")
+
+
+def test_mail_exchangers_are_read_with_the_names_that_stand_elsewhere_in_the_packet(world) -> None:
+    answers = published.ask([("example.org", "MX"), ("parked.example", "MX"), ("many.extra.test", "MX")], ["127.0.0.1"], world[2])
+    assert answers == {"example.org MX": ["10 mail.example.org"], "parked.example MX": ["0 "], "many.extra.test MX": ["10 mx1.extra.test", "300 mx2.many.extra.test"]}
+
+
+def test_a_name_that_leads_in_circles_is_no_answer() -> None:
+    head = published.struct.pack("!6H", 1, 0x8000, 0, 1, 0, 0)
+    for name in (b"\xc0\x19", b"\x01a\xc0\x19", b"\xc0\x20", b"\x3fa"):
+        rdata = b"\x00\x0a" + name
+        assert published._read(head + b"\x00" + published.struct.pack("!HHIH", 15, 1, 60, len(rdata)) + rdata, "MX") is None
 
 
 def test_aliases_long_answers_many_and_none(world) -> None:
@@ -137,7 +150,7 @@ def test_only_contents_that_change_are_asked_about(world, tmp_path, monkeypatch)
     compare.compare(manifest)
     assert sorted(asked) == sorted(wanted(manifest))
     for entry in manifest["files"]:
-        if "record" in entry:
+        if "records" in entry:
             data = sources[entry["sha256"]]
             place = tmp_path / entry["path"][1:]
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -225,3 +238,36 @@ def test_the_refusal_says_what_to_publish(plugin) -> None:
     assert text.startswith(f"{HOST}: refused, nothing was touched.")
     assert "and 10 more" in text
     assert "-e gmconf_against_dns=true" in text
+
+
+@pytest.fixture(scope="module")
+def policy(tmp_path_factory):
+    """The policy file of a site with a web server, as the host is told of it."""
+    loaded = made(tmp_path_factory.mktemp("policy") / "site", SITE.replace('::1"]}', '::1"], roles: [mta, msa, store, filter, web]}'))
+    files = build(loaded).files
+    manifest = json.loads(files[f"hosts/{HOST}/manifest.json"])
+    (entry,) = (e for e in manifest["files"] if e["path"] == "/etc/nginx/mta-sts.txt")
+    return entry, files[f"hosts/{HOST}/{entry['source']}"]
+
+
+def test_an_mta_sts_policy_against_the_mx_of_its_domains(plugin, policy) -> None:
+    entry, data = policy
+    assert entry["records"] == [f"{place}{name} {kind}" for name in ("example.org", "a.example.org", "example.net") for place, kind in (("", "MX"), ("_mta-sts.", "TXT"))]
+
+    def judge(mx: list[str] | None, told: list[str] | None, text: bytes = data) -> tuple[list[str], list[str]]:
+        answers = {record: [] for record in entry["records"]}
+        for record, found in (("example.org MX", mx), ("_mta-sts.example.org TXT", told)):
+            if found is None:
+                del answers[record]
+            else:
+                answers[record] = found
+        return plugin.contradictions({"files": [entry]}, {entry["sha256"]: text}, {"files": [entry["path"]], "need": [entry["sha256"]], "removed": [], "published": answers})
+
+    told, mine, other = ["v=STSv1; id=1"], "10 mail.example.org", "20 backup.example.com"
+    assert judge([mine], told) == judge([], told) == judge(["0 "], told) == ([], [])
+    assert judge([mine, other], told) == (
+        ["example.org MX names backup.example.com, which the MTA-STS policy of this roll-out does not allow; it has to be: mail.example.org"], [])  # fmt: skip
+    # Nobody is told of a policy, or it says of itself that there is none.
+    assert judge([other], []) == judge([other], ["v=spf1 -all"]) == judge([other], told, data.replace(b"testing", b"none")) == ([], [])
+    assert judge(None, told) == ([], ["example.org"])
+    assert judge([other], None) == ([], ["_mta-sts.example.org"])

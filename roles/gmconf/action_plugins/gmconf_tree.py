@@ -112,23 +112,44 @@ class ActionModule(ActionBase):
 def contradictions(manifest, sources, found):
     """Sentences about records that say otherwise than the files that would change, and names that DNS did not answer for."""
     sentences, unasked = [], []
-    different = set(found["files"]) if any("record" in entry for entry in manifest["files"]) else ()
+    different = set(found["files"]) if any("records" in entry for entry in manifest["files"]) else ()
     for entry in manifest["files"]:
-        if "record" not in entry or entry["path"] not in different or entry["sha256"] not in found["need"]:
+        if "records" not in entry or entry["path"] not in different or entry["sha256"] not in found["need"]:
             continue
-        name, kind = entry["record"].split()
-        published = found["published"].get(entry["record"])
-        if published is None:
-            unasked.append(name)
-            continue
+        published = {record: found["published"][record] for record in entry["records"] if record in found["published"]}
+        unasked += [record.split()[0] for record in entry["records"] if record not in published]
         data = sources[entry["sha256"]]
         if not isinstance(data, bytes):
             with open(data, "rb") as file:
                 data = file.read()
-        wrong = against_tlsa(name, data, published) if kind == "TLSA" else against_dkim(name, data, published, signs(entry, name, found["removed"]))
-        if wrong:
-            sentences.append(wrong)
+        sentences += against(entry, data, published, found["removed"])
     return sentences, unasked
+
+
+def against(entry, data, published, removed):
+    """What DNS says otherwise than a file; ``published`` are its records that DNS answered for."""
+    for record, texts in published.items():
+        name, kind = record.split()
+        if kind == "TLSA":
+            wrong = against_tlsa(name, data, texts)
+        elif kind == "MX":
+            wrong = against_policy(name, data, texts, published.get(f"_mta-sts.{name} TXT", ()))
+        elif name.startswith("_mta-sts."):
+            wrong = None  # looked at with the MX
+        else:
+            wrong = against_dkim(name, data, texts, signs(entry, name, removed))
+        if wrong:
+            yield wrong
+
+
+def against_policy(name, data, exchanges, announced):
+    """What is wrong with the MX records of a domain for an MTA-STS policy; None where it allows all, or nobody is told of it (RFC 8461)."""
+    pairs = [tuple(part.strip() for part in line.split(":", 1)) for line in data.decode("ascii").splitlines() if ":" in line]
+    allowed = [value for key, value in pairs if key == "mx"]
+    if ("mode", "none") in pairs or not any(text.startswith("v=STSv1") for text in announced):
+        return None
+    wrong = [name for name in (text.split()[1] for text in exchanges if len(text.split()) > 1) if name not in allowed]
+    return f"{name} MX names {', '.join(wrong)}, which the MTA-STS policy of this roll-out does not allow; it has to be: {', '.join(allowed)}" if wrong else None
 
 
 def signs(entry, name, removed):

@@ -117,5 +117,5 @@ def compare(manifest):
         "units": [] if packages else wrong_units(manifest),
         "interrupted": os.path.exists(at(f"{STATE}/journal")),
     }
-    published = ask([f["record"].split() for f in changed if "record" in f and content_differs(f)])
+    published = ask([record.split() for f in changed if "records" in f and content_differs(f) for record in f["records"]])
     return {**found, "changed": any(found.values()), "need": sorted({f["sha256"] for f in manifest["files"]} - live), "published": published}

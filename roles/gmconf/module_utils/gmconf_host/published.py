@@ -10,7 +10,7 @@ import time
 
 from ansible.module_utils.gmconf_host.host import at
 
-TYPES = {"TXT": 16, "TLSA": 52}
+TYPES = {"MX": 15, "TXT": 16, "TLSA": 52}
 AT_ONCE = 50
 """Questions under way: a first roll-out asks for thousands of DKIM keys, and resolvers have queues."""
 PATIENCE = 2.0
@@ -35,7 +35,8 @@ def servers():
 def ask(wanted, resolvers=None, port=53):
     """What is published under (name, type) pairs: {"NAME TYPE": [text, ...]}, and without an answer no entry.
 
-    Text is the joined strings of a TXT record, or "usage selector type hex" of a TLSA record. An empty list: there is none.
+    Text is the joined strings of a TXT record, "usage selector type hex" of a TLSA record, "preference name" of an MX record (without the
+    last dot, small letters). An empty list: there is none.
     """
     asked = _Questions(wanted, servers() if resolvers is None else resolvers, port)
     try:
@@ -141,10 +142,10 @@ def _read(packet, kind):
         for _ in range(answers):
             place = _after_name(packet, place)
             type_, _, _, length = struct.unpack("!HHIH", packet[place : place + 10])
-            data = packet[place + 10 : place + 10 + length]
-            place += 10 + length
+            place += 10
             if type_ == TYPES[kind]:  # others are the aliases on the way to it
-                texts.append(_text(data) if kind == "TXT" else f"{data[0]} {data[1]} {data[2]} {data[3:].hex()}")
+                texts.append(_TEXTS[kind](packet, place, packet[place : place + length]))
+            place += length
     except (IndexError, struct.error):
         return None
     return sorted(texts)
@@ -158,12 +159,35 @@ def _after_name(packet, place):
     return place + 1
 
 
-def _text(data):
+def _name(packet, place):
+    """A name, with the parts of it that stand elsewhere in the packet (RFC 1035 section 4.1.4)."""
+    labels, end = [], len(packet)
+    while packet[place]:
+        if packet[place] >= 0xC0:
+            before = struct.unpack("!H", packet[place : place + 2])[0] & 0x3FFF
+            if before >= end:  # only ever backwards, so that this ends
+                raise IndexError("a name that leads in circles")
+            place = end = before
+        else:
+            labels.append(packet[place + 1 : place + 1 + packet[place]].decode("latin-1").lower())
+            place += 1 + packet[place]
+    return ".".join(labels)
+
+
+def _joined(data):
     parts, place = [], 0
     while place < len(data):
         parts.append(data[place + 1 : place + 1 + data[place]])
         place += 1 + data[place]
     return b"".join(parts).decode("latin-1")
+
+
+_TEXTS = {
+    "MX": lambda packet, place, data: f"{data[0] * 256 + data[1]} {_name(packet, place + 2)}",
+    "TXT": lambda packet, place, data: _joined(data),
+    "TLSA": lambda packet, place, data: f"{data[0]} {data[1]} {data[2]} {data[3:].hex()}",
+}
+"""How the data of a record is spelled; those that hold a name need the packet around it."""
 
 
 def _by_tcp(address, port, name, kind):
