@@ -144,7 +144,7 @@ def _read(packet, kind):
             type_, _, _, length = struct.unpack("!HHIH", packet[place : place + 10])
             place += 10
             if type_ == TYPES[kind]:  # others are the aliases on the way to it
-                texts.append(_TEXTS[kind](packet, place, packet[place : place + length]))
+                texts.append(_text(packet, place, packet[place : place + length], kind))
             place += length
     except (IndexError, struct.error):
         return None
@@ -174,20 +174,19 @@ def _name(packet, place):
     return ".".join(labels)
 
 
+def _text(packet, place, data, kind):
+    """The data of a record, at its place in the packet: names in it may go on elsewhere."""
+    if kind == "MX":
+        return f"{data[0] * 256 + data[1]} {_name(packet, place + 2)}"
+    return _joined(data) if kind == "TXT" else f"{data[0]} {data[1]} {data[2]} {data[3:].hex()}"
+
+
 def _joined(data):
     parts, place = [], 0
     while place < len(data):
         parts.append(data[place + 1 : place + 1 + data[place]])
         place += 1 + data[place]
     return b"".join(parts).decode("latin-1")
-
-
-_TEXTS = {
-    "MX": lambda packet, place, data: f"{data[0] * 256 + data[1]} {_name(packet, place + 2)}",
-    "TXT": lambda packet, place, data: _joined(data),
-    "TLSA": lambda packet, place, data: f"{data[0]} {data[1]} {data[2]} {data[3:].hex()}",
-}
-"""How the data of a record is spelled; those that hold a name need the packet around it."""
 
 
 def _by_tcp(address, port, name, kind):
