@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from machines import NET4, NS, ssh, stop
 
@@ -68,15 +68,24 @@ def zone(part: str, records: str, cut: str = "") -> None:
 
 def updated(part: str, names: Iterable[str], key: str, secret: str) -> None:
     """Zones of their own, not signed, which take updates by RFC 2136 with a TSIG key; whoever delegates them does so by ``zone``."""
-    blocks = [f"key:\n  - id: {key}\n    algorithm: hmac-sha256\n    secret: {secret}\nacl:\n  - id: {part}\n    key: {key}\n    action: [query, update]\nzone:\n"]
-    for name in names:
-        blocks.append(f"  - domain: {name}\n    file: /var/lib/knot/{name}.zone\n    acl: {part}\n    zonefile-sync: 0\n")
-    files = "".join(f"printf '@ 5 SOA ns.lab.example. hostmaster.lab.example. 1 60 60 3600 5\n@ 5 NS ns.lab.example.\n' > /var/lib/knot/{name}.zone; "
-                    f"chown knot: /var/lib/knot/{name}.zone; " for name in names)  # fmt: skip
-    done = ssh(NS, f"set -e; mkdir -p {MORE}; cat > {MORE}/{part}.conf; {files} grep -q {MORE} {CONF} || echo 'include: {MORE}/*.conf' >> {CONF}; "
-               "knotc conf-check; knotc -b reload", input="".join(blocks), capture_output=True)
+    head = f"key:\n  - id: {key}\n    algorithm: hmac-sha256\n    secret: {secret}\nacl:\n  - id: {part}\n    key: {key}\n    action: [query, update]\n"
+    empty = "@ 5 SOA ns.lab.example. hostmaster.lab.example. 1 60 60 3600 5\n@ 5 NS ns.lab.example.\n"
+    _serve(part, head, f"    acl: {part}\n    zonefile-sync: 0\n", dict.fromkeys(names, empty))
+
+
+def prepared(part: str, zones: Mapping[str, str]) -> None:
+    """Zones of their own, served as their texts are, signatures and all; whoever delegates them does so by ``zone``."""
+    _serve(part, "", "    zonefile-sync: -1\n", zones)
+
+
+def _serve(part: str, head: str, options: str, zones: Mapping[str, str]) -> None:
+    conf = head + "zone:\n" + "".join(f"  - domain: {name}\n    file: {file(name)}\n{options}" for name in zones)
+    files = "".join(f"cat > {file(name)} <<'END'\n{text}\nEND\nchown knot: {file(name)}\n" for name, text in zones.items())
+    script = (f"set -e; mkdir -p {MORE}\ncat > {MORE}/{part}.conf <<'END'\n{conf}END\n{files}grep -q {MORE} {CONF} || echo 'include: {MORE}/*.conf' >> {CONF}\n"
+              "knotc conf-check\nknotc -b reload\n")  # fmt: skip
+    done = ssh(NS, "flock /var/lib/knot/lab.lock sh -s", input=script, capture_output=True)
     if done.returncode:
-        stop(f"zones for updates: {done.stdout}{done.stderr}")
+        stop(f"zones of {part}: {done.stdout}{done.stderr}")
 
 
 def trust_anchor() -> str:

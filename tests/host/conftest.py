@@ -145,7 +145,9 @@ def pytest_addoption(parser) -> None:
 
 def pytest_generate_tests(metafunc) -> None:
     if "mx" in metafunc.fixturenames:
-        metafunc.parametrize("mx", metafunc.config.getoption("host") or ["mx13", "mx12"], indirect=True, scope="session")
+        hosts = metafunc.config.getoption("host") or ["mx13", "mx12"]
+        cases = "".join(f"-{case}" for mark in metafunc.definition.iter_markers("case") for case in mark.args)
+        metafunc.parametrize("mx", hosts, indirect=True, scope="session", ids=[f"{host}{cases}" for host in hosts])
 
 
 @pytest.fixture(scope="session")
@@ -192,7 +194,7 @@ def signed(signer, mx):
 collect_ignore = [] if sites.TALKS else ["test_chat.py", "test_news.py"]
 """Hosts with chat and news are another lab: make talk."""
 ORDER = ("test_mail", "test_tls", "test_dialogue", "test_relay", "test_submission", "test_outgoing", "test_tls_out", "test_exchange", "test_reports", "test_form", "test_results", "test_senders",
-         "test_mailbox", "test_chat", "test_news", "test_web", "test_host", "test_runbooks", "test_rollout", "test_acme", "test_hostile", "test_faults", "test_failures", "test_journal",
+         "test_mailbox", "test_chat", "test_news", "test_web", "test_records", "test_host", "test_runbooks", "test_rollout", "test_acme", "test_hostile", "test_faults", "test_failures", "test_journal",
          "test_verify")  # fmt: skip
 
 

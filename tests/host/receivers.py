@@ -17,8 +17,10 @@ from pathlib import Path
 import lab
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
+
+Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
 
 @dataclass
@@ -61,13 +63,13 @@ def tlsa(which: x509.Certificate, usage: int, selector: int = 1) -> str:
     return f"{usage} {selector} 1 {sha256(data).hexdigest()}"
 
 
-def self_signed(folder: Path, name: str) -> Pair:
+def self_signed(folder: Path, name: str, key: Key | None = None) -> Pair:
     """A certificate that nobody vouches for."""
-    key = ec.generate_private_key(ec.SECP256R1())
+    key = key or ec.generate_private_key(ec.SECP256R1())
     return _pair(folder, name, key, [_certificate(name, key, name, key)])
 
 
-def _pair(folder: Path, name: str, key: ec.EllipticCurvePrivateKey, chain: list[x509.Certificate]) -> Pair:
+def _pair(folder: Path, name: str, key: Key, chain: list[x509.Certificate]) -> Pair:
     file = folder / f"{name}-{x509.random_serial_number():x}.pem"
     pem = serialization.Encoding.PEM
     private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
@@ -75,7 +77,7 @@ def _pair(folder: Path, name: str, key: ec.EllipticCurvePrivateKey, chain: list[
     return Pair(file, tuple(chain))
 
 
-def _certificate(name: str, key: ec.EllipticCurvePrivateKey, by: str, with_: ec.EllipticCurvePrivateKey, days: int = 30, *, ca: bool = False) -> x509.Certificate:
+def _certificate(name: str, key: Key, by: str, with_: Key, days: int = 30, *, ca: bool = False) -> x509.Certificate:
     end = datetime.now(UTC) + timedelta(days=days)
     built = (
         x509.CertificateBuilder()

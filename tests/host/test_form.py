@@ -23,6 +23,11 @@ def cases(direction: str) -> list[str]:
     return [name for name, case in INDEX.items() if direction in case]
 
 
+def named(case: str):
+    """Puts the number of a case of the BSI's before the message that is its example."""
+    return lambda name: f"{case}-{name}" if name == "two-from" else name
+
+
 def fields(head: bytes) -> list[bytes]:
     """Header fields, folded as they are."""
     return re.findall(rb"(?:^|(?<=\r\n))([^\r\n \t][^\r\n]*(?:\r\n[ \t][^\r\n]*)*)", head)
@@ -116,7 +121,7 @@ def compare(case: dict, data: bytes, found: bytes) -> None:
 
 @pytest.mark.control("msg.conform-msa")
 @pytest.mark.control("msa.rfc6409")
-@pytest.mark.parametrize("name", cases("submission"))
+@pytest.mark.parametrize("name", cases("submission"), ids=named("TR-03182-F-05"))
 def test_submitted(mx, name: str) -> None:
     login, to = f"bob@{mx.domain}", f"carol@{mx.domain}"
     data, id_ = sent(name, login, mx.domain)
@@ -124,7 +129,7 @@ def test_submitted(mx, name: str) -> None:
 
 
 @pytest.mark.control("msg.conform-in")
-@pytest.mark.parametrize("name", cases("inbound"))
+@pytest.mark.parametrize("name", cases("inbound"), ids=named("TR-03182-E-05"))
 def test_received(mx, signed, name: str) -> None:
     case = INDEX[name]["inbound"]
     data, id_ = sent(name, "x@sender.example", mx.domain)

@@ -34,6 +34,7 @@ def signatures(data: bytes) -> dict[str, bool]:
 @pytest.mark.control("msa.rfc6409")
 @pytest.mark.control("msa.privacy")
 @pytest.mark.control("out.abuse-header")
+@pytest.mark.case("TR-03182-F-03", "TR-03182-F-04")
 def test_clean_mail_is_signed_and_otherwise_left_alone(mx) -> None:
     login, to = f"alice@{mx.domain}", f"someone@{mx.out}"
     text = "First.\r\n\r\n  spaces \t at the end  \r\n..dots\r\n.\tone\r\nM\u00fcller\r\n\r\n\r\n"

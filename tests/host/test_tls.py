@@ -36,6 +36,7 @@ def way(mx, port: str) -> tuple[str, ...]:
 @pytest.mark.control("tls.cert")
 @pytest.mark.control("tls.versions")
 @pytest.mark.parametrize("port", WAYS)
+@pytest.mark.case("TR-03108-E-01", "TR-03108-E-05", "TR-03108-E-11", "TR-03108-E-12")
 def test_versions(mx, port: str) -> None:
     for version, name in (("-tls1_2", "TLSv1.2"), ("-tls1_3", "TLSv1.3")):
         seen = openssl(mx, *way(mx, port), version)
@@ -48,6 +49,7 @@ def test_versions(mx, port: str) -> None:
 
 @pytest.mark.control("tls.ciphers")
 @pytest.mark.parametrize("port", WAYS)
+@pytest.mark.case("TR-03108-E-02", "TR-03108-E-08")
 def test_aead_only(mx, port: str) -> None:
     for cipher in ("AES128-SHA", "ECDHE-RSA-AES256-SHA384:ECDHE-ECDSA-AES256-SHA384", "ECDHE-ECDSA-AES128-SHA:ECDHE-RSA-AES128-SHA",
                    "AES256-GCM-SHA384", "NULL", "aNULL"):  # fmt: skip
@@ -68,6 +70,7 @@ def test_no_renegotiation(mx, port: str) -> None:
 
 @pytest.mark.control("tls.ems")
 @pytest.mark.parametrize("port", WAYS)
+@pytest.mark.case("TR-03108-E-07")
 def test_keys_are_bound_to_the_handshake(mx, port: str) -> None:
     seen = openssl(mx, *way(mx, port), "-tls1_2")
     assert "Extended master secret: yes" in seen, seen
@@ -75,8 +78,18 @@ def test_keys_are_bound_to_the_handshake(mx, port: str) -> None:
 
 @pytest.mark.control("tls.sigalgs")
 @pytest.mark.parametrize("port", WAYS)
+@pytest.mark.case("TR-03108-E-09")
 def test_no_sha1_signatures(mx, port: str) -> None:
     seen = openssl(mx, *way(mx, port), "-tls1_2", "-sigalgs", "ECDSA+SHA1:RSA+SHA1", *LAX)
     assert "Cipher is (NONE)" in seen, seen
     seen = openssl(mx, *way(mx, port), "-tls1_2", "-sigalgs", "ECDSA+SHA256:RSA+SHA256", *LAX)
     assert "Cipher is (NONE)" not in seen, seen
+
+
+@pytest.mark.control("tls.ciphers")
+@pytest.mark.case("TR-03108-E-10")
+@pytest.mark.parametrize("port", WAYS)
+def test_other_curves_are_refused(mx, port: str) -> None:
+    for curve in ("secp224r1", "brainpoolP256r1", "secp256k1"):
+        seen = openssl(mx, *way(mx, port), "-tls1_2", "-groups", curve, *LAX)
+        assert "Cipher is (NONE)" in seen, (curve, seen)

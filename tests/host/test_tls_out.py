@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import ssl
 import time
 import uuid
 from collections.abc import Iterator
@@ -14,7 +15,9 @@ import lab
 import nameserver
 import pytest
 import receivers
+from cryptography.hazmat.primitives.asymmetric import rsa
 from receivers import Authority, Pair, Receiver, context, policy, policy_host, self_signed, tlsa
+from signedzones import Fault, signed
 
 CA = "/usr/local/share/ca-certificates/gmconf-lab.crt"
 
@@ -85,11 +88,14 @@ REFUSED = r"status=deferred \(Server certificate not (verified|trusted)\)"
 VERIFIED = r"Verified TLS connection established to mx\."
 DANE = {
     # name: (certificate, TLSA made of it, status, what the log says)
-    "3-1-1-matches": (hers, lambda pair, _: pair.tlsa(3), "sent", VERIFIED),
-    "3-0-1-matches": (hers, lambda pair, _: pair.tlsa(3, 0), "sent", VERIFIED),
+    "TR-03108-C-04-3-1-1-matches": (hers, lambda pair, _: pair.tlsa(3), "sent", VERIFIED),
+    "TR-03108-C-04-3-0-1-matches": (hers, lambda pair, _: pair.tlsa(3, 0), "sent", VERIFIED),
+    "TR-03108-C-04-2-0-1-right-CA": (chain, lambda pair, _: pair.tlsa(2, 0), "sent", VERIFIED),
+    "TR-03108-C-04-2-1-1-right-CA": (chain, lambda pair, _: pair.tlsa(2), "sent", VERIFIED),
     "3-1-1-another-key": (chain, lambda _, world: tlsa(world.other.certificate, 3), "deferred", REFUSED),
-    "2-0-1-right-CA": (chain, lambda pair, _: pair.tlsa(2, 0), "sent", VERIFIED),
     "TR-03108-C-07-usage-2-other-CA": (chain, lambda _, world: tlsa(world.other.certificate, 2, 0), "deferred", REFUSED),
+    "TR-03108-C-08-usage-2-key-of-other-CA": (chain, lambda _, world: tlsa(world.other.certificate, 2), "deferred", REFUSED),
+    "TR-03108-C-09-selector-of-another-content": (hers, lambda pair, _: pair.tlsa(3).replace("3 1 1", "3 0 1"), "deferred", REFUSED),
     "unusable-usage-1-wants-TLS-only": (hers, lambda pair, _: pair.tlsa(1), "sent", r"(Untrusted|Anonymous) TLS connection established to mx\."),
 }
 
@@ -159,8 +165,70 @@ def test_bogus_zone_defers_and_never_downgrades(world) -> None:
     assert receiver.taken == []
 
 
+SIGNED: dict[str, tuple[dict[str, Fault], str, str]] = {
+    # name: (faults of signatures by type, status, what the log says)
+    "TR-03108-B-01-TR-03108-C-01-all-right": ({}, "sent", VERIFIED),
+    "TR-03108-B-02-TR-03108-C-02-key-manipulated": ({"DNSKEY": "manipulated"}, "deferred", "Host or domain name not found"),
+    "TR-03108-B-03-TR-03108-C-03-key-outdated": ({"DNSKEY": "outdated"}, "deferred", "Host or domain name not found"),
+    "TR-03108-C-05-TLSA-manipulated": ({"TLSA": "manipulated"}, "deferred", "TLSA lookup error"),
+    "TR-03108-C-06-TLSA-outdated": ({"TLSA": "outdated"}, "deferred", "TLSA lookup error"),
+}
+
+
+@pytest.mark.control("dns.validating-resolver")
+@pytest.mark.control("dane.out")
+@pytest.mark.parametrize("case", SIGNED)
+def test_signatures_of_a_zone(world, case: str) -> None:
+    """Where they cannot be believed nobody is connected to, neither with DANE nor without."""
+    faults, status, words = SIGNED[case]
+    domain, part = world.domain(), f"out{world.mx.machine.number}-signed"
+    pair = hers(world, domain)
+    text, ds = signed(domain, f"{domain}. 5 MX 10 mx.{domain}.\nmx.{domain}. 5 A {world.address}\n_25._tcp.mx.{domain}. 5 TLSA {pair.tlsa(3)}\n", faults)
+    nameserver.prepared(part, {domain: text})
+    lab.zone(part, f"{domain}. 5 NS ns.lab.example.\n{ds}\n")
+    world.mx.ssh("unbound-control -q flush_zone .; unbound-control -q flush_negative")
+    with Receiver(world.address, context(pair)) as receiver:
+        seen, log = world.send(domain)
+    lab.zone(part, "")
+    assert seen == status, log
+    assert words in log if status != "sent" else re.search(words, log), log
+    assert receiver.taken == ([True] if status == "sent" else [])
+
+
+OFFERS = {
+    # name: (version, suites of the receiver, its group, status)
+    "TR-03108-F-01-TLS-1.2": ("TLSv1_2", "ECDHE-ECDSA-AES256-GCM-SHA384", "", "sent"),
+    "TR-03108-F-01-TLS-1.3": ("TLSv1_3", "", "", "sent"),
+    "TR-03108-F-02-ECDSA": ("TLSv1_3", "", "", "sent"),
+    "TR-03108-F-02-RSA": ("TLSv1_3", "", "", "sent"),
+    "TR-03108-F-03-P-384": ("TLSv1_2", "", "secp384r1", "sent"),
+    "TR-03108-F-03-X25519": ("TLSv1_2", "", "X25519", "sent"),
+    "TR-03108-F-04-no-suite-of-ours": ("TLSv1_2", "ECDHE-ECDSA-AES128-SHA:@SECLEVEL=0", "", "deferred"),
+}
+
+
+@pytest.mark.control("tls.ciphers")
+@pytest.mark.parametrize("case", OFFERS)
+def test_what_a_receiver_insists_on(world, case: str) -> None:
+    version, suites, group, status = OFFERS[case]
+    domain = world.domain()
+    key = rsa.generate_private_key(public_exponent=65537, key_size=3072) if case.endswith("RSA") else None
+    pair = self_signed(world.folder, f"mx.{domain}", key)
+    world.publish(domain, pair.tlsa(3))
+    tls = context(pair)
+    tls.minimum_version = tls.maximum_version = ssl.TLSVersion[version]
+    if suites:
+        tls.set_ciphers(suites)
+    if group:
+        tls.set_ecdh_curve(group)
+    with Receiver(world.address, tls) as receiver:
+        seen, log = world.send(domain)
+    assert seen == status, log
+    assert receiver.taken == ([True] if status == "sent" else []), log
+
+
 @pytest.mark.control("tls.versions")
-@pytest.mark.parametrize("dane", [True, False], ids=["dane", "no-dane"])
+@pytest.mark.parametrize("dane", [True, False], ids=["TR-03108-F-05-dane", "TR-03108-F-05-no-dane"])
 def test_tls_1_0_is_not_spoken(world, dane: bool) -> None:
     domain = world.domain()
     pair = hers(world, domain)
@@ -179,12 +247,12 @@ def signed_by(authority: str, name: str = "", days: int = 30):
 
 STS = {
     # name: (mode, MX of the policy, certificate of the MX, of the policy host, status, what the log says)
-    "enforce-good": ("enforce", "mx.{d}", signed_by("trusted"), "trusted", "sent", VERIFIED),
+    "TR-03108-J-01-enforce-good": ("enforce", "mx.{d}", signed_by("trusted"), "trusted", "sent", VERIFIED),
     "enforce-wildcard": ("enforce", "*.{d}", signed_by("trusted"), "trusted", "sent", VERIFIED),
-    "enforce-bad-name": ("enforce", "mx.{d}", signed_by("trusted", "mx.elsewhere.example"), "trusted", "deferred", REFUSED),
-    "enforce-self-signed": ("enforce", "mx.{d}", hers, "trusted", "deferred", REFUSED),
-    "enforce-other-CA": ("enforce", "mx.{d}", signed_by("other"), "trusted", "deferred", REFUSED),
-    "enforce-expired": ("enforce", "mx.{d}", signed_by("trusted", days=-2), "trusted", "deferred", REFUSED),
+    "TR-03108-J-04-enforce-bad-name": ("enforce", "mx.{d}", signed_by("trusted", "mx.elsewhere.example"), "trusted", "deferred", REFUSED),
+    "TR-03108-J-03-enforce-self-signed": ("enforce", "mx.{d}", hers, "trusted", "deferred", REFUSED),
+    "TR-03108-J-03-enforce-other-CA": ("enforce", "mx.{d}", signed_by("other"), "trusted", "deferred", REFUSED),
+    "TR-03108-J-02-enforce-expired": ("enforce", "mx.{d}", signed_by("trusted", days=-2), "trusted", "deferred", REFUSED),
     "enforce-mx-not-in-policy": ("enforce", "other.{d}", signed_by("trusted"), "trusted", "deferred", REFUSED),
     "enforce-without-starttls": ("enforce", "mx.{d}", None, "trusted", "deferred", "TLS is required, but was not offered"),
     "policy-host-with-bad-certificate": ("enforce", "mx.{d}", hers, "other", "sent", r"(Untrusted|Anonymous) TLS connection established to mx\."),

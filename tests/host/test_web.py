@@ -44,6 +44,7 @@ def published(name: str, kind: str) -> list[str]:
 @pytest.mark.control("sts.in")
 @pytest.mark.control("sts.enforce")
 @pytest.mark.control("net.ipv6")
+@pytest.mark.case("TR-03108-I-01", "TR-03108-I-02", "TR-03108-I-03")
 def test_policy_of_every_domain(mx) -> None:
     """Served under both families with a certificate for its name; it names the MX that DNS has, and its record has its id."""
     for name in sts_names(mx):

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import subprocess
+import sys
 from datetime import date
 
 import pytest
-from conftest import gmconf
+from conftest import ROOT, gmconf
 from test_levels import base, patched
 
 from gmconf.check import Result, check
@@ -85,3 +89,13 @@ def test_what_a_probe_sees_counts_too(tmp_path) -> None:
         found.append(next(c for c in json.loads(done.stdout)["clauses"] if c["clause"] == "TR-03182-01-M"))
     assert [c["state"] for c in found] == ["met", "not met"]
     assert "ends in +all" in "".join(found[1]["findings"])
+
+
+def test_every_case_of_the_test_specifications_is_carried_out_or_says_why_not() -> None:
+    """Its number stands in the name of a test on real hosts."""
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-o", "addopts=--strict-markers", "-q", str(ROOT / "tests/host")]
+    names = subprocess.run(command, cwd=ROOT, text=True, capture_output=True, check=True, env={**os.environ, "GMCONF_LAB": "0"}).stdout
+    done = set(re.findall(r"TR-\d{5}-[A-L]-\d\d", names))
+    lines = [line.split(" | ") for line in (ROOT / "tests/golden/bsi-cases.txt").read_text().splitlines() if not line.startswith("#")]
+    assert len(lines) == len({case for case, _ in lines})
+    assert done == {case for case, what in lines if not what.startswith("- ")}
