@@ -95,6 +95,7 @@ class StsIn(Control):
         }
     }
     files = ("/etc/nginx/mta-sts.txt",)
+    live = ("mta-sts",)
 
     @classmethod
     def of_site(cls, case: SiteCase) -> Iterable[Claim]:
@@ -121,6 +122,7 @@ class StsEnforce(Control):
     """
 
     id, level, sources = "sts.enforce", "silver", ("RFC 8461", "BSI TR-03108-07-R")
+    live = ("mta-sts",)
 
     @classmethod
     def of_site(cls, case: SiteCase) -> Iterable[Claim]:

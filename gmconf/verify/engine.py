@@ -14,12 +14,12 @@ from difflib import get_close_matches
 from gmconf.check import Result, Status
 from gmconf.controls import CATALOGUE
 from gmconf.errors import GmconfError
-from gmconf.verify import access, content, drift, msa, mta, naming, ports, roundtrip, talk, tls
+from gmconf.verify import access, content, drift, msa, mta, naming, ports, roundtrip, talk, tls, web
 from gmconf.verify.probe import PROBES, NothingToSayError, Probe, Seen, Task
 from gmconf.verify.run import Run
 
 __all__ = ["MODULES", "PROBES", "chosen", "results", "verify"]
-MODULES = (mta, content, msa, access, tls, naming, ports, talk, roundtrip, drift)
+MODULES = (mta, content, msa, access, tls, naming, ports, web, talk, roundtrip, drift)
 """Each declares its probes when it is imported."""
 WORKERS = 24
 SHOWN = 10

@@ -199,6 +199,7 @@ SPOILS = (
     Spoil(("dmarc",), 'zone _dmarc.{d}. 5 TXT "v=DMARC1; p=none"', (), says="_dmarc"),
     Spoil(("tls-reports",), 'zone _smtp._tls.{d}. 5 TXT "v=TLSRPTv1; rua=mailto:x@elsewhere.example"', (), says="elsewhere.example"),
     Spoil(("srv",), "zone _imaps._tcp.{d}. 5 SRV 0 1 993 elsewhere.example.", (), says="_imaps"),
+    Spoil(("mta-sts",), edited("/etc/nginx/mta-sts.txt", "s/enforce/testing/", "true"), says="mode: testing"),
     Spoil(("stale",), 'zone gm2-rsa._domainkey.{d}. 5 TXT "v=DKIM1; k=rsa; p=AAAA"', (), says="gm2-rsa"),
     Spoil(("ports", "listening"), "nft insert rule inet gmconf input tcp dport 8080 accept; systemd-run -q --unit=spoil python3 -m http.server 8080",
           undo=f"systemctl stop spoil; {NFT}", says="8080"),
