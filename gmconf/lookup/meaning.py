@@ -79,6 +79,8 @@ def _kind(owner: str) -> tuple[Callable[[str], bool], str]:
         return (lambda v: tags(v).get("v", "").upper() == "DMARC1"), "DMARC"
     if owner.startswith("_smtp._tls."):
         return (lambda v: v.lower().startswith("v=tlsrptv1")), "TLSRPT"
+    if owner.startswith("_mta-sts."):
+        return (lambda v: v.lower().startswith("v=stsv1")), "MTA-STS"
     return spf.is_spf, "SPF"
 
 

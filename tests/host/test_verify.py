@@ -234,7 +234,7 @@ cd /root/kept 2>/dev/null && find . -type f | while read f; do cp -a $f /${f#./}
 test ! -e /root/planted || xargs rm -f < /root/planted
 case "$all" in *rspamd*) fresh rspamd;; esac
 case "$all" in *postfix/maps*) postmap lmdb:/etc/postfix/maps/exempt;; esac
-for unit in postfix dovecot clamav unbound; do
+for unit in postfix dovecot clamav unbound nginx; do
   case "$all" in *$unit*|*gmconf/tls*) fresh $unit;; esac
   # Postfix remembers the mechanisms that Dovecot had.
   case "$all" in *dovecot.conf*) test $unit != dovecot || fresh postfix;; esac

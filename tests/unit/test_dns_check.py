@@ -8,17 +8,19 @@ import re
 import subprocess
 import sys
 from datetime import date
+from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from dnssite import made, whole, zones
+from dnssite import SITE, made, whole, zones
 from nameserver import Knot, Unbound, free_port
 
 from gmconf.dns import contract, records
 from gmconf.errors import GmconfError
 from gmconf.lookup import survey
-from gmconf.lookup.ask import Asker, Server, parse_server
+from gmconf.lookup.ask import Answer, Asker, Server, parse_server
+from gmconf.lookup.meaning import differences
 from gmconf.lookup.servers import keepers
 
 TODAY = date(2026, 11, 23)
@@ -317,3 +319,18 @@ def test_servers_with_ports() -> None:
     assert parse_server("192.0.2.1:5300") == Server("192.0.2.1", 5300)
     assert parse_server("2001:db8::1") == Server("2001:db8::1", 53)
     assert parse_server("[2001:db8::1]:5300") == Server("2001:db8::1", 5300)
+
+
+def test_every_record_of_a_site_with_all_there_is_means_what_it_says(tmp_path) -> None:
+    loaded = made(tmp_path / "site", SITE.replace('::1"]}', '::1"], roles: [mta, msa, store, filter, web]}'))
+    kinds = set()
+    for (owner, type_), group in groupby(records(loaded), key=lambda r: (r.owner, r.type)):
+        wanted = list(group)
+        if wanted[0].need == "forbidden":
+            continue
+        kinds.add((owner.split(".")[0] if owner.startswith("_") else "", type_))
+        texts = ["".join(r.rdata) for r in wanted] if type_ == "TXT" else [r.text for r in wanted]
+        assert differences(wanted, Answer("found", tuple(texts))) == [], (owner, type_)
+        if type_ == "TXT":
+            assert differences(wanted, Answer("found", ("another",))), owner
+    assert {("_mta-sts", "TXT"), ("_smtp", "TXT"), ("_dmarc", "TXT"), ("", "TXT"), ("_imaps", "SRV"), ("", "CAA"), ("_25", "TLSA")} <= kinds
