@@ -55,6 +55,11 @@ class Directory:
         return tuple(a for host in self.site.hosts for a in host.addresses)
 
     @cached_property
+    def mx_names(self) -> frozenset[str]:
+        """Names that MX of domains have instead of the hosts'."""
+        return frozenset(d.own_mx for d in self.site.domains if d.own_mx)
+
+    @cached_property
     def handing_over(self) -> tuple[str, ...]:
         """Addresses of the hosts that hand their mail to an MTA host."""
         return tuple(a for host in self.site.hosts if Role.MTA not in host.roles for a in host.addresses)

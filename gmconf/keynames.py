@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from gmconf.model import Role, Site
 
@@ -34,10 +34,22 @@ def web_names(site: Site) -> Iterator[tuple[str, str]]:
         yield from ((f"mta-sts.{domain.name}", f"domains[{number}]") for number, domain in enumerate(site.domains) if domain.kind != "parked")
 
 
+def server_names(site: Site, roles: Collection[Role] = tuple(Role)) -> Iterator[tuple[str, str]]:
+    """(name, field) that a domain has for the servers, of its own; with ``roles`` those that a host with such roles answers to."""
+    for number, domain in enumerate(site.domains):
+        if own := domain.server_names:
+            found: dict[str, str] = {}
+            for field, name, reached in (("clients", own.clients, {Role.MSA, Role.STORE}), ("mx", own.mx, {Role.MTA})):
+                if name and not reached.isdisjoint(roles):
+                    found.setdefault(name, field)
+            yield from ((name, f"domains[{number}].server_names.{field}") for name, field in found.items())
+
+
 def served(site: Site) -> Iterator[tuple[str, str]]:
     """(name, field) of every name besides the hosts' that a certificate is shown for."""
     yield from chat_domains(site)
     yield from web_names(site)
+    yield from server_names(site)
 
 
 def public_files(site: Site) -> Iterator[tuple[str, str]]:

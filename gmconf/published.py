@@ -7,7 +7,7 @@ from hashlib import sha256
 from urllib.parse import quote
 
 from gmconf import spf
-from gmconf.model import Host, Role, Site
+from gmconf.model import Domain, Host, Role, Site
 from gmconf.model.dns import CAPABILITIES, Capability, DmarcPolicy
 from gmconf.model.web import StsMode
 from gmconf.zones import Zones
@@ -123,13 +123,18 @@ def sts_mode(site: Site) -> StsMode:
     return chosen or ("enforce" if site.level == "silver" else "testing")
 
 
-def sts_policy(site: Site) -> list[str]:
-    """Lines of the policy (RFC 8461 section 3.2), the same for all domains: every MTA host is MX of each."""
+def mx_names(site: Site, domain: Domain) -> list[str]:
+    """What the MX of a domain that receives name: its own name for them, else every MTA host."""
+    return [domain.own_mx] if domain.own_mx else [host.name for host in senders(site)]
+
+
+def sts_policy(site: Site, domain: Domain) -> list[str]:
+    """Lines of the policy (RFC 8461 section 3.2), the same for all domains without a name of their own for the MX."""
     mode = sts_mode(site)
     age = (site.web.max_age if site.web else None) or (14 * 86400 if mode == "enforce" else 86400)
-    return ["version: STSv1", f"mode: {mode}", *(f"mx: {host.name}" for host in senders(site)), f"max_age: {age}"]
+    return ["version: STSv1", f"mode: {mode}", *(f"mx: {name}" for name in mx_names(site, domain)), f"max_age: {age}"]
 
 
-def sts_id(site: Site) -> str:
+def sts_id(site: Site, domain: Domain) -> str:
     """The policy's id: another one whenever the policy says something else."""
-    return sha256("\n".join(sts_policy(site)).encode()).hexdigest()[:20]
+    return sha256("\n".join(sts_policy(site, domain)).encode()).hexdigest()[:20]

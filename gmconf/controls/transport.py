@@ -23,10 +23,11 @@ from gmconf.controls.files import (
     TLS_POLICY,
 )
 from gmconf.controls.wants import Has, Model, OneOf, Only, Parts, exactly, on_msa
+from gmconf.keynames import server_names
 from gmconf.model import Role
 from gmconf.published import sts_id, sts_mode
 
-TLS = "/etc/gmconf/tls"
+TLS, SNI = "/etc/gmconf/tls", "/etc/postfix/maps/server-names"
 SUITES = "ECDHE+AESGCM:ECDHE+CHACHA20"
 
 
@@ -36,6 +37,19 @@ def _remote(case: HostCase) -> bool:
 
 def _webs(case: HostCase, shape: str = "{}") -> list[str]:
     return [shape.format(f"mta-sts.{d.name}") for d in case.site.domains if d.kind != "parked"] if case.has(Role.WEB) else []
+
+
+def _policies(case: HostCase) -> list[str]:
+    receiving = [d for d in case.site.domains if d.kind != "parked"] if case.has(Role.WEB) else []
+    return [f"/etc/nginx/gmconf-policies/{d.name}.txt" if d.own_mx else "/etc/nginx/mta-sts.txt" for d in receiving]
+
+
+def _own(case: HostCase, shape: str = "{}", *roles: Role) -> list[str]:
+    return [shape.format(name) for name in sorted({name for name, _ in server_names(case.site, roles or case.host.roles)})]
+
+
+def _stored(case: HostCase, shape: str = "{}") -> list[str]:
+    return _own(case, shape, Role.STORE) if case.has(Role.STORE) else []
 
 
 class MtaIn(Control):
@@ -91,11 +105,15 @@ class StsIn(Control):
     settings: ClassVar = {
         NGINX: {
             "servers[*].name": Model(_webs, "mta-sts. and each domain that receives"),
-            "servers[*].policy": Model(lambda c: ["/etc/nginx/mta-sts.txt"] * len(_webs(c)), "the policy"),
+            "servers[*].policy": Model(_policies, "the policy, another one where MX have names of the domain's own"),
         }
     }
-    files = ("/etc/nginx/mta-sts.txt",)
     live = ("mta-sts",)
+
+    @classmethod
+    def of_host(cls, case: HostCase) -> Iterable[Claim]:
+        """The policies are on the host."""
+        yield from case.there(*dict.fromkeys(_policies(case)))
 
     @classmethod
     def of_site(cls, case: SiteCase) -> Iterable[Claim]:
@@ -111,7 +129,7 @@ class StsIn(Control):
         if case.domain.kind != "parked":
             found = ["".join(r.rdata) for r in case.records if r.owner == f"_mta-sts.{case.domain.name}" and r.type == "TXT"]
             there = any(r.owner == f"mta-sts.{case.domain.name}" and r.type in ("A", "AAAA") for r in case.records)
-            good = len(found) == 1 and found[0] == f"v=STSv1; id={sts_id(case.site)}" and there
+            good = len(found) == 1 and found[0] == f"v=STSv1; id={sts_id(case.site, case.domain)}" and there
             yield Claim(f"_mta-sts.{case.domain.name} TXT with the policy's id, and an address of mta-sts.{case.domain.name}", ", ".join(found) or "nothing", good, "dns")
 
 
@@ -289,7 +307,7 @@ class NoRenegotiation(Control):
 class Certificate(Control):
     """Certificate and key belong together, name the host, and are strong.
 
-    They are checked before a roll-out switches to them; ECDSA P-256 is what gmconf makes.
+    A domain's own name for the host has a certificate of its own. They are checked before a roll-out switches to them; ECDSA P-256 is what gmconf makes.
     """
 
     id, level, sources = "tls.cert", "basic", ("NCSC-NL TLS guidelines 2025-05", "internet.nl mail test: cert_pubkey, cert_signature", "BSI TR-03108")
@@ -297,8 +315,13 @@ class Certificate(Control):
         DOVECOT: {
             "ssl.certificate": Model(lambda c: f"{TLS}/{c.host.name}.crt", "the host's certificate"),
             "ssl.key": Model(lambda c: f"{TLS}/{c.host.name}.key", "the host's key"),
+            "own[*].name": Model(_stored, "the domains' own names for the host"),
+            **{f"own[*].{key}": Model(partial(_stored, shape=f"{TLS}/{{}}.{end}"), "that of its name") for key, end in (("certificate", "crt"), ("key", "key"))},
         },
-        MAIN: {"smtpd_tls_chain_files": Model(lambda c: [f"{TLS}/{c.host.name}.key", f"{TLS}/{c.host.name}.crt"], "the host's key and certificate")},
+        MAIN: {
+            "smtpd_tls_chain_files": Model(lambda c: [f"{TLS}/{c.host.name}.key", f"{TLS}/{c.host.name}.crt"], "the host's key and certificate"),
+            "tls_server_sni_maps": Model(lambda c: f"texthash:{SNI}" if _own(c) else "", "the table of the domains' own names, if there are any", optional=True),
+        },
         PROSODY: {"ssl.certificates": "/etc/prosody/tls"},
         INN: {"tls.certificate": "/etc/news/tls/host.crt", "tls.key": "/etc/news/tls/host.key"},
         NGINX: {f"servers[*].{key}": Model(partial(_webs, shape=f"/etc/nginx/gmconf-tls/{{}}.{end}"), "that of its name")
@@ -311,6 +334,9 @@ class Certificate(Control):
         """Both halves are on the host, and the site's own CA if it has one."""
         names = [f"{case.host.name}.crt", f"{case.host.name}.key", *(["ca.crt"] if case.site.tls.own_ca else [])]
         paths = [f"{TLS}/{name}" for name in names]
+        if own := _own(case):
+            paths += [f"{TLS}/{name}.{end}" for name in own for end in ("crt", "key")]
+            paths += [SNI] if MAIN in case.settings else []
         if case.has(Role.CHAT):
             paths += [f"/etc/prosody/tls/{d.name}.{end}" for d in case.site.domains if d.kind == "hosted" for end in ("crt", "key")]
         if case.has(Role.NEWS):
@@ -323,7 +349,7 @@ class Certificate(Control):
 
 def _shown(case: HostCase) -> list[str]:
     chat = [d.name for d in case.site.domains if d.kind == "hosted"] if case.has(Role.CHAT) else []
-    return sorted({case.host.name, *chat, *_webs(case)})
+    return sorted({case.host.name, *chat, *_webs(case), *_own(case)})
 
 
 class CertificateTrust(Control):

@@ -42,6 +42,8 @@ class MxValid(Control):
         if case.domain.kind == "parked":
             return
         hosts = {f"{h.name}." for h in case.site.hosts if h.addresses}
+        if own := case.domain.own_mx:
+            hosts = {f"{own}."} if any(r.owner == own and r.type in ("A", "AAAA") for r in case.records) else set()
         found = at(case.records, case.domain.name, "MX")
         targets = {value.partition(" ")[2] for value in found}
         yield _claim(f"MX of {case.domain.name} name hosts with addresses", found, bool(targets) and targets <= hosts, "hosts")
@@ -91,6 +93,13 @@ class Caa(Control):
         """There is an issue property for the host's name."""
         found = at(case.records, case.host.name, "CAA")
         yield _claim(f"CAA issue for {case.host.name}", found, any(v.startswith("0 issue ") for v in found), "dns.caa")
+
+    @classmethod
+    def of_domain(cls, case: DomainCase) -> Iterable[Claim]:
+        """The same for a domain's own names for the hosts."""
+        for name in case.domain.own_names:
+            found = at(case.records, name, "CAA")
+            yield _claim(f"CAA issue for {name}", found, any(v.startswith("0 issue ") for v in found), "dns.caa")
 
 
 class TwoNs(Control):
@@ -253,3 +262,10 @@ class DaneIn(Control):
         """At least one record 3 1 1 for port 25."""
         found = at(case.records, f"_25._tcp.{case.host.name}", "TLSA")
         yield _claim(f"TLSA 3 1 1 of {case.host.name}", found, any(v.startswith("3 1 1 ") for v in found), "dns.tlsa")
+
+    @classmethod
+    def of_domain(cls, case: DomainCase) -> Iterable[Claim]:
+        """The same for a name that a domain has for the MX itself."""
+        if own := case.domain.own_mx:
+            found = at(case.records, f"_25._tcp.{own}", "TLSA")
+            yield _claim(f"TLSA 3 1 1 of {own}", found, any(v.startswith("3 1 1 ") for v in found), "dns.tlsa")

@@ -38,6 +38,7 @@ class Contract:
         self.site, self.public, self.why, self.rollover = site, public, why, rollover
         self.zones = Zones(site)
         self.numbers = {h.name: n for n, h in enumerate(site.hosts)}
+        self._places = {d.name: n for n, d in enumerate(site.domains) if d.server_names}
         self._rows: dict[tuple[object, ...], list[Row]] = {}
 
     def need(self, id_: str) -> Need:
@@ -58,12 +59,18 @@ class Contract:
             yield Record(zone, prefix + name, type_, rdata, ttl, need, because)
 
     def _template(self, domain: Domain) -> list[Row]:
-        """The rows that domains of the same kind and selectors share."""
+        """The rows that domains of the same kind and selectors share; one with names of its own has them for itself."""
+        if domain.server_names:
+            return _sorted(sending(self, domain))
         key = (domain.kind, domain.dkim, *self.rollover.published(domain.name))
         if key not in self._rows:
             rows = parked(self) if domain.kind == "parked" else sending(self, domain)
-            self._rows[key] = sorted(rows, key=lambda r: (order(r.prefix.rstrip(".")) if r.prefix else [], r.type))
+            self._rows[key] = _sorted(rows)
         return self._rows[key]
+
+    def place(self, domain: Domain) -> str:
+        """Where the site defines a domain that has names of its own for the servers."""
+        return f"domains[{self._places[domain.name]}]"
 
     def of_host(self, host: Host) -> Iterator[Record]:
         """What a host needs: addresses and their reverse names, SPF of its HELO name, CAA, TLSA."""
@@ -169,6 +176,10 @@ def records(loaded: Loaded, only: str | None = None) -> Iterator[Record]:
 def contract(loaded: Loaded) -> Contract:
     """The contract of a loaded site."""
     return Contract(loaded.site, loaded.public, loaded.why, loaded.rollover)
+
+
+def _sorted(rows: Iterable[Row]) -> list[Row]:
+    return sorted(rows, key=lambda r: (order(r.prefix.rstrip(".")) if r.prefix else [], r.type))
 
 
 def _merged(units: list[Unit]) -> Iterator[Record]:

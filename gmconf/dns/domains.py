@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gmconf import published, spf
 from gmconf.controls import control
-from gmconf.dns.hosts import addresses
+from gmconf.dns.hosts import addresses, associated, certifiers
 from gmconf.keynames import DKIM_KINDS
 from gmconf.model import Domain, Role
 from gmconf.records import Need, strings
@@ -35,23 +35,42 @@ class Row(NamedTuple):
 
 def sending(contract: Contract, domain: Domain) -> Iterator[Row]:
     """A hosted or alias domain. What a web server of the site adds belongs here."""
-    yield from _mail(contract)
+    yield from _mail(contract, domain)
+    yield from _own_names(contract, domain)
     yield from _signatures(contract, domain)
     yield _dmarc(contract, published.dmarc_policy(contract.site), "auth.dmarc-publish")
     yield _tls_reports(contract)
-    yield from _policy(contract)
+    yield from _policy(contract, domain)
     if published.can(contract.site, "srv"):
         yield from _services(contract, domain)
 
 
-def _mail(contract: Contract) -> Iterator[Row]:
+def _mail(contract: Contract, domain: Domain) -> Iterator[Row]:
     site, why = contract.site, contract.why
     id_ = "dns.mx-valid"
-    for host in published.senders(site):
-        yield Row("", "MX", f"{PREFERENCE} {host.name}.", contract.need(id_), (control(id_), why("hosts")))
+    field = f"{contract.place(domain)}.server_names.mx" if domain.own_mx else "hosts"
+    for name in published.mx_names(site, domain):
+        yield Row("", "MX", f"{PREFERENCE} {name}.", contract.need(id_), (control(id_), why(field)))
     id_ = "auth.spf-publish"
     text = spf.policy(published.spf_parts(site)[0], published.spf_end(site))
     yield Row("", "TXT", strings(text), contract.need(id_), (control(id_), why("hosts"), why("dns.spf")))
+
+
+def _own_names(contract: Contract, domain: Domain) -> Iterator[Row]:
+    """Where the domain's own names for the servers lead, who may certify them, and the key of the one that MX names."""
+    below = [name for name in domain.own_names if name.endswith(f".{domain.name}")]  # the rules refuse others
+    if not below:
+        return
+    site = contract.site
+    why = contract.why(f"{contract.place(domain)}.server_names")
+    for name in below:
+        prefix = name.removesuffix(domain.name)
+        roles = {*((Role.MSA, Role.STORE) if name == domain.own_clients else ()), *((Role.MTA,) if name == domain.own_mx else ())}
+        id_ = "dns.mx-valid" if name == domain.own_mx else "dns.srv"
+        for type_, address in addresses(a for h in site.hosts if not roles.isdisjoint(h.roles) for a in h.addresses):
+            yield Row(prefix, type_, address, contract.need(id_), (control(id_), why))
+        for type_, rdata, need, because in (*certifiers(contract), *(associated(contract, name) if name == domain.own_mx else ())):
+            yield Row(prefix if type_ == "CAA" else f"_25._tcp.{prefix}", type_, rdata, need, (*because, why))
 
 
 def _signatures(contract: Contract, domain: Domain) -> Iterator[Row]:
@@ -90,12 +109,12 @@ def _tls_reports(contract: Contract) -> Row:
     return Row("_smtp._tls.", "TXT", strings(text), contract.need(id_), (control(id_), contract.why(field)))
 
 
-def _policy(contract: Contract) -> Iterator[Row]:
+def _policy(contract: Contract, domain: Domain) -> Iterator[Row]:
     """Where senders find the MTA-STS policy, and which one is the newest (RFC 8461 section 3.1)."""
     site, id_ = contract.site, "sts.in"
     because = (control(id_), contract.why("web" if site.web else "hosts"))
     for host in (h for h in site.hosts if Role.WEB in h.roles):
-        yield Row("_mta-sts.", "TXT", (f"v=STSv1; id={published.sts_id(site)}",), contract.need(id_), because)
+        yield Row("_mta-sts.", "TXT", (f"v=STSv1; id={published.sts_id(site, domain)}",), contract.need(id_), because)
         for type_, address in addresses(host.addresses):
             yield Row("mta-sts.", type_, address, contract.need(id_), because)
 
@@ -105,6 +124,9 @@ def _services(contract: Contract, domain: Domain) -> Iterator[Row]:
     site, why = contract.site, contract.why
     id_ = "dns.srv"
     store, msa = [[h.name for h in site.hosts if role in h.roles] for role in (Role.STORE, Role.MSA)]
+    own = domain.own_clients
+    if own:
+        store = msa = [own]
     chat = [h.name for h in site.hosts if Role.CHAT in h.roles] if domain.kind == "hosted" else []
     pop3 = store if site.pop3.enabled else []
     services = [("submissions", 0, 465, msa), ("submission", 10, 587, msa), ("imaps", 0, 993, store), ("imap", 10, 143, store),
@@ -114,7 +136,8 @@ def _services(contract: Contract, domain: Domain) -> Iterator[Row]:
     if chat and (site.chat is None or site.chat.federation):
         services += [("xmpps-server", 0, 5270, chat), ("xmpp-server", 10, 5269, chat)]
     for name, priority, port, hosts in services:
-        because = (control(id_), why("pop3.enabled" if name.startswith("pop3") else "hosts"))
+        field = f"{contract.place(domain)}.server_names.clients" if own and not name.startswith("xmpp") else "hosts"
+        because = (control(id_), why("pop3.enabled" if name.startswith("pop3") else field))
         for rdata in [f"{priority} 1 {port} {host}." for host in hosts] or [NOT_OFFERED]:
             yield Row(f"_{name}._tcp.", "SRV", rdata, contract.need(id_), because)
 

@@ -46,25 +46,30 @@ def of_host(contract: Contract, host: Host) -> Iterator[Found]:
     # Notices have an empty sender, so SPF is asked about the name in HELO (RFC 7208 section 2.3).
     id_ = "auth.spf-publish"
     yield Found(host.name, "TXT", strings(spf.policy(spf.terms(host.addresses), "-all")), contract.need(id_), (control(id_), place))
-    if published.can(contract.site, "caa"):
-        yield from _caa(contract, host)
+    for found in certifiers(contract):
+        yield Found(host.name, *found)
     if Role.MTA in host.roles:
-        yield from _tlsa(contract, host)
+        for found in associated(contract, host.name):
+            yield Found(f"_25._tcp.{host.name}", *found)
 
 
-def _caa(contract: Contract, host: Host) -> Iterator[Found]:
-    """For the names of our hosts only: who certifies a domain's web site is its owner's business (RFC 8659, RFC 8657)."""
+Part = tuple[str, str, Need, tuple[Reason, ...]]
+"""(type, rdata, need, reasons) of a record."""
+
+
+def certifiers(contract: Contract) -> Iterator[Part]:
+    """CAA, for names that hosts show certificates for only: who certifies a domain's web site is its owner's business (RFC 8659, RFC 8657)."""
     site, id_ = contract.site, "dns.caa"
     values = [("issue", _issuer(issuer)) for issuer in site.dns.caa]
     if not values and site.tls.source == "internal-ca":
         values = [("issue", ";")]
-    if not values:
+    if not values or not published.can(site, "caa"):
         return
     contact = site.policies.security_contact if site.policies else None
     values += [("issuewild", ";"), ("iodef", published.mailto(contact or site.organisation.postmaster))]
     because = (control(id_), contract.why("dns.caa" if site.dns.caa else "tls.source"))
     for tag, value in values:
-        yield Found(host.name, "CAA", f"0 {tag} {quoted(value)}", contract.need(id_), because)
+        yield "CAA", f"0 {tag} {quoted(value)}", contract.need(id_), because
 
 
 def _issuer(issuer: Issuer) -> str:
@@ -76,12 +81,12 @@ def _issuer(issuer: Issuer) -> str:
     return "; ".join(words)
 
 
-def _tlsa(contract: Contract, host: Host) -> Iterator[Found]:
-    owner = f"_25._tcp.{host.name}"
+def associated(contract: Contract, name: str) -> Iterator[Part]:
+    """TLSA of what an MX name shows on port 25; nothing where its certificate is not at hand, as in documents."""
     if not published.tlsa(contract.site):
         stale = need("dns", "a TLSA record that nobody keeps true stops mail as soon as the certificate's key changes")
-        yield Found(owner, "TLSA", "", "forbidden", (control("dns.no-stale"), stale))
+        yield "TLSA", "", "forbidden", (control("dns.no-stale"), stale)
         return
     because = (control("dane.in"), contract.why("dns.tlsa" if contract.site.dns.tlsa else "level"))
-    for rdata in associations(contract.public, host.name):
-        yield Found(owner, "TLSA", rdata, contract.need("dane.in"), because)
+    for rdata in associations(contract.public, name) if f"tls/{name}.crt" in contract.public else ():
+        yield "TLSA", rdata, contract.need("dane.in"), because

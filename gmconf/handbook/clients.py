@@ -45,6 +45,8 @@ SERVICES = (
     Service("xmpp-client", 5222, "chat (XMPP)", "STARTTLS"),
 )
 """TLS from the first byte stands first."""
+NAMED = ("submissions", "submission", "imaps", "imap", "pop3s", "pop3", "sieve")
+"""Services that a domain's own name for the servers is for."""
 
 
 def setup(c: Settings, desk: Desk) -> None:
@@ -68,15 +70,27 @@ def setup(c: Settings, desk: Desk) -> None:
     links(c, desk, "support", because=control("mua.supplied"))
 
 
-def servers(c: Settings, desk: Desk) -> None:
-    """Rows of what users connect to."""
+def _named(desk: Desk, service: Service, domain: Domain | None) -> list[str]:
+    """The names under which users reach a service: the domain's own, else those of the hosts."""
+    own = domain.own_clients if domain and service.label in NAMED else None
+    return [own] if own else [host.name for host in desk.reaches(service.port)]
+
+
+def _why(desk: Desk, domain: Domain | None) -> Reason:
+    if domain is None or domain.own_clients is None:
+        return desk.why("hosts")
+    return desk.why(f"domains[{desk.numbers[domain.name]}].server_names.clients")
+
+
+def servers(c: Settings, desk: Desk, domain: Domain | None = None) -> None:
+    """Rows of what users connect to, of one domain or of all without names of their own."""
     rows: list[Row] = []
     why: tuple[Reason, ...]
     for service in SERVICES:
         if not desk.reaches(service.port):
             continue
-        why = (desk.why("hosts"), control("mua.autoconfig"), control("tls.mua-required"))
-        rows.append({"what": (service.what, why), "host": ([Code(h.name) for h in desk.reaches(service.port)], why), "port": (service.port, why),
+        why = (_why(desk, domain), control("mua.autoconfig"), control("tls.mua-required"))
+        rows.append({"what": (service.what, why), "host": ([Code(n) for n in _named(desk, service, domain)], why), "port": (service.port, why),
                      "tls": (service.tls, why)})  # fmt: skip
     c.rows("servers", rows)
     news = desk.site.news
@@ -125,12 +139,12 @@ def _sheet(c: Settings, desk: Desk, domain: Domain) -> None:
     told(c, desk, "email", "support.email", "sup.exists", words=mail)
     told(c, desk, "phone", "support.phone", "sup.phone", words=phone)
     told(c, desk, "web", "support.url", "sup.exists", words=web)
-    servers(c, desk)
+    servers(c, desk, domain)
 
 
 def _autoconfig(c: Settings, desk: Desk, domain: Domain) -> None:
     """Thunderbird's format (config-v1.1); TLS from the first byte stands before STARTTLS, IMAP before POP3."""
-    why = (desk.why("hosts"), control("mua.autoconfig"), control("tls.implicit"))
+    why = (_why(desk, domain), control("mua.autoconfig"), control("tls.implicit"))
     c.set("domain", domain.name, desk.why("domains"), control("mua.autoconfig"))
     told(c, desk, "organisation", "organisation.name", "mua.autoconfig")
     login = "%EMAILADDRESS%" if domain.kind == "hosted" else f"%EMAILLOCALPART%@{_login(domain)}"
@@ -138,21 +152,21 @@ def _autoconfig(c: Settings, desk: Desk, domain: Domain) -> None:
     for key, labels in (("incoming", ("imaps", "imap", "pop3s")), ("outgoing", ("submissions", "submission"))):
         rows: list[Row] = []
         for service in (s for label in labels for s in SERVICES if s.label == label):
-            for host in desk.reaches(service.port):
+            for name in _named(desk, service, domain) if desk.reaches(service.port) else ():
                 kind: Value = service.label.removesuffix("s") if key == "incoming" else "smtp"
-                rows.append({"kind": (kind, why), "host": (host.name, why), "port": (service.port, why),
+                rows.append({"kind": (kind, why), "host": (name, why), "port": (service.port, why),
                              "socket": ("SSL" if service.tls == "TLS" else "STARTTLS", why), "user": user})  # fmt: skip
         c.rows(key, rows)
 
 
 def _profile(c: Settings, desk: Desk, domain: Domain) -> None:
     """Apple's configuration profile: one server each way, TLS from the first byte. Its ids follow from the names."""
-    why = (desk.why("hosts"), control("mua.autoconfig"), control("tls.implicit"))
+    why = (_why(desk, domain), control("mua.autoconfig"), control("tls.implicit"))
     c.set("domain", domain.name, desk.why("domains"), control("mua.autoconfig"))
     told(c, desk, "organisation", "organisation.name", "mua.autoconfig")
-    c.set("incoming.host", desk.reaches(993)[0].name, *why)
+    c.set("incoming.host", domain.own_clients or desk.reaches(993)[0].name, *why)
     c.set("incoming.port", 993, *why)
-    c.set("outgoing.host", desk.reaches(465)[0].name, *why)
+    c.set("outgoing.host", domain.own_clients or desk.reaches(465)[0].name, *why)
     c.set("outgoing.port", 465, *why)
     reversed_name = ".".join(reversed(domain.name.split(".")))
     c.set("identifier", f"{reversed_name}.mail", control("mua.autoconfig"))

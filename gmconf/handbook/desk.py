@@ -58,6 +58,11 @@ class Desk:
         name = self.site.organisation.postmaster.rpartition("@")[2]
         return next((d for d in self.mail.hosted if d.name == name), self.mail.hosted[0])
 
+    @cached_property
+    def numbers(self) -> dict[str, int]:
+        """The place of each domain in the site."""
+        return {d.name: n for n, d in enumerate(self.site.domains)}
+
     def hosts(self, *roles: Role) -> tuple[Host, ...]:
         """Hosts with one of these roles, by name."""
         return tuple(e.host for e in self.exposures if set(roles) & set(e.host.roles))

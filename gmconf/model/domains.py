@@ -19,6 +19,18 @@ class Dkim(Part):
     """Bases of selectors that are used no more: their records must be gone."""
 
 
+class ServerNames(Part):
+    """Names for the site's servers that lie below a domain, with a certificate of their own (SNI, RFC 6066).
+
+    Who connects to another name is shown the host's certificate. Needs certificates of the same source as ``tls`` has for hosts.
+    """
+
+    clients: DomainName | None = None
+    """What users' programs connect to: submission, IMAP, POP3, ManageSieve; default: the hosts' names."""
+    mx: DomainName | None = None
+    """What MX names instead of the hosts with role mta; may be the same as ``clients``."""
+
+
 class Domain(Part):
     """A domain this site receives mail for, or protects from being abused."""
 
@@ -40,6 +52,23 @@ class Domain(Part):
     quota: Size | None = None
     """Bytes per mailbox; default: limits.quota."""
     dkim: Dkim = Field(default_factory=Dkim.model_construct)
+    server_names: ServerNames | None = None
+    """The domain's own names for the servers; default: everybody sees the hosts' names."""
+
+    @property
+    def own_mx(self) -> str | None:
+        """The domain's own name for the MX."""
+        return self.server_names.mx if self.server_names else None
+
+    @property
+    def own_clients(self) -> str | None:
+        """The domain's own name for what programs connect to."""
+        return self.server_names.clients if self.server_names else None
+
+    @property
+    def own_names(self) -> tuple[str, ...]:
+        """The domain's own names for the servers, each once."""
+        return tuple(dict.fromkeys(name for name in (self.own_clients, self.own_mx) if name))
 
     @field_validator("aliases", mode="before")
     @classmethod

@@ -64,18 +64,23 @@ def rendered(loaded: Loaded, today: date) -> Iterator[Score]:
 
     source = Published(contract(loaded))
     hosts = {v.host.name: v for v in views(loaded) if Role.MTA in v.host.roles}
+    addresses = {n: set(v.host.addresses) for n, v in hosts.items()}
+    for name in loaded.mail.mx_names:
+        # Every host that it leads to shows the same certificate; hosts differ in their release only.
+        addresses[name] = {a for v in hosts.values() for a in v.host.addresses}
+        hosts[name] = next(v for v in hosts.values())
     known: dict[str, Offer] = {}
 
     async def offers(name: str) -> Offer:
         if name not in known:
             view = hosts.get(name)
-            known[name] = offer_of(loaded, host_case(view, plans(view)), today) if view else Offer(name, problem="no host of this site takes mail under this name")
+            known[name] = offer_of(loaded, host_case(view, plans(view)), today, name) if view else Offer(name, problem="no host of this site takes mail under this name")
         return known[name]
 
     async def reach(name: str, address: str, port: int, zone: str) -> bool | None:
         del zone
         # The firewall that is rendered opens port 25 to everybody; name servers are not ours to promise.
-        return True if port == SMTP and name in hosts and address in hosts[name].host.addresses else None
+        return True if port == SMTP and address in addresses.get(name, ()) else None
 
     rpki = _rpki(loaded, today)
     with asyncio.Runner() as runner:
@@ -121,7 +126,7 @@ async def _live(loaded: Loaded, resolver: Server, today: date, domains: Sequence
         raise GmconfError(f"{resolver.address} port {resolver.port} does not answer; name a resolver that does: --resolver IP")
     if not root.secure:
         source.signs = "the resolver does not validate; name one that does: --resolver IP"
-    ours = {h.name for h in loaded.site.hosts}
+    ours = {h.name for h in loaded.site.hosts} | loaded.mail.mx_names
     known: dict[str, asyncio.Task[Offer]] = {}
 
     async def asked(name: str) -> Offer:

@@ -19,14 +19,13 @@ GROUPS = ("X25519", "X448", "P-256", "P-521", "P-384")
 _ALL = ("TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3")
 
 
-def rendered(loaded: Loaded, case: HostCase, today: date) -> Offer:
-    """The offer of one host with role mta.
+def rendered(loaded: Loaded, case: HostCase, today: date, name: str) -> Offer:
+    """The offer of one host with role mta to who asks for a name: its own, or one that a domain has for it.
 
     OpenSSL 3, which both releases have, neither compresses nor lets clients renegotiate unless it is told to.
     """
     from cryptography import x509
 
-    name = case.host.name
     if _text(case, "smtpd_tls_security_level") not in ("may", "encrypt"):
         return Offer(name)
     chain = tuple(x509.load_pem_x509_certificates(loaded.public[f"tls/{name}.crt"].encode()))

@@ -15,6 +15,10 @@ from gmconf.settings import Settings, need
 CONF, PROTOCOLS, FOLDER = "/etc/dovecot/dovecot.conf", "/etc/dovecot/protocols.conf", "/etc/dovecot"
 MAIL = "/var/vmail"
 SIEVE = f"{FOLDER}/sieve"
+LOGINS = tuple(f"{FOLDER}/{name}" for name in ("passwords", "suspended", "users"))
+END_SESSIONS = "systemctl -q is-active dovecot.service || exit 0; sleep 2; doveadm kick '*' || test $? = 68"
+"""A reload ends no session, so that a new certificate disturbs nobody. Who may log in no more is sent away all the same: Dovecot looks at
+its tables once a second, and says 68 where nobody was there."""
 SCRIPTS = ("junk", "learn-spam", "learn-ham")
 
 
@@ -49,7 +53,10 @@ def plan(view: View) -> Plan:
             *({"argv": ["sievec", "-c", f"{{{CONF}}}", f"{{{SIEVE}/{name}.sieve}}"]} for name in _scripts(view)),
         ),
         # Compiled in place: a compiled script knows its path, and mail processes may not write here.
-        commands=({"name": "sievec", "argv": ["sievec", SIEVE], "when": [f"{SIEVE}/*.sieve", CONF]},) if store else (),
+        commands=(
+            {"name": "sievec", "argv": ["sievec", SIEVE], "when": [f"{SIEVE}/*.sieve", CONF]},
+            {"name": "sessions", "argv": ["sh", "-c", END_SESSIONS], "when": list(LOGINS)},
+        ) if store else (),
         units=(Unit("dovecot.service", restart_paths=(PROTOCOLS,), watch=(f"{tls.FOLDER}/*",)),),
         probes=_probes(view),
         listens=_listens(view),
@@ -161,9 +168,12 @@ def _settings(view: View) -> Settings:
     c.set("listen", listen if old else ", ".join(listen), control("net.ipv6"), view.why("address_families"))
     c.set("protocols_file", PROTOCOLS, need("dovecot", "the sockets of a protocol are made when Dovecot starts, not when it reloads"))
     c.set("greeting", "ready", control("mta.banner-min"))
+    c.set("shutdown_clients", False, need("dovecot", "a reload, as for a new certificate, ends no session; a roll-out that changes logins ends them all"))
     c.set("ssl.required", "required", control("tls.mua-required"))
     c.set("ssl.min_protocol", "TLSv1.2", control("tls.versions"))
     c.set("ssl.ciphers", "ECDHE+AESGCM:ECDHE+CHACHA20", control("tls.ciphers"))
+    own = [(name, (control("tls.cert"), why)) for name, why in tls.own_names(view, Role.STORE).items()]
+    c.rows("own", [{"name": (name, why), "certificate": (f"{tls.FOLDER}/{name}.crt", why), "key": (f"{tls.FOLDER}/{name}.key", why)} for name, why in own])
     c.set("users", f"{FOLDER}/users", control("maa.virtual-domains"))
     c.set("home", f"{MAIL}/%d/%n" if old else f"{MAIL}/%{{user | domain}}/%{{user | username}}", control("maa.virtual-domains"))
     c.set("owner", "vmail", works)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from gmconf import published
 from gmconf.controls import control
 from gmconf.dialects.nginx import spell
 from gmconf.keynames import web_names
-from gmconf.model import Site
+from gmconf.model import Domain
 from gmconf.plan import File, Plan, SecretFile, Unit, View
 from gmconf.services import tls
 from gmconf.settings import Settings, need
 
 FOLDER = "/etc/nginx"
 CONF, POLICY, CERTIFICATES = f"{FOLDER}/nginx.conf", f"{FOLDER}/mta-sts.txt", f"{FOLDER}/gmconf-tls"
+POLICIES = f"{FOLDER}/gmconf-policies"
+"""Of domains whose MX have a name of their own."""
 CHALLENGES = "/var/lib/gmconf-challenges"
 """Not below /var/lib/gmconf, which is root's alone."""
 PLAIN, SECURE = 80, 443
@@ -26,7 +29,7 @@ def plan(view: View) -> Plan:
     names = [name for name, _ in web_names(view.site)]
     files: list[File | SecretFile] = [
         File(CONF, "nginx", sts, "nginx/nginx.conf.j2", _settings(view, names), spell),
-        File(POLICY, "nginx", sts, lines=lambda: published.sts_policy(view.site), comment="", records=tuple(_announced(view.site))),
+        *_policies(view, names),
     ]
     for name in names:
         files += tls.pair(view, name, f"{CERTIFICATES}/{name}", "nginx")
@@ -34,8 +37,8 @@ def plan(view: View) -> Plan:
         name="nginx",
         packages=("nginx",),
         files=tuple(files),
-        directories=((CERTIFICATES, "root", "root", "0755"), (CHALLENGES, "root", "root", "0755")),
-        owned=(f"{CERTIFICATES}/",),
+        directories=((CERTIFICATES, "root", "root", "0755"), (POLICIES, "root", "root", "0755"), (CHALLENGES, "root", "root", "0755")),
+        owned=(f"{CERTIFICATES}/", f"{POLICIES}/"),
         stage_prefixes=(f"{CERTIFICATES}/",),
         validate=({"argv": ["nginx", "-t", "-q", "-c", f"{{{CONF}}}"]},),
         units=(Unit("nginx.service", watch=(f"{CERTIFICATES}/*",)),),
@@ -46,12 +49,19 @@ def plan(view: View) -> Plan:
     )  # fmt: skip
 
 
-def _announced(site: Site) -> Iterator[str]:
-    """What DNS says of the domains whose policy it is: who is MX, and whether anybody is told of the policy."""
-    for domain in site.domains:
-        if domain.kind != "parked":
-            yield f"{domain.name} MX"
-            yield f"_mta-sts.{domain.name} TXT"
+def _policies(view: View, names: list[str]) -> Iterator[File]:
+    """One for all domains whose MX are the hosts, and one for each of the others."""
+    by_path: dict[str, list[Domain]] = {}
+    for domain in view.site.domains:
+        if f"mta-sts.{domain.name}" in names:
+            by_path.setdefault(_policy(domain), []).append(domain)
+    for path, domains in by_path.items():
+        records = tuple(record for d in domains for record in (f"{d.name} MX", f"_mta-sts.{d.name} TXT"))
+        yield File(path, "nginx", control("sts.in"), lines=partial(published.sts_policy, view.site, domains[-1]), comment="", records=records)
+
+
+def _policy(domain: Domain) -> str:
+    return f"{POLICIES}/{domain.name}.txt" if domain.own_mx else POLICY
 
 
 def _settings(view: View, names: list[str]) -> Settings:
@@ -76,6 +86,7 @@ def _settings(view: View, names: list[str]) -> Settings:
     acme = view.site.tls.acme
     c.set("challenges", CHALLENGES if acme and acme.challenge == "http-01" else "", view.why("tls.acme"))
     c.set("strangers", True, need("nginx", "no name, no certificate: nobody learns whom we serve"))
+    policies = {f"mta-sts.{d.name}": _policy(d) for d in view.site.domains}
     c.rows("servers", [{"name": (name, (sts,)), "certificate": (f"{CERTIFICATES}/{name}.crt", (control("tls.cert"),)),
-                        "key": (f"{CERTIFICATES}/{name}.key", (control("tls.cert"),)), "policy": (POLICY, (sts,))} for name in names])  # fmt: skip
+                        "key": (f"{CERTIFICATES}/{name}.key", (control("tls.cert"),)), "policy": (policies[name], (sts,))} for name in names])  # fmt: skip
     return c

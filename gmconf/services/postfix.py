@@ -136,6 +136,8 @@ def _identity(c: Settings, view: View) -> None:
 
 def _tls(c: Settings, view: View) -> None:
     c.set("smtpd_tls_chain_files", [tls.key(view), tls.certificate(view)], control("tls.cert"))
+    c.set("tls_server_sni_maps", f"texthash:{postfix_maps.SNI}" if tls.own_names(view) else "", control("tls.cert"), view.why("domains"),
+          need("postfix", "read by the processes themselves when they start, as root: no copy of the keys lies in a table"))  # fmt: skip
     c.set("smtpd_tls_security_level", view.site.tls.inbound, control("tls.mta-in"), view.why("tls.inbound"))
     c.set("smtpd_tls_auth_only", True, control("auth.mech"))
     for name in ("smtpd_tls_protocols", "smtpd_tls_mandatory_protocols", "smtp_tls_protocols",

@@ -8,10 +8,13 @@ from ipaddress import ip_address
 from gmconf.controls import control
 from gmconf.model import Role
 from gmconf.plan import File, View
+from gmconf.services import tls
 from gmconf.settings import Reason, need
 
 FOLDER = "/etc/postfix/maps"
 COMPILED = ("domains", "alias-domains", "mailboxes", "host-aliases", "aliases", "senders", "receive-only", "own-domains", "host-exempt", "exempt", "blocked-senders", "tls-destinations")
+SNI = f"{FOLDER}/server-names"
+"""Which key and certificate go with which name. Only their places stand here: Postfix reads the files when it opens the table."""
 HANDED = f"{FOLDER}/handed-over"
 BLOCKED = "550 5.7.1 Refused by a decision of this site; postmaster knows why"
 NOT_OURS = "550 5.7.1 Senders of this domain submit with authentication on port 465 or 587"
@@ -33,6 +36,7 @@ def files(view: View) -> tuple[File, ...]:
         _table("blocked-senders", control("mta.blocklist"), lambda: _blocked_senders(view)),
         _table("tls-destinations", need("postfix", "how TLS must be where it is agreed with the receiver"), lambda: _destinations(view)),
         _table("blocked-clients", control("mta.blocklist"), lambda: _blocked_clients(view)),
+        *((File(SNI, "postfix", control("tls.cert"), lines=lambda: _server_names(view)),) if tls.own_names(view) else ()),
         *((File(HANDED, "postfix", control("flt.fail-closed"), lines=lambda: _handed_over(view), shared=True),) if trusted(view) else ()),
         File(f"{FOLDER}/postscreen-access", "postfix", control("mta.flood-control"), lines=lambda: _known(view), shared=True),
     )
@@ -110,6 +114,12 @@ def _blocked_clients(view: View) -> Iterator[str]:
 def _destinations(view: View) -> Iterator[str]:
     for one in sorted(view.site.tls.destinations, key=lambda d: d.domain):
         yield f"{one.domain} {one.level}{' match=' + ':'.join(one.match) if one.match else ''}"
+
+
+def _server_names(view: View) -> Iterator[str]:
+    """The host's own name too: a client that asks for it is told that it was heard, and the log is not full of mismatches."""
+    for name in sorted({view.host.name, *tls.own_names(view)}):
+        yield f"{name} {tls.FOLDER}/{name}.key, {tls.FOLDER}/{name}.crt"
 
 
 def trusted(view: View) -> tuple[str, ...]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from gmconf.controls import control
+from gmconf.keynames import server_names
 from gmconf.model import Role
 from gmconf.plan import File, Plan, SecretFile, View
-from gmconf.settings import need
+from gmconf.settings import Reason, need
 
 FOLDER = "/etc/gmconf/tls"
 
@@ -18,6 +19,11 @@ def certificate(view: View) -> str:
 def key(view: View) -> str:
     """Path of the host's private key (PEM, root only; daemons read it before they drop privileges)."""
     return f"{FOLDER}/{view.host.name}.key"
+
+
+def own_names(view: View, *roles: Role) -> dict[str, Reason]:
+    """Names that domains have for this host in its roles, or in some, each with a certificate of its own, sorted; and where the site says so."""
+    return {name: view.why(field) for name, field in sorted(server_names(view.site, roles or view.host.roles))}
 
 
 def pair(
@@ -37,8 +43,8 @@ def pair(
 
 
 def tlsa(view: View, name: str) -> str:
-    """Where TLSA records of a certificate's name may be; empty for those that no MTA shows on port 25."""
-    return f"_25._tcp.{name}" if view.has(Role.MTA) and name == view.host.name else ""
+    """Where TLSA records of a certificate's name may be; empty for those that no MX has."""
+    return f"_25._tcp.{name}" if view.has(Role.MTA) and (name == view.host.name or name in view.mail.mx_names) else ""
 
 
 def judged(view: View, stem: str, *names: str) -> tuple[dict[str, object], ...]:
@@ -50,15 +56,17 @@ def judged(view: View, stem: str, *names: str) -> tuple[dict[str, object], ...]:
 
 
 def plan(view: View) -> Plan:
-    """Certificate, key and, in a closed network, the internal CA."""
-    name = view.host.name
-    # With ACME it is the key that is given to the host (acme.py), not what the host shows, that DNS has to agree with.
-    place = "" if view.site.tls.source == "acme" else tlsa(view, name)
-    files = pair(view, name, f"{FOLDER}/{name}", "tls", record=f"{place} TLSA" if place else "")
+    """Certificate and key of the host and of the names that domains have for it, and, in a closed network, the internal CA."""
+    names = [view.host.name, *own_names(view)]
+    files: list[File | SecretFile] = []
+    for name in names:
+        # With ACME it is the key that is given to the host (acme.py), not what the host shows, that DNS has to agree with.
+        place = "" if view.site.tls.source == "acme" else tlsa(view, name)
+        files += pair(view, name, f"{FOLDER}/{name}", "tls", record=f"{place} TLSA" if place else "")
     if view.site.tls.own_ca:
         acme = view.site.tls.acme
-        names = ("ca/ca.crt", *([f"ca/{acme.authority}.crt"] if acme and acme.authority else []))
-        cas = [line for ca in names for line in view.public[ca].rstrip("\n").split("\n")]
+        roots = ("ca/ca.crt", *([f"ca/{acme.authority}.crt"] if acme and acme.authority else []))
+        cas = [line for ca in roots for line in view.public[ca].rstrip("\n").split("\n")]
         why = need("tls", "hosts of a closed network trust this site's own CA")
         files.append(File(f"{FOLDER}/ca.crt", "tls", why, lines=lambda: cas, comment=""))
     return Plan(
@@ -67,5 +75,5 @@ def plan(view: View) -> Plan:
         files=tuple(files),
         directories=(("/etc/gmconf", "root", "root", "0755"), (FOLDER, "root", "root", "0755")),
         owned=(f"{FOLDER}/",),
-        tls=judged(view, f"{FOLDER}/{name}", name),
+        tls=tuple(judge for name in names for judge in judged(view, f"{FOLDER}/{name}", name)),
     )

@@ -9,9 +9,9 @@ from gmconf.verify.run import At, Run
 HARMLESS = "Asks DNS; touches no host."
 
 
-def told(run: Run, control: str, subject: str = "") -> Looks:
-    """What live DNS says about one host or domain, or all, as far as a control asks for it. Raises OSError where nobody answers."""
-    found = [r for r in run.dns().results if r.control == control and subject in ("", r.subject)]
+def told(run: Run, control: str, *subjects: str) -> Looks:
+    """What live DNS says about some hosts and domains, or all, as far as a control asks for it. Raises OSError where nobody answers."""
+    found = [r for r in run.dns().results if r.control == control and (not subjects or r.subject in subjects)]
     for result in found:
         if result.status == "error":
             raise OSError(f"DNS, {result.where}: {result.observed}")
@@ -23,7 +23,9 @@ def told(run: Run, control: str, subject: str = "") -> Looks:
 
 def _host(name: str, control: str, title: str, *roles: str) -> None:
     def look(at: At) -> Looks:
-        return told(at.run, control, at.host.name)
+        # Of these controls a domain has nothing but what goes with its own names for the hosts.
+        named = [d.name for d in at.run.domains if d.own_names] if control in ("dns.caa", "dane.in") else []
+        return told(at.run, control, at.host.name, *named)
 
     look.__doc__ = f"{title}.\n\n{HARMLESS}"
     on_host(name, *roles)(look)
@@ -39,9 +41,9 @@ def _domain(name: str, control: str, title: str, *kinds: str) -> None:
 
 _host("fcrdns", "dns.fcrdns", "Every address has the host's name in reverse DNS, and the name has the address")
 _host("helo-spf", "auth.spf-publish", "The name in HELO has an SPF record for its own addresses", Role.MTA)
-_host("caa", "dns.caa", "CAA says which CA may certify the host")
-_host("tlsa", "dane.in", "TLSA names the key of the host and no other", Role.MTA)
-_domain("mx", "dns.mx-valid", "MX records name the hosts of the site and no others", "hosted", "alias")
+_host("caa", "dns.caa", "CAA says which CA may certify the host, and the names that domains have for the hosts")
+_host("tlsa", "dane.in", "TLSA names the key of the host and no other, and those of the names that domains have for the MX", Role.MTA)
+_domain("mx", "dns.mx-valid", "MX records name the hosts of the site, or the domain's own name for them, and no others", "hosted", "alias")
 _domain("null-mx", "dns.null-mx", "A parked domain says that it receives nothing", "parked")
 _domain("parked", "dns.parked", "A parked domain says that nobody sends in its name", "parked")
 _domain("spf", "auth.spf-publish", "One SPF record allows our hosts and nobody else", "hosted", "alias")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gmconf.model import Role
 from gmconf.verify.run import At
@@ -23,10 +23,10 @@ class Port:
     number: int
     starttls: str = ""
     name: str = ""
-    """The name asked for, where it is not the host's (a chat domain)."""
+    """The name asked for, where it is not the host's (a chat domain, a domain's own name for the host)."""
 
     def __str__(self) -> str:
-        return f"port {self.number}"
+        return f"port {self.number}" + (f" ({self.name})" if self.name else "")
 
 
 def ports(at: At) -> list[Port]:
@@ -42,6 +42,20 @@ def ports(at: At) -> list[Port]:
         found.append(Port(995))
     if at.has(NEWS):
         found += [Port(119, "nntp"), Port(563)]
+    return found
+
+
+NAMES = 5
+"""Of how many domains' own names each port is asked."""
+
+
+def named_ports(at: At) -> list[Port]:
+    """The ports that show certificates by name, each with some of the names that domains have for them, evenly taken."""
+    clients, mx = ([n for n in dict.fromkeys(getattr(d, own) for d in at.run.loaded.site.domains) if n] for own in ("own_clients", "own_mx"))
+    found = []
+    for port in ports(at):
+        names = () if port.starttls == "nntp" or port.number == 563 else mx if port.number == 25 else clients
+        found += [replace(port, name=name) for name in names[:: -(-len(names) // NAMES) or 1]]
     return found
 
 

@@ -10,7 +10,7 @@ from gmconf.verify import openssl
 from gmconf.verify.mta import REPLAY, said
 from gmconf.verify.probe import Looks, Seen, on_host
 from gmconf.verify.run import At
-from gmconf.verify.secure import Port, ports, secured
+from gmconf.verify.secure import Port, named_ports, ports, secured
 from gmconf.verify.smtp import mta
 from gmconf.verify.wire import neutral
 
@@ -140,11 +140,11 @@ def renegotiation(at: At) -> Looks:
 
 @on_host("certificates", Role.MTA, Role.MSA, Role.STORE)
 def certificates(at: At) -> Looks:
-    """On every port the certificate is trusted, for the host's name, strong, and lasts two more weeks.
+    """On every port the certificate is trusted, for the name that was asked for, strong, and lasts two more weeks.
 
-    Two handshakes a port.
+    Two handshakes a port; as many for some of the names that domains have for the host themselves.
     """
-    for port in ports(at):
+    for port in (*ports(at), *named_ports(at)):
         found = ""
         try:
             with secured(at, port, at.run.trust()):
@@ -154,7 +154,7 @@ def certificates(at: At) -> Looks:
         acme = at.run.loaded.site.tls.source == "acme"
         remedy = BY_ACME if acme else "gmconf keys --renew, or put the right certificate below the secrets folder; then roll out"
         fix = remedy if found else ""
-        yield Seen(f"a certificate for {at.host.name} from an authority we trust on {port}", found or "it is", not found, fix)
+        yield Seen(f"a certificate for {port.name or at.host.name} from an authority we trust on {port}", found or "it is", not found, fix)
         yield from _judged(at, port, BY_ACME if acme else "renew it: gmconf keys --renew, render, roll out")
 
 

@@ -29,7 +29,7 @@ def mta_sts(run: Run, domain: Domain) -> Looks:
 
 def _looks(run: Run, domain: Domain) -> Iterator[Seen]:
     yield from told(run, "sts.in", domain.name)
-    wanted = "\n".join(published.sts_policy(run.loaded.site))
+    wanted = "\n".join(published.sts_policy(run.loaded.site, domain))
     for at in (at for at in run.hosts if at.has(Role.WEB)):
         try:
             seen = policy(at, f"mta-sts.{domain.name}")

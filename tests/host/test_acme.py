@@ -17,6 +17,7 @@ import sites
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from test_rollout import dns, mail_comes_in
+from test_sni import wrapped
 from test_web import fetch, sts_names
 
 from gmconf import vault
@@ -65,10 +66,10 @@ def ca(mx) -> Iterator[str]:
         mx.accepts()
 
 
-def shown(mx, roots: str) -> tuple[str, float]:
+def shown(mx, roots: str, name: str = "") -> tuple[str, float]:
     """Digest of the key, as TLSA has it, and end of the certificate on port 25, which these roots must vouch for."""
     with smtplib.SMTP(mx.ip4, 25, local_hostname="client.sender.example", timeout=30) as smtp:
-        smtp._host = mx.name
+        smtp._host = name or mx.name
         smtp.starttls(context=ssl.create_default_context(cafile=roots))
         found = x509.load_der_x509_certificate(smtp.sock.getpeercert(binary_form=True))
     key = found.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
@@ -107,6 +108,33 @@ def test_first_certificate_by_http(mx, ca) -> None:
     done = mx.roll_out()
     assert "changed=0" in done.stdout, done.stdout
     assert shown(mx, ca) == (key, end)
+
+
+@pytest.mark.control("tls.cert-trust")
+@pytest.mark.control("tls.cert")
+def test_names_that_a_domain_has_for_the_host(mx, ca) -> None:
+    """Each gets a certificate of the CA by itself, shown to who asks for the name; the key of the MX name is the one that DNS knows."""
+    domain = f"a.{mx.domain}"
+    clients, mx_name = f"imap.{domain}", f"mx.{domain}"
+    roots = ssl.create_default_context(cafile=ca)
+    try:
+        site(mx, change=(f"name: {domain}, ", f"name: {domain}, server_names: {{clients: {clients}, mx: {mx_name}}}, "))
+        sites.publish(mx.machine)
+        done = mx.roll_out()
+        assert done.returncode == 0, done.stdout + done.stderr
+        for name in (clients, mx_name):
+            mx.until(f"! cmp -s /etc/gmconf/acme/{name}.crt /etc/gmconf/tls/{name}.crt", 90)
+        mx.until("test $(systemctl is-active gmconf-acme.service) = inactive")
+        run(mx)
+        for port, name in ((25, mx_name), (465, clients), (587, clients), (993, clients), (4190, clients), (25, mx.name)):
+            with wrapped(mx, port, name, roots) as wire:
+                assert wire.getpeercert()["subjectAltName"] == (("DNS", name),)
+        assert f"3 1 1 {shown(mx, ca, mx_name)[0]}" in dns(mx)
+    finally:
+        site(mx)
+        sites.publish(mx.machine)
+        done = mx.roll_out()
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.control("tls.cert-trust")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import imaplib
 import poplib
 import re
 import smtplib
@@ -17,7 +18,7 @@ import demo
 import lab
 import mail
 import pytest
-from clients import find, message, outside, trust
+from clients import find, imap, message, outside, trust
 
 # Content, kind, mode and owner of everything in /etc.
 ETC = ("(find /etc -xdev -not -path /etc/mtab -printf '%p %y %m %u %g %l\\n' | sort; "
@@ -172,6 +173,30 @@ def test_protocol_that_is_switched_on_is_served(mx) -> None:
         client = poplib.POP3_SSL(mx.name, 995, context=trust(mx), timeout=10)
     assert client.getwelcome().startswith(b"+OK")
     client.quit()
+
+
+@pytest.mark.control("prc.abuse-stop")
+def test_changed_logins_end_sessions(mx) -> None:
+    """Who is logged in while an account is suspended has to log in again; a reload alone ends nothing."""
+    login = f"carol@{mx.domain}"
+    client = imap(mx, login)
+    try:
+        mx.ssh("systemctl reload dovecot; sleep 1")
+        assert client.noop()[0] == "OK"
+        mx.write_site(change=("{name: carol}", "{name: carol, suspended: case 2}"))
+        done = mx.roll_out()
+        assert done.returncode == 0, done.stdout
+        with pytest.raises(imaplib.IMAP4.abort):
+            client.noop()
+        with pytest.raises(imaplib.IMAP4.error):
+            imap(mx, login)
+    finally:
+        client.shutdown()
+        mx.write_site()
+        done = mx.roll_out()
+    assert done.returncode == 0, done.stdout
+    with imap(mx, login) as client:
+        assert client.noop()[0] == "OK"
 
 
 @pytest.mark.promise("a roll-out that would make a published record false is refused before it touches the host")

@@ -23,9 +23,11 @@ PROBES = [p for p in engine.PROBES.values() if p.harmless == naming.HARMLESS]
 SPOILS = (
     ("fcrdns", r" PTR ", "", {("fcrdns", "mail.example.org")}),
     ("helo-spf", r"^mail\S+ \d+ TXT", 'mail.example.org. 60 TXT "v=spf1 +all"', {("helo-spf", "mail.example.org")}),
-    ("caa", r" CAA 0 issue ", "", {("caa", "mail.example.org")}),
-    ("tlsa", r" TLSA ", "", {("tlsa", "mail.example.org")}),
+    ("caa", r"^mail\S+ \d+ CAA 0 issue ", "", {("caa", "mail.example.org")}),
+    ("tlsa", r"^_25\._tcp\.mail\S+ \d+ TLSA ", "", {("tlsa", "mail.example.org")}),
     ("mx", r"^example\.net\. \d+ MX", "", {("mx", "example.net")}),
+    ("tlsa", r"^_25\._tcp\.mx\S+ \d+ TLSA ", "", {("tlsa", "mail.example.org")}),
+    ("caa", r"^imap\S+ \d+ CAA 0 issue ", "", {("caa", "mail.example.org")}),
     ("null-mx", "", "parked.example. 60 MX 10 mail.example.org.", {("null-mx", "parked.example")}),
     ("parked", r"^_dmarc\.parked", "", {("parked", "parked.example")}),
     ("spf", r"^a\.example\.org\. \d+ TXT", 'a.example.org. 60 TXT "v=spf1 mx ~all"', {("spf", "a.example.org")}),
@@ -40,7 +42,7 @@ SPOILS = (
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory) -> Loaded:
-    return made(tmp_path_factory.mktemp("site"), SITE.replace("alias_of: example.org}", "alias_of: example.org, dkim: {selector: gm4}}"))
+    return made(tmp_path_factory.mktemp("site"), SITE.replace("alias_of: example.org}", "alias_of: example.org, dkim: {selector: gm4}, server_names: {clients: imap.example.net, mx: mx.example.net}}"))
 
 
 @contextmanager
