@@ -124,7 +124,7 @@ def _placed(loaded: Loaded, result: Result) -> Result:
 def views(loaded: Loaded) -> Iterator[View]:
     """Every host of the site as its plans see it."""
     for host in loaded.site.hosts:
-        yield View(loaded.site, host, loaded.mail, loaded.why, loaded.public)
+        yield View(loaded.site, host, loaded.mail, loaded.why, loaded.public, loaded.rollover)
 
 
 def of_host(control: type[Control], case: HostCase) -> Iterator[Claim]:

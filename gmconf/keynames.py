@@ -6,6 +6,9 @@ from collections.abc import Collection, Iterator
 
 from gmconf.model import Role, Site
 
+TRANSFER = "dns/transfer.vault"
+"""The TSIG key by which name servers of the site know each other, as Knot reads it."""
+TRANSFER_KEY = "gmconf-transfer"
 DKIM_KINDS = ("rsa", "ed25519")
 
 
@@ -85,6 +88,9 @@ def vault_files(site: Site) -> Iterator[tuple[str, str]]:
         yield f"tls/{name}.key.vault", field
     if site.tls.acme and site.tls.acme.update:
         yield tsig_file(site.tls.acme.update.key), "tls.acme.update.key"
+    servers = [number for number, host in enumerate(site.hosts) if Role.NAMESERVER in host.roles]
+    if len(servers) > 1:
+        yield TRANSFER, f"hosts[{servers[1]}]"
     yield "passwords.vault", "domains"
 
 

@@ -19,7 +19,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from gmconf import vault
 from gmconf.errors import GmconfError
-from gmconf.keynames import dkim_names, served, tsig_file
+from gmconf.keynames import TRANSFER, TRANSFER_KEY, dkim_names, served, tsig_file, vault_files
 from gmconf.model import Site
 from gmconf.rollover import NOTHING, Rollover
 
@@ -46,7 +46,16 @@ def create_missing(site: Site, base: Path, password: bytes, *, now: datetime, re
             # As long as the longest digest (RFC 8945).
             vault.write_file(folder / name, vault.encrypt(base64.b64encode(secrets.token_bytes(64)) + b"\n", password))
             made.append(name)
+    if any(name == TRANSFER for name, _ in vault_files(site)) and not (folder / TRANSFER).exists():
+        vault.write_file(folder / TRANSFER, vault.encrypt(_transfer(), password))
+        made.append(TRANSFER)
     return made
+
+
+def _transfer() -> bytes:
+    """What ``keymgr -t gmconf-transfer hmac-sha256`` prints."""
+    secret = base64.b64encode(secrets.token_bytes(32)).decode()
+    return f"key:\n  - id: {TRANSFER_KEY}\n    algorithm: hmac-sha256\n    secret: {secret}\n".encode()
 
 
 def make_dkim(folder: Path, stem: str, kind: str, password: bytes) -> str:

@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 
 from gmconf.directory import Directory
 from gmconf.model import Host, Role, Site
+from gmconf.rollover import NOTHING, Rollover
 from gmconf.settings import Reason, Settings, Value
 
 Spell = Callable[[Value], str]
@@ -27,6 +28,9 @@ class View:
 
     public: Mapping[str, str] = field(default_factory=dict)
     """Public files of the secrets folder by relative path ("tls/HOST.crt", "dkim/DOMAIN/SELECTOR.pub")."""
+
+    rollover: Rollover = NOTHING
+    """Which keys are published besides those in use."""
 
     def hosts(self, role: Role) -> tuple[Host, ...]:
         """All hosts of the site that have a role."""
@@ -116,3 +120,5 @@ class Plan(NamedTuple):
     tls: tuple[Mapping[str, object], ...] = ()
     listens: tuple[tuple[int, Reach], ...] = ()
     """(TCP port, who may reach it): what listens on other addresses than loopback, and what the firewall opens."""
+    datagrams: tuple[int, ...] = ()
+    """UDP ports that everybody may reach."""

@@ -52,7 +52,7 @@ def build(loaded: Loaded, *, secrets: bool = True) -> Tree:
     needed: set[str] = set()
     documents = _Documents(loaded) if written(loaded.site) else None
     for host in sorted(loaded.site.hosts, key=lambda h: h.name):
-        view = View(loaded.site, host, loaded.mail, loaded.why, loaded.public)
+        view = View(loaded.site, host, loaded.mail, loaded.why, loaded.public, loaded.rollover)
         found = plans(view)
         _host(view, found, tree, trace)
         if documents:

@@ -47,16 +47,16 @@ filter:
   signatures: {{mirrors: []}}
   dmarc_reports: true
   blocks: [{{sender: blocked.sender.example, reason: the tests, review_by: 2099-12-31}}]
-dns: {{ttl: 5s, dmarc: {{policy: reject}}, tlsa: true}}
+dns: {{ttl: 5s, {ns}dmarc: {{policy: reject}}, tlsa: true}}
 {web}resolver:
-  forwarders: [{ns}]
+  forwarders: [{forwarder}]
   trust_anchors: ["{anchor}"]
 """
 LOCALS = ("alice", "bob", "carol", "joe", "tiny", "silent", "limited", "locked", "printer", "scanner", "probe")
 TALKS = bool(os.environ.get("GMCONF_LAB_TALKS"))
 """Whether the hosts have chat and news too (make talk)."""
 MAIL = "mta, msa, store, filter"
-ROLES = f"{MAIL}, chat, news, web" if TALKS else f"{MAIL}, web"
+ROLES = f"{MAIL}, chat, news, web, nameserver" if TALKS else f"{MAIL}, web, nameserver"
 TALK = """\
 tls: {trusted: [partner]}
 news:
@@ -98,10 +98,10 @@ def partner(machine: lab.Machine) -> lab.Machine:
 
 
 def site(machine: lab.Machine, *, mail_only: bool = False) -> str:
-    """site.yml as it is when nothing is tried out; also without chat, news and web."""
+    """site.yml as it is when nothing is tried out; also without chat, news, web and name server."""
     name, (ip4, ip6) = domain(machine), machine.addresses
-    roles, talk, web = (MAIL, "", "") if mail_only else (ROLES, TALK, "web: {mta_sts: enforce}\n")
-    return SITE.format(d=name, release=machine.release, roles=roles, talk=talk, web=web, ip4=ip4, ip6=ip6, out=outside(machine)[0], ns=lab.NS.addresses[0],
+    roles, talk, web, ns = (MAIL, "", "", "") if mail_only else (ROLES, TALK, "web: {mta_sts: enforce}\n", f"nameservers: [{{name: mail.{name}}}], ")
+    return SITE.format(d=name, release=machine.release, roles=roles, talk=talk, web=web, ns=ns, ip4=ip4, ip6=ip6, out=outside(machine)[0], forwarder=lab.NS.addresses[0],
                        anchor=lab.trust_anchor())  # fmt: skip
 
 
@@ -133,7 +133,9 @@ def publish(machine: lab.Machine) -> None:
     """What ``gmconf dns`` says belongs into DNS for this site; and the outside host that takes its mail."""
     out, sink = outside(machine)
     done = subprocess.run([*demo.GMCONF, "dns", str(folder(machine) / "site.yml")], check=True, capture_output=True, text=True)
-    lab.zone(machine.name, f"{done.stdout}{out}. 5 MX 10 mx.{out}.\nmx.{out}. 5 A {sink}\n")
+    # Zones are parts of the root here; who asks the site's own name servers is told otherwise.
+    records = "\n".join(line for line in done.stdout.splitlines() if line.split()[2:3] not in (["SOA"], ["NS"]))
+    lab.zone(machine.name, f"{records}\n{out}. 5 MX 10 mx.{out}.\nmx.{out}. 5 A {sink}\n")
     lab.zone("world", WORLD)
 
 

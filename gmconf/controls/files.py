@@ -41,6 +41,7 @@ NNTP, NNTPS = "/etc/systemd/system/gmconf-nntp", "/etc/systemd/system/gmconf-nnt
 """Each with .socket and @.service."""
 ACME = "/etc/gmconf/acme.ini"
 NGINX = "/etc/nginx/nginx.conf"
+KNOT = "/etc/knot/knot.conf"
 LOGGING = f"{RSPAMD}/logging.inc"
 EVERYWHERE = (MAIN, MASTER, OPENSSL, NFT, ISOLATE, UNBOUND, RESOLV, JOURNALD, TIMESYNCD, APT, NEEDRESTART)
 """Every host has these."""
@@ -60,6 +61,8 @@ def belongs(file: str, case: HostCase) -> bool:
         return case.has(Role.NEWS)
     if file == NGINX:
         return case.has(Role.WEB)
+    if file == KNOT:
+        return case.has(Role.NAMESERVER)
     if file in (STS, TLS_POLICY):
         return case.has(Role.MTA)
     if file == USERS_HEADERS:
@@ -68,7 +71,9 @@ def belongs(file: str, case: HostCase) -> bool:
 
 
 def counts(file: str, key: str, case: HostCase) -> bool:
-    """Whether a setting counts on a host: where Dovecot only knows the logins, it has few."""
+    """Whether a setting counts on a host: where Dovecot only knows the logins, it has few; lists for users are on MSA hosts."""
+    if file == MAIN and key.startswith("submission_"):
+        return case.has(Role.MSA)
     return file != DOVECOT or case.has(Role.STORE) or key.startswith(("auth.", "log.", "ssl.certificate", "ssl.key"))
 
 

@@ -7,8 +7,8 @@ from typing import ClassVar
 
 from gmconf.controls.case import Claim, DomainCase, HostCase, SiteCase
 from gmconf.controls.control import Control, Evidence, Fact
-from gmconf.controls.files import MAIN, NFT, OPTIONS, RESOLV, UNBOUND
-from gmconf.controls.wants import SECOND, Model
+from gmconf.controls.files import KNOT, MAIN, NFT, OPTIONS, RESOLV, UNBOUND
+from gmconf.controls.wants import SECOND, AtLeast, Model
 from gmconf.controls.zone import at, tags
 from gmconf.zones import reverse_name
 
@@ -90,6 +90,9 @@ class Dnssec(Control):
     """
 
     id, level, sources = "dns.dnssec", "bronze", ("D:encryption", "BSI TR-03108-05-M", "internet.nl mail test: DNSSEC", "BSI Grundschutz++ KONF.13.10")
+    settings: ClassVar = {
+        KNOT: {"zone.signing": True, "zone.policy": "site", "policy.algorithm": "ecdsap256sha256", "policy.signatures": AtLeast(1209600), "policy.refresh": AtLeast(604800)}
+    }
     evidence = Evidence("a validated look-up of every zone, and the alarm for signatures that end", 184)
     live = ("dnssec",)
 

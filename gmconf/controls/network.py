@@ -12,6 +12,7 @@ from gmconf.controls.control import Control, Evidence
 from gmconf.controls.files import DOVECOT, MAIN, NFT, NGINX, NNTP, NNTPS, PROSODY, UNBOUND
 from gmconf.controls.wants import Model, Only
 from gmconf.model import Role
+from gmconf.nameservice import keepers
 from gmconf.settings import Value
 
 CHAT, NEWS = (5222, 5223, 5269), (119, 563)
@@ -46,6 +47,7 @@ def _public(case: HostCase) -> list[int]:
     ports |= {5222, 5223} if case.has(Role.CHAT) else set()
     ports |= {5269, 5270} if federated(case) else set()
     ports |= {80, 443} if case.has(Role.WEB) else set()
+    ports |= {53} if case.has(Role.NAMESERVER) else set()
     acme = case.site.tls.acme
     ports |= {80} if acme and acme.challenge == "http-01" else set()
     return sorted(ports)
@@ -91,6 +93,7 @@ class Ingress(Control):
             "admin6": admin(6),
             "site_tcp": Model(_inside, "what other hosts of the site ask this one for"),
             "public_tcp": Model(_public, "the ports of the host's roles, and no other"),
+            "public_udp": Model(lambda c: [53] if c.has(Role.NAMESERVER) else [], "53 for name servers, and no other"),
         }
     }
 
@@ -108,6 +111,7 @@ class Egress(Control):
             "site_ports": Model(_peers, "the ports of other hosts that this one uses"),
             "recursive": Model(lambda c: 0 if c.site.resolver.forwarders else 53, "53, unless forwarders are named"),
             "dns_user": "unbound",
+            "zone_user": Model(lambda c: "knot" if c.has(Role.NAMESERVER) and len(keepers(c.site)) > 1 else "", "knot, where name servers of the site hand each other zones"),
             "time_user": "systemd-timesync",
             "web": Only("80", "443"),
             "web_users": Only("root", "_apt", "clamav", "_rspamd", "_mta-sts"),

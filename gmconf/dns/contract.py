@@ -145,7 +145,11 @@ class Contract:
         """Every record, or those of one zone, by zone and owner; a domain's are made when they are asked for."""
         for zone in sorted(self.units, key=order):
             if only in (None, zone):
-                yield from _merged(self.units[zone])
+                yield from self.of_zone(zone)
+
+    def of_zone(self, zone: str) -> Iterator[Record]:
+        """The records of one zone, sorted; none where it has none."""
+        return _merged(self.units.get(zone, []))
 
     @cached_property
     def units(self) -> dict[str, list[Unit]]:

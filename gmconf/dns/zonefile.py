@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from gmconf import spf
 from gmconf.dns.contract import Contract
-from gmconf.records import Record
+from gmconf.errors import GmconfError
+from gmconf.model.dns import Other
+from gmconf.records import Record, quoted, strings
 
 REFRESH, RETRY, EXPIRE, NEGATIVE = 3600, 900, 1209600, 300
 """Seconds: secondaries ask hourly, serve for two weeks alone; that something is not there is remembered for five minutes."""
@@ -20,11 +23,36 @@ def zone(contract: Contract, name: str, found: Iterable[Record], serial: int) ->
     """The lines of one zone."""
     yield f"; {name}: managed by gmconf, do not edit; change site.yml and run: gmconf dns"
     yield from _apex(contract, name, serial)
+    published = {(name, "NS")}
+    others = [(number, other) for number, other in enumerate(contract.site.dns.records) if contract.zones.known(other.name.removeprefix("*.")) == name]
     for record in found:
+        if others:
+            published.add((record.owner, record.type))
         if record.need == "forbidden":
             yield f"; must not exist: {record.owner}. {record.type}"
         else:
             yield line(record)
+    for number, other in others:
+        yield _other(contract, f"dns.records[{number}]", other, published)
+
+
+def _other(contract: Contract, path: str, other: Other, published: set[tuple[str, str]]) -> str:
+    """A record of the operator's. Raises GmconfError where the site publishes the same name and type itself."""
+    mine = {type_ for owner, type_ in published if owner == other.name}
+    # Proofs of ownership stand beside the SPF record of a domain; nothing else is shared.
+    shared = other.type == "TXT" and any(d.name == other.name for d in contract.site.domains) and not spf.is_spf(other.value)
+    if (mine and "CNAME" in {other.type, *mine}) or (other.type in mine and not shared):
+        raise GmconfError(f"{contract.why(path).ref}: {path}: {other.name} {other.type} follows from other fields of the site (gmconf dns); remove it here")
+    return f"{other.name}. {contract.site.dns.ttl} {other.type} {_rdata(other)}"
+
+
+def _rdata(other: Other) -> str:
+    if other.type == "TXT":
+        return " ".join(map(quoted, strings(other.value)))
+
+    from dns.rdata import from_text
+
+    return str(from_text("IN", other.type, other.value, relativize=False).to_text())
 
 
 def _apex(contract: Contract, name: str, serial: int) -> Iterator[str]:

@@ -16,7 +16,7 @@ from gmconf.services.postfix_maps import BLOCKED
 from gmconf.settings import Settings, Value
 
 PROTOCOLS = {
-    22: "SSH", 24: "LMTP, with TLS", 25: "SMTP, STARTTLS offered", 119: "NNTP, STARTTLS", 143: "IMAP, STARTTLS required", 443: "HTTPS",
+    22: "SSH", 24: "LMTP, with TLS", 25: "SMTP, STARTTLS offered", 53: "DNS, over UDP too", 119: "NNTP, STARTTLS", 143: "IMAP, STARTTLS required", 443: "HTTPS",
     465: "submission, TLS", 563: "NNTP, TLS", 587: "submission, STARTTLS required", 993: "IMAP, TLS", 995: "POP3, TLS",
     4190: "ManageSieve, STARTTLS required", 5222: "XMPP of users, STARTTLS required", 5223: "XMPP of users, TLS",
     5269: "XMPP of servers, STARTTLS required", 5270: "XMPP of servers, TLS", 11332: "milter", 11334: "rspamd's learning", 12340: "quota look-up",
@@ -32,13 +32,14 @@ FUNCTIONS: tuple[tuple[str, str, tuple[Role, ...]], ...] = (
     ("finds viruses", "clamav", (Role.FILTER,)),
     ("keeps what the filter learns and counts", "redis", (Role.FILTER,)),
     ("resolves and validates names", "unbound", tuple(Role)),
+    ("signs the site's zones and answers for them", "knot", (Role.NAMESERVER,)),
     ("filters packets", "nftables", tuple(Role)),
     ("keeps the time", "time", tuple(Role)),
     ("installs security updates", "updates", tuple(Role)),
 )
 """Each function has one owner: (what is done, the plan that does it, hosts of which roles)."""
 _NAMES = {"time": "systemd-timesyncd", "updates": "unattended-upgrades and needrestart", "clamav": "ClamAV", "postfix": "Postfix",
-          "dovecot": "Dovecot", "redis": "Redis or Valkey", "unbound": "Unbound", "nftables": "nftables"}  # fmt: skip
+          "dovecot": "Dovecot", "redis": "Redis or Valkey", "unbound": "Unbound", "knot": "Knot DNS", "nftables": "nftables"}  # fmt: skip
 
 
 def topology(c: Settings, desk: Desk) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal, Self, get_args
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from gmconf.model.base import Part
 from gmconf.model.names import Address, DomainName, Duration, Ip, Line
@@ -13,6 +13,8 @@ from gmconf.model.operation import Contact
 DmarcPolicy = Literal["none", "quarantine", "reject"]
 Capability = Literal["dnssec", "tlsa", "caa", "srv", "long-txt", "wildcard", "null-mx"]
 CAPABILITIES: tuple[Capability, ...] = get_args(Capability)
+RecordType = Literal["A", "AAAA", "CAA", "CNAME", "DS", "HTTPS", "MX", "NS", "PTR", "SRV", "SSHFP", "SVCB", "TLSA", "TXT"]
+RecordName = Annotated[str, StringConstraints(pattern=r"^(\*\.)?([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", max_length=253)]
 AccountUri = Annotated[str, StringConstraints(pattern=r"^https://[A-Za-z0-9._~:/?#@!$&()*+,=%-]+$", max_length=200)]
 
 
@@ -56,6 +58,43 @@ class Provider(Part):
     """What they can publish; default: everything. What they cannot is left out, and a level that asks for it is refused."""
 
 
+class Other(Part):
+    """A record of the site's zones that has nothing to do with its mail: a web site, a proof of ownership, a delegation."""
+
+    name: RecordName
+    """Fully qualified, without the final dot; ``*`` and underscores may stand in it."""
+    type: RecordType
+    value: Line
+    """As a zone file has it (RFC 1035 section 5.1), names with their final dot; of TXT the plain text."""
+
+    @model_validator(mode="after")
+    def value_is_of_type(self) -> Self:
+        """What cannot be read as a record of this type is refused, and so are names without their final dot."""
+        if self.type != "TXT":
+            complaint = unreadable(self.type, self.value)
+            if complaint:
+                raise ValueError(complaint)
+        elif not self.value.isascii():
+            raise ValueError("TXT is ASCII here")
+        return self
+
+
+def unreadable(type_: str, value: str) -> str:
+    """What is wrong with a record's value; empty when it can be read."""
+    import dns.exception
+    import dns.name
+    import dns.rdata
+    import dns.rdatatype
+
+    try:
+        dns.rdata.from_text("IN", type_, value, relativize=False).to_wire()
+    except dns.name.NeedAbsoluteNameOrOrigin:
+        return f"a name in {value!r} needs its final dot"
+    except (dns.exception.DNSException, ValueError) as error:
+        return f"{value!r} is no value of {type_}: {error or type(error).__name__}"
+    return ""
+
+
 class Dns(Part):
     """DNS of the site's domains and hosts."""
 
@@ -79,5 +118,7 @@ class Dns(Part):
     provider: Provider | None = None
     tlsa: bool | None = None
     """Publish TLSA (DANE) for the hosts; default: from silver on. Needs signed zones."""
+    records: tuple[Other, ...] = ()
+    """Records besides those of the mail service, for the site's own name servers (role nameserver)."""
     blocklists: tuple[DomainName, ...] = ()
     """DNS lists that ``gmconf dns check`` asks about every sending address; none is asked unless named here."""

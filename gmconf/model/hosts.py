@@ -26,11 +26,13 @@ class Role(StrEnum):
     """INN (NNTP) with local groups for the users; on the store, whose logins it uses. Optional."""
     WEB = "web"
     """nginx, which serves the MTA-STS policies of the domains. Optional."""
+    NAMESERVER = "nameserver"
+    """Knot, which signs the site's zones and answers for them; the first host with the role is the primary. Optional."""
 
 
 LOGIN_ROLES = (Role.CHAT, Role.NEWS)
 """They use the logins of the store, on its host."""
-OPTIONAL_ROLES = (*LOGIN_ROLES, Role.WEB)
+OPTIONAL_ROLES = (*LOGIN_ROLES, Role.WEB, Role.NAMESERVER)
 """A mail service is whole without them."""
 
 
@@ -52,7 +54,7 @@ class Host(Part):
     addresses: tuple[Ip, ...]
     """IPv4 and IPv6."""
     roles: tuple[Role, ...] = (Role.MTA, Role.MSA, Role.STORE, Role.FILTER)
-    """Default: all that a mail service needs, on one host; chat, news and web are added by name."""
+    """Default: all that a mail service needs, on one host; chat, news, web and nameserver are added by name."""
     memory: Size = 4 * 1024**3
     """Bytes of RAM it has; the memory budget is checked against it."""
     cpus: int = Field(default=2, ge=1, le=1024)

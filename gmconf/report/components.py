@@ -14,7 +14,7 @@ from gmconf.report.standing import Standings
 
 TITLES = {
     "clamav": "ClamAV", "dovecot": "Dovecot", "nftables": "nftables", "postfix": "Postfix", "redis": "Redis", "rspamd": "rspamd",
-    "unbound": "Unbound", "prosody": "Prosody", "tls": "Certificates",
+    "unbound": "Unbound", "knot": "Knot DNS", "prosody": "Prosody", "tls": "Certificates",
 }  # fmt: skip
 CATALOGUE_TITLE = "gmconf catalogue of controls: GoodMessaging basic, bronze and silver"
 

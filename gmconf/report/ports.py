@@ -12,12 +12,12 @@ from gmconf.plan import Reach
 from gmconf.report.rendered import HostSide
 
 PROTOCOLS = {
-    22: "SSH", 24: "LMTP", 25: "SMTP", 80: "HTTP", 119: "NNTP", 143: "IMAP", 443: "HTTPS", 465: "submission (TLS)", 563: "NNTP (TLS)",
+    22: "SSH", 24: "LMTP", 25: "SMTP", 53: "DNS", 80: "HTTP", 119: "NNTP", 143: "IMAP", 443: "HTTPS", 465: "submission (TLS)", 563: "NNTP (TLS)",
     587: "submission", 993: "IMAP (TLS)", 995: "POP3 (TLS)", 4190: "ManageSieve", 5222: "XMPP clients", 5223: "XMPP clients (TLS)",
     5269: "XMPP servers", 5270: "XMPP servers (TLS)", 11332: "milter", 11334: "learning", 12340: "address check",
 }  # fmt: skip
 """What is spoken on a port."""
-SERVERS = frozenset({25, 5269, 5270})
+SERVERS = frozenset({25, 53, 5269, 5270})
 """Ports for the servers of others; the remaining public ones are for users' programs."""
 REACHES: dict[Reach, str] = {"any": "everybody", "site": "hosts of the site", "admin": "administrators"}
 
@@ -52,7 +52,7 @@ class Group:
         return ", ".join(_ROLES[role] for role in self.roles) or "no role"
 
 
-_ROLES = {Role.MTA: "MTA", Role.MSA: "MSA", Role.STORE: "store", Role.FILTER: "filter", Role.CHAT: "chat", Role.NEWS: "news", Role.WEB: "web"}
+_ROLES = {Role.MTA: "MTA", Role.MSA: "MSA", Role.STORE: "store", Role.FILTER: "filter", Role.CHAT: "chat", Role.NEWS: "news", Role.WEB: "web", Role.NAMESERVER: "name server"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from ipaddress import ip_address, ip_network
 from gmconf.controls import control
 from gmconf.dialects.nftables import spell
 from gmconf.model import Role
+from gmconf.nameservice import keepers
 from gmconf.plan import File, Plan, Reach, Unit, View
 from gmconf.services import mta_sts
 from gmconf.services.prosody import SERVERS, SERVERS_TLS, chat
@@ -53,6 +54,8 @@ def _settings(view: View, others: Sequence[Plan]) -> Settings:
     _addresses(c, "site", peers, view.why("hosts"))
     for name, reach in (("admin_tcp", "admin"), ("site_tcp", "site"), ("public_tcp", "any")):
         c.set(name, _ports(others, reach), ingress)
+    c.set("public_udp", sorted({port for plan in others for port in plan.datagrams}), ingress)
+    _zones(c, view)
     everything = sorted({port for name in ("admin", "site", "any") for port in _ports(others, name)})
     c.set("answering_tcp", everything, need("nftables", "a first roll-out must not cut the sessions that are open"))
     _flood(c, view)
@@ -80,6 +83,14 @@ def _settings(view: View, others: Sequence[Plan]) -> Settings:
     if checks:
         c.set("filter_user", "_rspamd", why)
     return c
+
+
+def _zones(c: Settings, view: View) -> None:
+    """Name servers of the site hand each other the zones."""
+    peers = [h for h in keepers(view.site) if h.name != view.host.name] if view.has(Role.NAMESERVER) else []
+    _addresses(c, "zone_peers", [a for h in peers for a in h.addresses], view.why("hosts"))
+    c.set("zone_port", 53 if peers else 0, view.why("hosts"))
+    c.set("zone_user", "knot" if peers else "", control("net.egress-filter"), need("nftables", "notices of changes, and the zones themselves"))
 
 
 def _flood(c: Settings, view: View) -> None:

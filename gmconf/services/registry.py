@@ -10,6 +10,7 @@ from gmconf.services import (
     dmarc_reports,
     dovecot,
     inn,
+    knot,
     mta_sts,
     nftables,
     nginx,
@@ -39,5 +40,7 @@ def plans(view: View) -> tuple[Plan, ...]:
     found += inn.plans(view)
     if view.has(Role.WEB):
         found.append(nginx.plan(view))
+    if view.has(Role.NAMESERVER):
+        found.append(knot.plan(view))
     found.append(acme.plan(view, found))
     return (nftables.plan(view, found), *found)

@@ -10,8 +10,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 # Each may import what stands above it, and its own package.
 LAYERS = (
-    ("errors",), ("complaints", "document", "settings", "resources"), ("model",), ("dialects", "facts", "keynames", "records", "spf", "zones"), ("published",),
-    ("certificates", "directory", "documents", "limits", "rollover", "userfiles", "vault"), ("contradictions", "controls"), ("acmerules", "hosting", "invariants", "namerules", "requirements", "webrules", "zonerules"), ("rules",),
+    ("errors",), ("complaints", "document", "settings", "resources"), ("model",), ("dialects", "facts", "keynames", "records", "spf", "zones"), ("nameservice", "published"),
+    ("certificates", "directory", "documents", "limits", "rollover", "userfiles", "vault"), ("contradictions", "controls"), ("acmerules", "hosting", "invariants", "namerules", "nameserverrules", "requirements", "webrules", "zonerules"), ("rules",),
     ("plan", "trace"), ("load",), ("dns",), ("effective", "services"),
     ("manifest", "project", "render", "diff", "explain", "keys", "output", "passwords", "check"), ("handbook",), ("alternatives", "tree"), ("influence",),
     ("formats", "lookup", "report", "reports", "verdicts"), ("medium", "rotation", "verify"), ("profiles",), ("cli",),
