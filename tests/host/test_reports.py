@@ -46,7 +46,7 @@ def test_others_learn_how_mail_in_their_name_fared(mx) -> None:
     asks, forgot = (f"{uuid.uuid4().hex[:8]}.arpa" for _ in range(2))
     lab.zone(f"reports-{mx.machine.name}", f'{elsewhere}. 5 MX 10 mx.{mx.out}.\n{asks}._report._dmarc.{elsewhere}. 5 TXT "v=DMARC1"\n' + "".join(
         f'{name}. 5 MX 10 client.sender.example.\n{name}. 5 TXT "v=spf1 ip4:{sites.CLIENT} -all"\n'
-        f'_dmarc.{name}. 5 TXT "v=DMARC1; p=reject; rua=mailto:{name}@{elsewhere}; ruf=mailto:failures@{elsewhere}; fo=1"\n' for name in (asks, forgot)
+        f'_dmarc.{name}. 5 TXT "v=DMARC1; p=reject; rua=mailto:{name}@{elsewhere}; ruf=mailto:failures@{elsewhere}"\n' for name in (asks, forgot)
     ))  # fmt: skip
     # The resolver may still know for sure that nothing lies between the names around these.
     mx.ssh("unbound-control -q flush_zone .; unbound-control -q flush_negative")
