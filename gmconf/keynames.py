@@ -32,9 +32,14 @@ def chat_domains(site: Site) -> Iterator[tuple[str, str]]:
 
 
 def web_names(site: Site) -> Iterator[tuple[str, str]]:
-    """(name, field) that the web server shows a certificate for: mta-sts.DOMAIN of every domain that receives (RFC 8461)."""
+    """(name, field) that the web server shows a certificate for, of every domain that receives.
+
+    mta-sts.DOMAIN (RFC 8461), and autoconfig.DOMAIN where mail programs are told their servers.
+    """
     if any(Role.WEB in host.roles for host in site.hosts):
         yield from ((f"mta-sts.{domain.name}", f"domains[{number}]") for number, domain in enumerate(site.domains) if domain.kind != "parked")
+        if site.web and site.web.autoconfig:
+            yield from ((f"autoconfig.{domain.name}", "web.autoconfig") for domain in site.domains if domain.kind != "parked")
 
 
 def server_names(site: Site, roles: Collection[Role] = tuple(Role)) -> Iterator[tuple[str, str]]:

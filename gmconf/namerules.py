@@ -21,7 +21,7 @@ def names_are_free(site: Site, _: Directory) -> Iterator[Finding]:
     zones, first = Zones(site), dict[str, str]()
     taken = {h.name: "is a host's own name; leave it out, and the host is called by it" for h in site.hosts}
     taken |= {d.name: "is a mail domain, whose name leads to its web site; take one below it" for d in site.domains}
-    taken |= {name: "is where the MTA-STS policy is; take another name" for name, _ in web_names(site)}
+    taken |= {name: "is a name of the web server; take another name" for name, _ in web_names(site)}
     for name, field in server_names(site):
         place = field.rpartition(".server_names")[0]
         domain = site.domains[int(place.removeprefix("domains[").removesuffix("]"))]

@@ -100,7 +100,7 @@ def partner(machine: lab.Machine) -> lab.Machine:
 def site(machine: lab.Machine, *, mail_only: bool = False) -> str:
     """site.yml as it is when nothing is tried out; also without chat, news, web and name server."""
     name, (ip4, ip6) = domain(machine), machine.addresses
-    roles, talk, web, ns = (MAIL, "", "", "") if mail_only else (ROLES, TALK, "web: {mta_sts: enforce}\n", f"nameservers: [{{name: mail.{name}}}], ")
+    roles, talk, web, ns = (MAIL, "", "", "") if mail_only else (ROLES, TALK, "web: {mta_sts: enforce, autoconfig: true}\n", f"nameservers: [{{name: mail.{name}}}], ")
     return SITE.format(d=name, release=machine.release, roles=roles, talk=talk, web=web, ns=ns, ip4=ip4, ip6=ip6, out=outside(machine)[0], forwarder=lab.NS.addresses[0],
                        anchor=lab.trust_anchor())  # fmt: skip
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from functools import partial
 from typing import ClassVar
 
-from gmconf.controls.case import Claim, HostCase, SiteCase
+from gmconf.controls.case import Claim, DomainCase, HostCase, SiteCase
 from gmconf.controls.control import Control, Evidence
-from gmconf.controls.files import DOVECOT, INN, NFT, NNTP, NNTPS, PROSODY, READERS
+from gmconf.controls.files import DOVECOT, INN, NFT, NGINX, NNTP, NNTPS, PROSODY, READERS
 from gmconf.controls.network import federated, listening
 from gmconf.controls.wants import AtMost, Model, exactly
 from gmconf.model import Role
@@ -33,6 +33,13 @@ def _sockets(case: HostCase, column: str) -> list[str]:
 
 def _domains(case: HostCase, spelled: str = "{}") -> list[str]:
     return [spelled.format(d.name) for d in case.site.domains if d.kind == "hosted"]
+
+
+def _told(case: HostCase) -> list[str]:
+    """Domains whose servers mail programs are told of by this host."""
+    if not (case.has(Role.WEB) and case.site.web and case.site.web.autoconfig):
+        return []
+    return [d.name for d in case.site.domains if d.kind != "parked"]
 
 
 _NEWS_FILES = (
@@ -93,11 +100,31 @@ class NoRemote(Control):
 class Autoconfig(Control):
     """Mail programs can set themselves up, with TLS and no other choice.
 
-    Typed settings are wrong settings. ``build/documents`` has Thunderbird's file and Apple's profile for every domain.
+    Typed settings are wrong settings. ``build/documents`` has Thunderbird's file and Apple's profile for every domain; with
+    ``web.autoconfig`` the web server has the first one where programs look for it.
     """
 
     id, level, sources = "mua.autoconfig", "bronze", ("BSI TR-03108-01-M",)
     documents = ("client-setup",)
+    settings: ClassVar = {
+        NGINX: {
+            "programs[*].name": Model(lambda c: [f"autoconfig.{d}" for d in _told(c)], "autoconfig. and each domain with logins, where web.autoconfig says so"),
+            "programs[*].page": Model(lambda c: [f"/etc/nginx/gmconf-autoconfig/{d}.xml" for d in _told(c)], "the domain's servers"),
+        }
+    }
+
+    @classmethod
+    def of_host(cls, case: HostCase) -> Iterable[Claim]:
+        """The pages are on the host."""
+        yield from case.there(*(f"/etc/nginx/gmconf-autoconfig/{d}.xml" for d in _told(case)))
+
+    @classmethod
+    def of_domain(cls, case: DomainCase) -> Iterable[Claim]:
+        """Programs find the name."""
+        if case.domain.kind != "parked" and case.site.web and case.site.web.autoconfig:
+            name = f"autoconfig.{case.domain.name}"
+            found = [r.type for r in case.records if r.owner == name and r.type in ("A", "AAAA")]
+            yield Claim(f"an address of {name}", ", ".join(found) or "nothing", bool(found), "web.autoconfig")
 
 
 class Hardening(Control):

@@ -39,6 +39,11 @@ def _webs(case: HostCase, shape: str = "{}") -> list[str]:
     return [shape.format(f"mta-sts.{d.name}") for d in case.site.domains if d.kind != "parked"] if case.has(Role.WEB) else []
 
 
+def _programs(case: HostCase, shape: str = "autoconfig.{}") -> list[str]:
+    told = case.has(Role.WEB) and case.site.web and case.site.web.autoconfig
+    return [shape.format(d.name) for d in case.site.domains if d.kind != "parked"] if told else []
+
+
 def _policies(case: HostCase) -> list[str]:
     receiving = [d for d in case.site.domains if d.kind != "parked"] if case.has(Role.WEB) else []
     return [f"/etc/nginx/gmconf-policies/{d.name}.txt" if d.own_mx else "/etc/nginx/mta-sts.txt" for d in receiving]
@@ -324,8 +329,8 @@ class Certificate(Control):
         },
         PROSODY: {"ssl.certificates": "/etc/prosody/tls"},
         INN: {"tls.certificate": "/etc/news/tls/host.crt", "tls.key": "/etc/news/tls/host.key"},
-        NGINX: {f"servers[*].{key}": Model(partial(_webs, shape=f"/etc/nginx/gmconf-tls/{{}}.{end}"), "that of its name")
-                for key, end in (("certificate", "crt"), ("key", "key"))},
+        NGINX: {f"{rows}[*].{key}": Model(partial(names, shape=f"/etc/nginx/gmconf-tls/{shape}.{end}"), "that of its name")
+                for rows, names, shape in (("servers", _webs, "{}"), ("programs", _programs, "autoconfig.{}")) for key, end in (("certificate", "crt"), ("key", "key"))},
     }  # fmt: skip
     live = ("certificates",)
 
@@ -341,7 +346,7 @@ class Certificate(Control):
             paths += [f"/etc/prosody/tls/{d.name}.{end}" for d in case.site.domains if d.kind == "hosted" for end in ("crt", "key")]
         if case.has(Role.NEWS):
             paths += ["/etc/news/tls/host.crt", "/etc/news/tls/host.key"]
-        paths += [f"/etc/nginx/gmconf-tls/{name}.{end}" for name in _webs(case) for end in ("crt", "key")]
+        paths += [f"/etc/nginx/gmconf-tls/{name}.{end}" for name in (*_webs(case), *_programs(case)) for end in ("crt", "key")]
         if case.site.tls.source == "acme":
             paths += [f"/etc/gmconf/acme/{name}.{end}" for name in _shown(case) for end in ("crt", "key")]
         yield from case.there(*paths)
@@ -349,7 +354,7 @@ class Certificate(Control):
 
 def _shown(case: HostCase) -> list[str]:
     chat = [d.name for d in case.site.domains if d.kind == "hosted"] if case.has(Role.CHAT) else []
-    return sorted({case.host.name, *chat, *_webs(case), *_own(case)})
+    return sorted({case.host.name, *chat, *_webs(case), *_programs(case), *_own(case)})
 
 
 class CertificateTrust(Control):

@@ -41,6 +41,7 @@ def sending(contract: Contract, domain: Domain) -> Iterator[Row]:
     yield _dmarc(contract, published.dmarc_policy(contract.site), "auth.dmarc-publish")
     yield _tls_reports(contract)
     yield from _policy(contract, domain)
+    yield from _programs(contract)
     if published.can(contract.site, "srv"):
         yield from _services(contract, domain)
 
@@ -117,6 +118,15 @@ def _policy(contract: Contract, domain: Domain) -> Iterator[Row]:
         yield Row("_mta-sts.", "TXT", (f"v=STSv1; id={published.sts_id(site, domain)}",), contract.need(id_), because)
         for type_, address in addresses(host.addresses):
             yield Row("mta-sts.", type_, address, contract.need(id_), because)
+
+
+def _programs(contract: Contract) -> Iterator[Row]:
+    """Where mail programs ask for their servers."""
+    site, id_ = contract.site, "mua.autoconfig"
+    because = (control(id_), contract.why("web.autoconfig"))
+    for host in (h for h in site.hosts if Role.WEB in h.roles and site.web and site.web.autoconfig):
+        for type_, address in addresses(host.addresses):
+            yield Row("autoconfig.", type_, address, contract.need(id_), because)
 
 
 def _services(contract: Contract, domain: Domain) -> Iterator[Row]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from uuid import NAMESPACE_DNS, UUID, uuid5
 
+from gmconf import autoconfig
 from gmconf.controls import control
 from gmconf.dialects import markdown, xml, zone
 from gmconf.dialects.markdown import Code, Link
@@ -15,7 +16,7 @@ from gmconf.handbook.words import mail, phone, web
 from gmconf.model import Domain
 from gmconf.plan import File
 from gmconf.records import Record
-from gmconf.settings import Reason, Settings, Value
+from gmconf.settings import Reason, Settings
 
 FOLDER = "documents/clients"
 
@@ -119,7 +120,7 @@ def files(desk: Desk) -> Iterator[File]:
         profile = Settings(f"{place}/{domain.name}.mobileconfig")
         records = _records(f"{place}/records.zone", (r for r in published if r.type == "SRV"))
         _sheet(sheet, desk, domain)
-        _autoconfig(auto, desk, domain)
+        autoconfig.fill(auto, desk.site, domain, desk.reaches, desk.why, autoconfig.documented())
         _profile(profile, desk, domain)
         yield File(sheet.file, "documents", because, "documents/clients/setup.md.j2", sheet, markdown.spell, comment="")
         yield File(auto.file, "documents", because, "documents/clients/config-v1.1.xml.j2", auto, xml.spell, comment="")
@@ -140,23 +141,6 @@ def _sheet(c: Settings, desk: Desk, domain: Domain) -> None:
     told(c, desk, "phone", "support.phone", "sup.phone", words=phone)
     told(c, desk, "web", "support.url", "sup.exists", words=web)
     servers(c, desk, domain)
-
-
-def _autoconfig(c: Settings, desk: Desk, domain: Domain) -> None:
-    """Thunderbird's format (config-v1.1); TLS from the first byte stands before STARTTLS, IMAP before POP3."""
-    why = (_why(desk, domain), control("mua.autoconfig"), control("tls.implicit"))
-    c.set("domain", domain.name, desk.why("domains"), control("mua.autoconfig"))
-    told(c, desk, "organisation", "organisation.name", "mua.autoconfig")
-    login = "%EMAILADDRESS%" if domain.kind == "hosted" else f"%EMAILLOCALPART%@{_login(domain)}"
-    user = (login, (desk.why("domains"), control("maa.virtual-domains")))
-    for key, labels in (("incoming", ("imaps", "imap", "pop3s")), ("outgoing", ("submissions", "submission"))):
-        rows: list[Row] = []
-        for service in (s for label in labels for s in SERVICES if s.label == label):
-            for name in _named(desk, service, domain) if desk.reaches(service.port) else ():
-                kind: Value = service.label.removesuffix("s") if key == "incoming" else "smtp"
-                rows.append({"kind": (kind, why), "host": (name, why), "port": (service.port, why),
-                             "socket": ("SSL" if service.tls == "TLS" else "STARTTLS", why), "user": user})  # fmt: skip
-        c.rows(key, rows)
 
 
 def _profile(c: Settings, desk: Desk, domain: Domain) -> None:

@@ -1,12 +1,13 @@
-"""nginx: the MTA-STS policy of every domain (RFC 8461), and nothing else."""
+"""nginx: the MTA-STS policy of every domain (RFC 8461), its autoconfig where the site wants it, and nothing else."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
 
-from gmconf import published
+from gmconf import autoconfig, published
 from gmconf.controls import control
+from gmconf.dialects import xml
 from gmconf.dialects.nginx import spell
 from gmconf.keynames import web_names
 from gmconf.model import Domain
@@ -18,6 +19,7 @@ FOLDER = "/etc/nginx"
 CONF, POLICY, CERTIFICATES = f"{FOLDER}/nginx.conf", f"{FOLDER}/mta-sts.txt", f"{FOLDER}/gmconf-tls"
 POLICIES = f"{FOLDER}/gmconf-policies"
 """Of domains whose MX have a name of their own."""
+PROGRAMS = f"{FOLDER}/gmconf-autoconfig"
 CHALLENGES = "/var/lib/gmconf-challenges"
 """Not below /var/lib/gmconf, which is root's alone."""
 PLAIN, SECURE = 80, 443
@@ -30,6 +32,7 @@ def plan(view: View) -> Plan:
     files: list[File | SecretFile] = [
         File(CONF, "nginx", sts, "nginx/nginx.conf.j2", _settings(view, names), spell),
         *_policies(view, names),
+        *_programs(view),
     ]
     for name in names:
         files += tls.pair(view, name, f"{CERTIFICATES}/{name}", "nginx")
@@ -37,8 +40,8 @@ def plan(view: View) -> Plan:
         name="nginx",
         packages=("nginx",),
         files=tuple(files),
-        directories=((CERTIFICATES, "root", "root", "0755"), (POLICIES, "root", "root", "0755"), (CHALLENGES, "root", "root", "0755")),
-        owned=(f"{CERTIFICATES}/", f"{POLICIES}/"),
+        directories=((CERTIFICATES, "root", "root", "0755"), (POLICIES, "root", "root", "0755"), (PROGRAMS, "root", "root", "0755"), (CHALLENGES, "root", "root", "0755")),
+        owned=(f"{CERTIFICATES}/", f"{POLICIES}/", f"{PROGRAMS}/"),
         stage_prefixes=(f"{CERTIFICATES}/",),
         validate=({"argv": ["nginx", "-t", "-q", "-c", f"{{{CONF}}}"]},),
         units=(Unit("nginx.service", watch=(f"{CERTIFICATES}/*",)),),
@@ -58,6 +61,20 @@ def _policies(view: View, names: list[str]) -> Iterator[File]:
     for path, domains in by_path.items():
         records = tuple(record for d in domains for record in (f"{d.name} MX", f"_mta-sts.{d.name} TXT"))
         yield File(path, "nginx", control("sts.in"), lines=partial(published.sts_policy, view.site, domains[-1]), comment="", records=records)
+
+
+def _programs(view: View) -> Iterator[File]:
+    """What mail programs are told of a domain, the same that build/documents has."""
+    reaches = autoconfig.reached(view.site)
+    same = (need("nginx", "as build/documents/clients has it"),)
+    for domain in _told(view):
+        c = Settings(f"{PROGRAMS}/{domain.name}.xml")
+        autoconfig.fill(c, view.site, domain, reaches, view.why, autoconfig.Because(same, same, same))
+        yield File(c.file, "nginx", control("mua.autoconfig"), "documents/clients/config-v1.1.xml.j2", c, xml.spell, comment="")
+
+
+def _told(view: View) -> list[Domain]:
+    return [d for d in view.site.domains if d.kind != "parked"] if view.site.web and view.site.web.autoconfig else []
 
 
 def _policy(domain: Domain) -> str:
@@ -88,5 +105,8 @@ def _settings(view: View, names: list[str]) -> Settings:
     c.set("strangers", True, need("nginx", "no name, no certificate: nobody learns whom we serve"))
     policies = {f"mta-sts.{d.name}": _policy(d) for d in view.site.domains}
     c.rows("servers", [{"name": (name, (sts,)), "certificate": (f"{CERTIFICATES}/{name}.crt", (control("tls.cert"),)),
-                        "key": (f"{CERTIFICATES}/{name}.key", (control("tls.cert"),)), "policy": (policies[name], (sts,))} for name in names])  # fmt: skip
+                        "key": (f"{CERTIFICATES}/{name}.key", (control("tls.cert"),)), "policy": (policies[name], (sts,))} for name in names if name in policies])  # fmt: skip
+    told, own = control("mua.autoconfig"), control("tls.cert")
+    c.rows("programs", [{"name": (f"autoconfig.{d.name}", (told,)), "certificate": (f"{CERTIFICATES}/autoconfig.{d.name}.crt", (own,)),
+                         "key": (f"{CERTIFICATES}/autoconfig.{d.name}.key", (own,)), "page": (f"{PROGRAMS}/{d.name}.xml", (told,))} for d in _told(view)])  # fmt: skip
     return c

@@ -262,7 +262,7 @@ def test_a_policy_that_an_mx_of_its_domain_is_not_in(mx) -> None:
     try:
         lab.zone(part, f"{mx.domain}. 5 MX 20 backup.sender.example.\n")
         mx.ssh(ask_anew)
-        mx.write_site(change=("web: {mta_sts: enforce}", "web: {mta_sts: enforce, max_age: 30d}"))
+        mx.write_site(change=("web: {mta_sts: enforce,", "web: {mta_sts: enforce, max_age: 30d,"))
         done = mx.roll_out()
         assert done.returncode != 0
         assert f"{mx.domain} MX names backup.sender.example, which the MTA-STS policy of this roll-out does not allow; it has to be: {mx.name}" in done.stdout

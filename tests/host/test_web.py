@@ -7,6 +7,7 @@ import hashlib
 import http.client
 import socket
 import ssl
+import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 
 import dns.message
@@ -15,6 +16,7 @@ import lab
 import pytest
 
 POLICY = "/.well-known/mta-sts.txt"
+AUTOCONFIG = "/mail/config-v1.1.xml"
 
 
 @contextlib.contextmanager
@@ -62,6 +64,26 @@ def test_policy_of_every_domain(mx) -> None:
         assert int(dict(lines)["max_age"]) >= 7 * 86400
         digest = hashlib.sha256("\n".join(text.splitlines()).encode()).hexdigest()[:20]
         assert published(f"_mta-sts.{domain}", "TXT") == [f'"v=STSv1; id={digest}"']
+
+
+@pytest.mark.control("mua.autoconfig")
+@pytest.mark.case("TR-03108-E-17", "TR-03108-E-18", "TR-03108-E-19", "TR-03108-E-20")
+def test_mail_programs_are_told_their_servers(mx) -> None:
+    """As Thunderbird asks: the first choice of each kind is TLS from the first byte, and every choice has TLS."""
+    for domain, login in ((mx.domain, "%EMAILADDRESS%"), (f"alias.{mx.domain}", f"%EMAILLOCALPART%@{mx.domain}")):
+        name = f"autoconfig.{domain}"
+        assert set(published(name, "A") + published(name, "AAAA")) == {mx.ip4, mx.ip6}
+        with fetch(mx.ip6, name, f"{AUTOCONFIG}?emailaddress=alice%40{domain}", mx.ca) as answer:
+            assert (answer.status, answer.getheader("Content-Type")) == (200, "text/xml")
+            told = ET.fromstring(answer.read())
+        assert told.findtext("emailProvider/domain") == domain
+        for kind, first in (("imap", "993"), ("pop3", "995"), ("smtp", "465")):
+            servers = [s for s in told.findall("emailProvider/*") if s.get("type") == kind]
+            assert [(s.findtext("hostname"), s.findtext("port"), s.findtext("socketType")) for s in servers][0] == (mx.name, first, "SSL")
+            assert {s.findtext("socketType") for s in servers} <= {"SSL", "STARTTLS"}
+            assert {s.findtext("username") for s in servers} == {login}
+    with fetch(mx.ip4, f"autoconfig.{mx.domain}", POLICY, mx.ca) as answer:
+        assert answer.status == 404
 
 
 @pytest.mark.control("sts.in")

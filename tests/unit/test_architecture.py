@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LAYERS = (
     ("errors",), ("complaints", "document", "settings", "resources"), ("model",), ("dialects", "facts", "keynames", "records", "spf", "zones"), ("nameservice", "published"),
     ("certificates", "directory", "documents", "limits", "rollover", "userfiles", "vault"), ("contradictions", "controls"), ("acmerules", "hosting", "invariants", "namerules", "nameserverrules", "requirements", "webrules", "zonerules"), ("rules",),
-    ("plan", "trace"), ("load",), ("dns",), ("effective", "services"),
+    ("plan", "trace"), ("load",), ("autoconfig", "dns"), ("effective", "services"),
     ("manifest", "project", "render", "diff", "explain", "keys", "output", "passwords", "check"), ("handbook",), ("alternatives", "tree"), ("influence",),
     ("formats", "lookup", "report", "reports", "verdicts"), ("medium", "rotation", "verify"), ("profiles",), ("cli",),
     ("__main__",),

@@ -152,3 +152,12 @@ def test_a_port_that_closes_leaves_every_file(tmp_path) -> None:
     assert mine
     assert not any("995" in text for path, text in mine.items())
     assert "_pop3s._tcp.example.org. 1800 IN SRV 0 0 0 ." in mine["documents/clients/example.org/records.zone"]
+
+
+def test_what_the_web_server_says_is_what_the_documents_have(built) -> None:
+    """The web server knows who is reached where by roles, the documents by what listens."""
+    pages = sorted(built.glob("build/hosts/*/tree/etc/nginx/gmconf-autoconfig/*.xml"))
+    assert [p.stem for p in pages] == (["example.net", "example.org"] if "autoconfig" in (built / "site.yml").read_text() else [])
+    for page in pages:
+        assert page.read_text() == (built / f"build/documents/clients/{page.stem}/config-v1.1.xml").read_text()
+
