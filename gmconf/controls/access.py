@@ -90,7 +90,7 @@ class Quota(Control):
         DOVECOT: {
             "quota.full": Begins("552 5.2.2 "),
             "quota.grace": Within(lambda c: chain(c.site).message_size, lambda c: 4 * chain(c.site).message_size, "one to four of the largest messages"),
-            "remote.quota": Model(lambda c: 12340 if any(Role.STORE not in h.roles for h in c.site.hosts) else "", "where MTA hosts elsewhere ask"),
+            "remote.quota": Model(lambda c: 12340 if any({Role.MTA, Role.MSA} & {*h.roles} and h.name != c.host.name for h in c.site.hosts) else "", "where hosts elsewhere ask"),
         }
     }
     live = ("quota",)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gmconf.model import Role
+from gmconf.nameservice import keepers
 
 if TYPE_CHECKING:
     from gmconf.controls.case import HostCase
@@ -71,9 +72,9 @@ def belongs(file: str, case: HostCase) -> bool:
 
 
 def counts(file: str, key: str, case: HostCase) -> bool:
-    """Whether a setting counts on a host: where Dovecot only knows the logins, it has few; lists for users are on MSA hosts."""
-    if file == MAIN and key.startswith("submission_"):
-        return case.has(Role.MSA)
+    """Whether a setting counts on a host: where Dovecot only knows the logins, it has few; the first name server alone signs."""
+    if file == KNOT:
+        return keepers(case.site)[0].name == case.host.name
     return file != DOVECOT or case.has(Role.STORE) or key.startswith(("auth.", "log.", "ssl.certificate", "ssl.key"))
 
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 from gmconf.controls.case import Claim, HostCase
 from gmconf.controls.control import Control
 from gmconf.controls.files import DOVECOT, HEADERS, LUA, MAIN, MAPS, MASTER, NFT, RSPAMD, USERS_HEADERS
-from gmconf.controls.wants import First, Guarded, Model, Only, exactly, on_msa
+from gmconf.controls.wants import First, Guarded, Model, Only, OnMsa, exactly, on_msa
 from gmconf.model import Role
 
 BY_MSA = (Role.MSA,)
@@ -99,11 +99,11 @@ class SenderRights(Control):
         MAIN: {
             "smtpd_sender_login_maps": f"lmdb:{MAPS}/senders",
             "submission_sender_restrictions": (
-                First("reject_sender_login_mismatch", "permit_sasl_authenticated"),
-                First(f"check_sasl_access lmdb:{MAPS}/receive-only", "permit_sasl_authenticated"),
-                First("reject_non_fqdn_sender", "permit_sasl_authenticated"),
-                First("permit_sasl_authenticated", "reject"),
-                Guarded(("permit_sasl_authenticated",), ("reject", f"check_sasl_access lmdb:{MAPS}/")),
+                OnMsa(First("reject_sender_login_mismatch", "permit_sasl_authenticated")),
+                OnMsa(First(f"check_sasl_access lmdb:{MAPS}/receive-only", "permit_sasl_authenticated")),
+                OnMsa(First("reject_non_fqdn_sender", "permit_sasl_authenticated")),
+                OnMsa(First("permit_sasl_authenticated", "reject")),
+                OnMsa(Guarded(("permit_sasl_authenticated",), ("reject", f"check_sasl_access lmdb:{MAPS}/"))),
             ),
         },
         LUA: {"senders": f"{RSPAMD}/maps.d/senders.map"},

@@ -8,7 +8,7 @@ from typing import ClassVar
 from gmconf.controls.case import Claim, HostCase, SiteCase
 from gmconf.controls.control import Control
 from gmconf.controls.files import MAIN, MAPS, MASTER
-from gmconf.controls.wants import First, Guarded, Has, Model, OneOf, Only, exactly
+from gmconf.controls.wants import First, Guarded, Has, Model, OneOf, Only, OnMsa, exactly
 from gmconf.limits import chain
 from gmconf.model import Role
 
@@ -80,7 +80,8 @@ class RecipientValidation(Control):
     settings: ClassVar = {
         MAIN: {
             "smtpd_recipient_restrictions": (Has("reject_unlisted_recipient"), Guarded(("permit_mynetworks",), CHECKS)),
-            "submission_recipient_restrictions": (Has("reject_non_fqdn_recipient", "reject_unlisted_recipient"), Guarded(("permit_sasl_authenticated",), ("reject",))),
+            "submission_recipient_restrictions": (
+                OnMsa(Has("reject_non_fqdn_recipient", "reject_unlisted_recipient")), OnMsa(Guarded(("permit_sasl_authenticated",), ("reject",)))),
             "virtual_mailbox_maps": f"lmdb:{MAPS}/mailboxes",
         }
     }

@@ -207,9 +207,23 @@ def on_msa(value: Value) -> Model:
     return Model(lambda c: value if c.has(Role.MSA) else "", f"{spelled(value)} on MSA hosts, nothing elsewhere")
 
 
+@dataclass(frozen=True, slots=True)
+class OnMsa:
+    """What another want asks, on hosts that take users' mail; nothing elsewhere."""
+
+    want: AtMost | AtLeast | Has | First | Only | OneOf | Within | Parts | Guarded | Begins
+
+    def __str__(self) -> str:
+        return f"{self.want} on MSA hosts, nothing elsewhere"
+
+    def holds(self, value: Value, case: HostCase) -> bool:
+        """Elsewhere any value is one too much."""
+        return self.want.holds(value, case) if case.has(Role.MSA) else value in ("", [])
+
+
 SECOND = Model(lambda c: "::1" if "ipv6" in c.site.address_families else "", "::1, unless the site is IPv4 only", optional=True)
 """The second loopback address of a local service."""
-Want = AtMost | AtLeast | Has | First | Only | OneOf | Model | Within | Parts | Guarded | Begins
+Want = AtMost | AtLeast | Has | First | Only | OneOf | Model | Within | Parts | Guarded | Begins | OnMsa
 Wanted = Value | Want | tuple[Want, ...]
 
 

@@ -45,6 +45,7 @@ def plan(view: View) -> Plan:
             "makes": f"{postfix_maps.FOLDER}/{name}.lmdb",
         }
         for name in postfix_maps.COMPILED
+        if any(file.path == f"{postfix_maps.FOLDER}/{name}" for file in files)
     ]
     return Plan(
         name="postfix",

@@ -29,7 +29,7 @@ def files(view: View) -> tuple[File, ...]:
         _table("host-aliases", control("role.postmaster"), lambda: _host_aliases(view), shared=False),
         _table("aliases", control("mta.recipient-validation"), lambda: _aliases(view)),
         _table("senders", control("msa.sender-rights"), lambda: _senders(view)),
-        _table("receive-only", control("msa.sender-rights"), lambda: _silent(view)),
+        *((_table("receive-only", control("msa.sender-rights"), lambda: _silent(view)),) if view.has(Role.MSA) else ()),
         _table("own-domains", control("auth.no-spoof"), lambda: _own(view)),
         _table("host-exempt", control("role.postmaster"), lambda: _host_exempt(view), shared=False),
         _table("exempt", control("role.postmaster"), lambda: _exempt(view)),

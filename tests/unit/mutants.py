@@ -20,7 +20,7 @@ from test_golden_sites import NAMES, prepared
 from gmconf import check
 from gmconf.controls import CATALOGUE, Control
 from gmconf.controls.case import Claim, HostCase
-from gmconf.controls.wants import AtLeast, AtMost, Begins, Guarded, OneOf, Only, Parts, Wanted, Within, holds
+from gmconf.controls.wants import AtLeast, AtMost, Begins, Guarded, OneOf, Only, OnMsa, Parts, Wanted, Within, holds
 from gmconf.load import load
 from gmconf.services.registry import plans
 from gmconf.settings import Setting, Value
@@ -124,7 +124,7 @@ def as_good(control: type[Control], file: str, key: str, value: Value, case: Hos
     """Whether the control says itself that this value is as good."""
     wanted: Wanted | None = control.settings.get(file, {}).get(key)
     parts = wanted if isinstance(wanted, tuple) else (wanted,)
-    return any(isinstance(p, WITH_A_DIRECTION) for p in parts) and wanted is not None and holds(wanted, value, case)
+    return any(isinstance(p.want if isinstance(p, OnMsa) else p, WITH_A_DIRECTION) for p in parts) and wanted is not None and holds(wanted, value, case)
 
 
 def noticed(host: Host, case: HostCase, controls: list[type[Control]]) -> bool:
