@@ -257,19 +257,27 @@ def _submission(c: Settings, view: View) -> None:
     c.set("smtpd_sasl_security_options", ["noanonymous"], control("msa.auth-required"))
     c.set("smtpd_sender_login_maps", f"lmdb:{postfix_maps.FOLDER}/senders", control("msa.sender-rights"))
     c.set("local_header_rewrite_clients", ["permit_sasl_authenticated"], control("msa.rfc6409"))
-    # Where master.cf does not name them, Postfix would complain about them.
-    users = view.has(Role.MSA)
+    if view.has(Role.MSA):
+        _users(c, view)
+        return
+    # Postfix complains about lists that master.cf does not name.
+    for step in ("client", "sender", "data", "recipient"):
+        c.set(f"submission_{step}_restrictions", [], need("postfix", "this host takes no mail from users"))
+
+
+def _users(c: Settings, view: View) -> None:
+    """Who submits, as whom and to whom; master.cf names these lists."""
     auth, rights = control("msa.auth-required"), control("msa.sender-rights")
-    c.set("submission_client_restrictions", ["permit_sasl_authenticated", "reject"] if users else [], auth)
+    c.set("submission_client_restrictions", ["permit_sasl_authenticated", "reject"], auth)
     c.set("submission_sender_restrictions",
-          [f"check_sasl_access lmdb:{postfix_maps.FOLDER}/receive-only", "reject_non_fqdn_sender", "reject_sender_login_mismatch", "permit_sasl_authenticated", "reject"]
-          if users else [], rights)  # fmt: skip
+          [f"check_sasl_access lmdb:{postfix_maps.FOLDER}/receive-only", "reject_non_fqdn_sender", "reject_sender_login_mismatch", "permit_sasl_authenticated", "reject"],
+          rights)  # fmt: skip
     c.set("submission_data_restrictions", ["reject_unauth_pipelining", f"check_sender_access static:{{PREPEND {_report(view)}}}",
-                                           "permit_sasl_authenticated", "reject"] if users else [],
+                                           "permit_sasl_authenticated", "reject"],
           control("out.abuse-header"), view.why("organisation.abuse_url"), auth,
           need("postfix", "RCPT TO:<postmaster> skips the checks at RCPT: without a login it ends here"))  # fmt: skip
     c.set("submission_recipient_restrictions",
-          ["reject_non_fqdn_recipient", "reject_unlisted_recipient", "permit_sasl_authenticated", "reject"] if users else [],
+          ["reject_non_fqdn_recipient", "reject_unlisted_recipient", "permit_sasl_authenticated", "reject"],
           auth, control("mta.recipient-validation"))  # fmt: skip
 
 

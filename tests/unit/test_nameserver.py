@@ -10,7 +10,8 @@ import pytest
 from conftest import PASSWORD, gmconf
 from test_golden_sites import prepared
 
-from gmconf import tree, vault
+from gmconf import check, tree, vault
+from gmconf.controls import CATALOGUE
 from gmconf.dialects.knot import spell
 from gmconf.errors import GmconfError
 from gmconf.load import load
@@ -64,6 +65,15 @@ def test_one_server_hands_nothing_out(work) -> None:
     conf = files["hosts/mail.example.org/tree/etc/knot/knot.conf"].decode()
     assert not [word for word in ("acl", "notify", "transfer") if f"{word}:" in conf or f"/{word}" in conf]
     assert "/etc/knot/transfer.conf" in json.loads(files["hosts/mail.example.org/manifest.json"])["absent"]
+
+
+def test_controls_hold_on_both(work) -> None:
+    """What concerns the mail of other hosts or the keys of the primary is no failure of a host that only answers."""
+    for case in check.host_cases(load(work / "site.yml")):
+        for id_ in ("dns.dnssec", "maa.quota", "msa.auth-required", "net.ingress-filter", "net.egress-filter", "dns.validating-resolver"):
+            wanted = CATALOGUE[id_]
+            if not wanted.on or case.has(*wanted.on):
+                assert [claim for claim in check.of_host(wanted, case) if not claim.holds] == [], (case.host.name, id_)
 
 
 def test_a_primary_may_be_hidden(work) -> None:
