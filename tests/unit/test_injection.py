@@ -94,6 +94,8 @@ def skeleton(path: str, text: str) -> list[str]:
         if path.startswith(("/etc/rspamd", "/etc/nftables", "/etc/dovecot", "/etc/apt")):
             # Blocks and statements: everything that is a sign counts.
             found.append(re.sub(r"[^\[\]{};=,\"]+", "w", bare) if "/maps.d/" not in path else re.sub(r"\S+", "w", bare))
+        elif path.endswith(".xml"):
+            found.append(re.sub(r">[^<>]*<", "><", line))
         else:
             found.append(re.sub(r"^(\s*[A-Za-z0-9_.-]+).*$", r"\1", bare) if "/maps/" not in path else "line" if line else "")
     return found
