@@ -238,7 +238,6 @@ def test_a_key_of_another_certificate_is_refused(mx, named) -> None:
     assert "changed=0" in mx.roll_out().stdout
 
 
-@pytest.mark.control("mta.trace")
 @pytest.mark.promise("no secret is readable or shown")
 def test_keys_lie_in_one_place(mx, named) -> None:
     """Readable by root alone on the host, in no table of Postfix, not in build/ and not in what the roll-out says at its loudest."""
