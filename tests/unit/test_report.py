@@ -221,7 +221,7 @@ def test_settings_by_host_and_value(tmp_path) -> None:
     }
     assert {line.file for line in found["net.ingress-filter"] if not line.key} == {"/etc/nftables.conf"}
     every = [c.id for c in CATALOGUE.values() if c.settings and c.id not in found]
-    assert every == ["nntp.access", "xmpp.server", "dns.dnssec", "sts.in", "tls.cert-trust"], "nobody hosts chat, news, a web server or its zones in this site, and its CA is its own"
+    assert every == ["mua.autoconfig", "nntp.access", "xmpp.server", "dns.dnssec", "sts.in", "tls.cert-trust"], "nobody hosts chat, news, a web server or its zones in this site, and its CA is its own"
 
 
 def test_overrides_and_looser_choices_are_named(tmp_path) -> None:
