@@ -249,7 +249,7 @@ class DaneIn(Control):
     id, level = "dane.in", "silver"
     sources = ("RFC 7672", "RFC 7671", "BSI TR-03108-05-M", "internet.nl mail test: dane_valid")
     on = (Role.MTA,)
-    live = ("tlsa",)
+    live = ("tlsa", "dane")
 
     @classmethod
     def of_site(cls, case: SiteCase) -> Iterable[Claim]:

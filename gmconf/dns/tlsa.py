@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from gmconf.errors import GmconfError
 
@@ -16,6 +16,11 @@ def associations(public: Mapping[str, str], host: str) -> Iterator[str]:
     found |= {_digest(name, public[name]) for name in (f"tls/{host}.next.pub", f"tls/{host}.previous.pub") if name in public}
     for digest in sorted(found):
         yield f"{PARAMETERS} {digest}"
+
+
+def of_mail(values: Iterable[str]) -> list[str]:
+    """Those of TLSA records' data that are of the usages mail knows (RFC 7672 section 3.1)."""
+    return [v for v in values if v.split()[0] in ("2", "3")]
 
 
 def _digest(name: str, text: str) -> str:

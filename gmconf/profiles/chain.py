@@ -1,25 +1,19 @@
-"""Certificates as internet.nl judges them, and as DANE names them (RFC 7671)."""
+"""Certificates as internet.nl judges them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from hashlib import new
-from itertools import pairwise
 from typing import Literal
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives import serialization
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
-
-from gmconf.certificates import wrong
 
 Judgement = tuple[Literal["good", "warning", "bad"], str]
 RSA_GOOD, RSA_LEAST = 3072, 2048
 CURVES = ("secp256r1", "secp384r1", "secp521r1", "brainpoolP256r1", "brainpoolP384r1", "brainpoolP512r1")
 OLD_CURVES = ("secp224r1",)
 HASHES = {"sha256": "good", "sha384": "good", "sha512": "good", "sha224": "warning"}
-MATCHING = {1: "sha256", 2: "sha512"}
 
 
 def _looked_at(chain: Sequence[x509.Certificate]) -> list[x509.Certificate]:
@@ -67,45 +61,3 @@ def _signature(certificate: x509.Certificate) -> Judgement:
         return "good", "EdDSA"
     status = HASHES.get(digest.name, "bad")
     return ("good" if status == "good" else "warning" if status == "warning" else "bad"), digest.name.upper()
-
-
-def unnamed(chain: Sequence[x509.Certificate], host: str) -> str:
-    """Empty when the host's own certificate names it, else what it is for."""
-    found = wrong(chain[0].public_bytes(serialization.Encoding.PEM).decode(), host)
-    return (found or "").partition(";")[0]
-
-
-def associated(chain: Sequence[x509.Certificate], record: tuple[int, int, int, str], host: str) -> bool:
-    """Whether a TLSA record (usage, selector, matching type, hex) is about this chain.
-
-    Usage 3 is about the host's own certificate and asks neither for a name nor for a date (RFC 7671 section 5.1); usage 2 about one above
-    it, whose signatures lead to the host's own, which has to name the host.
-    """
-    usage, selector, matching, digest = record
-    if usage == 3:
-        return bool(chain) and _data(chain[0], selector, matching) == digest
-    for number, anchor in enumerate(chain):
-        if number and _data(anchor, selector, matching) == digest:
-            return not unnamed(chain, host) and _leads(chain[: number + 1])
-    return False
-
-
-def _leads(chain: Sequence[x509.Certificate]) -> bool:
-    for lower, upper in pairwise(chain):
-        try:
-            lower.verify_directly_issued_by(upper)
-        except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
-            return False
-    return True
-
-
-def _data(certificate: x509.Certificate, selector: int, matching: int) -> str | None:
-    if selector == 0:
-        data = certificate.public_bytes(serialization.Encoding.DER)
-    elif selector == 1:
-        data = certificate.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-    else:
-        return None
-    if matching == 0:
-        return data.hex()
-    return new(MATCHING[matching], data).hexdigest() if matching in MATCHING else None

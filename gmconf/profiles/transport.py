@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from gmconf.dns.tlsa import of_mail
 from gmconf.lookup.ask import Answer
 from gmconf.profiles.addresses import Receivers, nobody
 from gmconf.profiles.offer import DH_BITS, GROUPS, OLD_GROUPS, Offer
@@ -73,6 +74,7 @@ def _groups(groups: Sequence[str]) -> Found:
 
 def _certificates(offer: Offer) -> Iterator[Found]:
     # Loading the library takes longer than all the rest.
+    from gmconf.dns.associated import unnamed
     from gmconf.profiles import chain
 
     if not offer.chain:
@@ -85,7 +87,7 @@ def _certificates(offer: Offer) -> Iterator[Found]:
         yield bad("cert_trust", offer.trusted) if offer.trusted else good("cert_trust")
     for key, (status, note) in (("cert_pubkey", chain.keys(offer.chain)), ("cert_signature", chain.signatures(offer.chain))):
         yield warned(key, note) if status == "warning" else bad(key, note) if status == "bad" else good(key, note)
-    wrong = chain.unnamed(offer.chain, offer.host)
+    wrong = unnamed(offer.chain, offer.host)
     yield bad("cert_hostmatch", wrong) if wrong else good("cert_hostmatch")
 
 
@@ -102,7 +104,7 @@ async def _caa(source: Source, host: str) -> Found:
 
 
 async def _dane(source: Source, offer: Offer) -> list[Found]:
-    from gmconf.profiles import chain
+    from gmconf.dns.associated import associated
 
     keys = ("dane_exists", "dane_valid", "dane_rollover")
     if source.signs:
@@ -110,12 +112,11 @@ async def _dane(source: Source, offer: Offer) -> list[Found]:
     answer = await source.ask(f"_25._tcp.{offer.host}", "TLSA")
     if why := _unusable(answer):
         return [bad("dane_exists", why), *(untested(key, "no TLSA record that counts") for key in keys[1:])]
-    records = [tuple(v.split(None, 3)) for v in _of_mail(answer)]
-    shown = [(int(u), int(s), int(m), "".join(d.split())) for u, s, m, d in records]
-    said = ", ".join(f"{u} {s} {m} {d[:8]}..." for u, s, m, d in shown)
-    matches = [r for r in shown if chain.associated(offer.chain, r, offer.host)]
-    usages = [u for u, *_ in shown]
-    rollover = usages.count(3) > 1 or {2, 3} <= set(usages)
+    shown = of_mail(answer.values)
+    said = ", ".join(f"{v[:14]}..." for v in shown)
+    matches = [r for r in shown if associated(offer.chain, r, offer.host)]
+    usages = [v[0] for v in shown]
+    rollover = usages.count("3") > 1 or {"2", "3"} <= set(usages)
     return [
         good("dane_exists", said),
         good("dane_valid") if matches else bad("dane_valid", f"the host shows another certificate than {said}"),
@@ -126,11 +127,6 @@ async def _dane(source: Source, offer: Offer) -> list[Found]:
 def _unusable(answer: Answer) -> str:
     if answer.status == "failed":
         return f"no answer that can be believed: {answer.note}"
-    if not _of_mail(answer):
+    if not of_mail(answer.values):
         return "no record" if not answer.values else "only usages 0 and 1, which mail does not know"
     return "" if answer.secure else "the record is not signed"
-
-
-def _of_mail(answer: Answer) -> list[str]:
-    """Records of the usages that mail knows (RFC 7672 section 3.1)."""
-    return [v for v in answer.values if v.split()[0] in ("2", "3")]

@@ -101,6 +101,17 @@ class Run:
                 raise OSError(self._dns)
             return self._dns
 
+    def ask(self, name: str, type_: str) -> tuple[str, ...]:
+        """Data of the records under a name, as zone files have it; none where there are none. Raises OSError when nobody says."""
+        import asyncio
+
+        from gmconf.lookup.ask import Asker, parse_server, system_resolver
+
+        answer = asyncio.run(Asker(parse_server(self.resolver) if self.resolver else system_resolver()).ask(name, type_))
+        if answer.status == "failed":
+            raise OSError(f"DNS, {name} {type_}: {answer.note}")
+        return answer.values
+
     def _survey(self) -> Survey:
         from gmconf.dns import contract
         from gmconf.lookup import survey

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import re
 import ssl
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from gmconf import published
+from gmconf.dns.tlsa import of_mail
 from gmconf.model import Role
 from gmconf.verify import openssl
 from gmconf.verify.mta import REPLAY, said
-from gmconf.verify.probe import Looks, Seen, on_host
+from gmconf.verify.probe import Looks, NothingToSayError, Seen, on_host
 from gmconf.verify.run import At
 from gmconf.verify.secure import Port, named_ports, ports, secured
 from gmconf.verify.smtp import mta
 from gmconf.verify.wire import neutral
 
-DAYS = 14
+DAYS, SMTP = 14, 25
 BY_ACME = "journalctl -u gmconf-acme.service on the host says why it has no better one"
 """A certificate must last longer: who renews at 30 days has had two weeks to notice a failure."""
 WEAK = "ALL:COMPLEMENTOFALL:-ECDHE+AESGCM:-ECDHE+CHACHA20:@SECLEVEL=0"
@@ -186,7 +190,35 @@ def _judged(at: At, port: Port, renewal: str) -> Looks:
                "have a new certificate made")  # fmt: skip
 
 
+@on_host("dane", Role.MTA)
+def dane(at: At) -> Looks:
+    """What TLSA records say is true of the certificate that port 25 shows, under every name that MX records have for the host.
+
+    Asks DNS, and one handshake for each name.
+    """
+    if not published.tlsa(at.run.loaded.site):
+        raise NothingToSayError("the site publishes no TLSA")
+    return _associated(at)
+
+
+def _associated(at: At) -> Iterator[Seen]:
+    from cryptography.x509 import load_pem_x509_certificate
+
+    from gmconf.dns.associated import associated
+
+    for port in (p for p in (*ports(at), *named_ports(at)) if p.number == SMTP):
+        name = port.name or at.host.name
+        records = of_mail(at.run.ask(f"_25._tcp.{name}", "TLSA"))
+        parts = re.findall(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", s_client(at, port, "-showcerts"), re.DOTALL)
+        if not parts:
+            raise OSError(f"no certificate of {name} on {port}")
+        chain = [load_pem_x509_certificate(part.encode()) for part in dict.fromkeys(parts)]
+        good = any(associated(chain, record, name) for record in records)
+        seen = "one does" if good else f"none of {', '.join(f'{r[:14]}...' for r in records)}" if records else "no record"
+        yield Seen(f"a TLSA record of {name} that names the certificate on {port}", seen, good, "" if good else "publish what gmconf dns prints, or roll out the certificate that belongs to it")
+
+
 def s_client(at: At, port: Port, *words: str, ask: str = "") -> str:
     """What openssl s_client prints; ``ask`` is typed once the host has greeted. Raises OSError when there is no openssl or no end."""
     with at.session() as until:
-        return openssl.client(at.address, port.number, at.host.name, port.starttls, until, *words, ask=ask)
+        return openssl.client(at.address, port.number, port.name or at.host.name, port.starttls, until, *words, ask=ask)

@@ -177,7 +177,7 @@ SPOILS = (
     Spoil(("capabilities",), "xcapability", says="XSECRET"),
     Spoil(("imap-login",), edited(DOVECOT, "s/special_use = .*Junk//", "fresh dovecot"), says="Junk"),
     Spoil(("quota",), edited("/etc/dovecot/users", "/^probe@/s/2147483648/734003200/", "fresh dovecot"), says="STORAGE"),
-    Spoil(("smtp-tls",), postfix("smtpd_tls_security_level=none"), ("drift", *TLS), says="STARTTLS on port 25"),
+    Spoil(("smtp-tls",), postfix("smtpd_tls_security_level=none"), ("drift", "dane", *TLS), says="STARTTLS on port 25"),
     Spoil(("tls-versions",), "keep /etc/postfix/openssl.cnf; sed -i 's/^MinProtocol.*/MinProtocol = TLSv1/' /etc/postfix/openssl.cnf; "
           + postfix("smtpd_tls_protocols=>=TLSv1", "tls_high_cipherlist=ECDHE+AESGCM:ECDHE+AES:@SECLEVEL=0"), ("drift", "tls-ciphers"), says="TLSv1"),
     Spoil(("tls-ciphers",), postfix("tls_high_cipherlist=ECDHE+AES"), says="port 25"),
@@ -186,7 +186,7 @@ SPOILS = (
     # Bit 8 is SSL_OP_ALLOW_CLIENT_RENEGOTIATION, which OpenSSL 3 leaves off and Postfix 3.10 does not let anybody set.
     Spoil(("tls-renegotiation",), "keep /etc/postfix/openssl.cnf; echo 'Options = -ExtendedMasterSecret' >> /etc/postfix/openssl.cnf; "
           + postfix("tls_ssl_options=0x100"), says="extended master secret on port 25: no"),
-    Spoil(("certificates",), "certificate", says="5 days"),
+    Spoil(("certificates", "dane"), "certificate", says="5 days"),
     Spoil(("fcrdns",), "zone {reverse}. 5 PTR another.example.", (), says="PTR"),
     Spoil(("helo-spf",), 'zone mail.{d}. 5 TXT "v=spf1 +all"', (), says="mail."),
     Spoil(("caa",), 'zone mail.{d}. 5 CAA 0 issue "ca.example"', (), says="ca.example"),
