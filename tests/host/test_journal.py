@@ -22,6 +22,7 @@ EXPLAINED = (
     ("dovecot", "user not found from (any )?userdb|Authenticated user not found from userdb", "a service account tries IMAP"),
     ("dovecot", "[Rr]ebuilding index|'junk/junk' was aborted due to temporary failure", "after the crash; the message is tried again"),
     ("dovecot", "SIGHUP received - reloading configuration", "roll-outs reload"),
+    ("knotd", r"DS check, outgoing, remote (127\.0\.0\.1|::1)@53 .*failed \((connection|timeout|no route)", "tests restart, stop and kill the resolver that it asks"),
     # INN's notices are warnings to syslog: what it does, who reads and how long. What is wrong has other words.
     ("innd", "^SERVER (descriptors|outgoing|ccsetup|lcsetup|newgroup|rmgroup|reload all|paused|running|servermode|flushlogs)", "it starts, is told, and expires"),
     ("innd", "^SERVER (bad_newsfeeds no feeding sites|perl filter not defined|Python filtering disabled)", "it feeds nobody, and nnrpd filters what users post"),
