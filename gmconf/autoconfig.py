@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from gmconf.controls import control
-from gmconf.model import Domain, Host, Role, Site
+from gmconf.model import Host, Role, Site
 from gmconf.settings import Reason, Settings, Value
 
 INCOMING = (("imap", 993, "SSL"), ("imap", 143, "STARTTLS"), ("pop3", 995, "SSL"))
@@ -33,10 +33,10 @@ def reached(site: Site) -> Callable[[int], Sequence[Host]]:
     return lambda port: by_port.get(port, [])
 
 
-def fill(c: Settings, site: Site, domain: Domain, reaches: Callable[[int], Sequence[Host]], why: Callable[[str], Reason], told: Because) -> None:
-    """What documents/clients/config-v1.1.xml.j2 prints for a domain with logins, its own or those of the domain that it is an alias of."""
-    field = f"domains[{next(n for n, d in enumerate(site.domains) if d.name == domain.name)}].server_names.clients" if domain.own_clients else "hosts"
-    because = (why(field), *told.server)
+def fill(c: Settings, site: Site, number: int, reaches: Callable[[int], Sequence[Host]], why: Callable[[str], Reason], told: Because) -> None:
+    """What documents/clients/config-v1.1.xml.j2 prints for the domain of that number, which has logins or is an alias of one."""
+    domain = site.domains[number]
+    because = (why(f"domains[{number}].server_names.clients" if domain.own_clients else "hosts"), *told.server)
     c.set("domain", domain.name, why("domains"), *told.page)
     c.set("organisation", site.organisation.name, why("organisation.name"), *told.page)
     login = "%EMAILADDRESS%" if domain.kind == "hosted" else f"%EMAILLOCALPART%@{domain.alias_of}"

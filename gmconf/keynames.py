@@ -31,6 +31,11 @@ def chat_domains(site: Site) -> Iterator[tuple[str, str]]:
         yield from ((domain.name, f"domains[{number}]") for number, domain in enumerate(site.domains) if domain.kind == "hosted")
 
 
+def tells_programs(site: Site) -> bool:
+    """Whether mail programs find their servers at autoconfig.DOMAIN of every domain that receives."""
+    return bool(site.web and site.web.autoconfig) and any(Role.WEB in host.roles for host in site.hosts)
+
+
 def web_names(site: Site) -> Iterator[tuple[str, str]]:
     """(name, field) that the web server shows a certificate for, of every domain that receives.
 
@@ -38,8 +43,8 @@ def web_names(site: Site) -> Iterator[tuple[str, str]]:
     """
     if any(Role.WEB in host.roles for host in site.hosts):
         yield from ((f"mta-sts.{domain.name}", f"domains[{number}]") for number, domain in enumerate(site.domains) if domain.kind != "parked")
-        if site.web and site.web.autoconfig:
-            yield from ((f"autoconfig.{domain.name}", "web.autoconfig") for domain in site.domains if domain.kind != "parked")
+    if tells_programs(site):
+        yield from ((f"autoconfig.{domain.name}", "web.autoconfig") for domain in site.domains if domain.kind != "parked")
 
 
 def server_names(site: Site, roles: Collection[Role] = tuple(Role)) -> Iterator[tuple[str, str]]:

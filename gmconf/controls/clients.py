@@ -11,6 +11,7 @@ from gmconf.controls.control import Control, Evidence
 from gmconf.controls.files import DOVECOT, INN, NFT, NGINX, NNTP, NNTPS, PROSODY, READERS
 from gmconf.controls.network import federated, listening
 from gmconf.controls.wants import AtMost, Model, exactly
+from gmconf.keynames import tells_programs
 from gmconf.model import Role
 
 _FEATURES = (
@@ -37,9 +38,7 @@ def _domains(case: HostCase, spelled: str = "{}") -> list[str]:
 
 def _told(case: HostCase) -> list[str]:
     """Domains whose servers mail programs are told of by this host."""
-    if not (case.has(Role.WEB) and case.site.web and case.site.web.autoconfig):
-        return []
-    return [d.name for d in case.site.domains if d.kind != "parked"]
+    return [d.name for d in case.site.domains if d.kind != "parked"] if case.has(Role.WEB) and tells_programs(case.site) else []
 
 
 _NEWS_FILES = (
@@ -121,7 +120,7 @@ class Autoconfig(Control):
     @classmethod
     def of_domain(cls, case: DomainCase) -> Iterable[Claim]:
         """Programs find the name."""
-        if case.domain.kind != "parked" and case.site.web and case.site.web.autoconfig:
+        if case.domain.kind != "parked" and tells_programs(case.site):
             name = f"autoconfig.{case.domain.name}"
             found = [r.type for r in case.records if r.owner == name and r.type in ("A", "AAAA")]
             yield Claim(f"an address of {name}", ", ".join(found) or "nothing", bool(found), "web.autoconfig")

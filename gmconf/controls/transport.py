@@ -23,7 +23,7 @@ from gmconf.controls.files import (
     TLS_POLICY,
 )
 from gmconf.controls.wants import Has, Model, OneOf, Only, Parts, exactly, on_msa
-from gmconf.keynames import server_names
+from gmconf.keynames import server_names, tells_programs
 from gmconf.model import Role
 from gmconf.published import sts_id, sts_mode
 
@@ -40,7 +40,7 @@ def _webs(case: HostCase, shape: str = "{}") -> list[str]:
 
 
 def _programs(case: HostCase, shape: str = "autoconfig.{}") -> list[str]:
-    told = case.has(Role.WEB) and case.site.web and case.site.web.autoconfig
+    told = case.has(Role.WEB) and tells_programs(case.site)
     return [shape.format(d.name) for d in case.site.domains if d.kind != "parked"] if told else []
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from gmconf import published, spf
 from gmconf.controls import control
 from gmconf.dns.hosts import addresses, associated, certifiers
-from gmconf.keynames import DKIM_KINDS
+from gmconf.keynames import DKIM_KINDS, tells_programs
 from gmconf.model import Domain, Role
 from gmconf.records import Need, strings
 from gmconf.settings import Reason
@@ -124,7 +124,7 @@ def _programs(contract: Contract) -> Iterator[Row]:
     """Where mail programs ask for their servers."""
     site, id_ = contract.site, "mua.autoconfig"
     because = (control(id_), contract.why("web.autoconfig"))
-    for host in (h for h in site.hosts if Role.WEB in h.roles and site.web and site.web.autoconfig):
+    for host in (h for h in site.hosts if Role.WEB in h.roles and tells_programs(site)):
         for type_, address in addresses(host.addresses):
             yield Row("autoconfig.", type_, address, contract.need(id_), because)
 

@@ -120,7 +120,7 @@ def files(desk: Desk) -> Iterator[File]:
         profile = Settings(f"{place}/{domain.name}.mobileconfig")
         records = _records(f"{place}/records.zone", (r for r in published if r.type == "SRV"))
         _sheet(sheet, desk, domain)
-        autoconfig.fill(auto, desk.site, domain, desk.reaches, desk.why, autoconfig.documented())
+        autoconfig.fill(auto, desk.site, desk.numbers[domain.name], desk.reaches, desk.why, autoconfig.documented())
         _profile(profile, desk, domain)
         yield File(sheet.file, "documents", because, "documents/clients/setup.md.j2", sheet, markdown.spell, comment="")
         yield File(auto.file, "documents", because, "documents/clients/config-v1.1.xml.j2", auto, xml.spell, comment="")

@@ -9,7 +9,7 @@ from gmconf import autoconfig, published
 from gmconf.controls import control
 from gmconf.dialects import xml
 from gmconf.dialects.nginx import spell
-from gmconf.keynames import web_names
+from gmconf.keynames import tells_programs, web_names
 from gmconf.model import Domain
 from gmconf.plan import File, Plan, SecretFile, Unit, View
 from gmconf.services import tls
@@ -67,14 +67,14 @@ def _programs(view: View) -> Iterator[File]:
     """What mail programs are told of a domain, the same that build/documents has."""
     reaches = autoconfig.reached(view.site)
     same = (need("nginx", "as build/documents/clients has it"),)
-    for domain in _told(view):
+    for number, domain in _told(view):
         c = Settings(f"{PROGRAMS}/{domain.name}.xml")
-        autoconfig.fill(c, view.site, domain, reaches, view.why, autoconfig.Because(same, same, same))
+        autoconfig.fill(c, view.site, number, reaches, view.why, autoconfig.Because(same, same, same))
         yield File(c.file, "nginx", control("mua.autoconfig"), "documents/clients/config-v1.1.xml.j2", c, xml.spell, comment="")
 
 
-def _told(view: View) -> list[Domain]:
-    return [d for d in view.site.domains if d.kind != "parked"] if view.site.web and view.site.web.autoconfig else []
+def _told(view: View) -> list[tuple[int, Domain]]:
+    return [(n, d) for n, d in enumerate(view.site.domains) if d.kind != "parked"] if tells_programs(view.site) else []
 
 
 def _policy(domain: Domain) -> str:
@@ -108,5 +108,5 @@ def _settings(view: View, names: list[str]) -> Settings:
                         "key": (f"{CERTIFICATES}/{name}.key", (control("tls.cert"),)), "policy": (policies[name], (sts,))} for name in names if name in policies])  # fmt: skip
     told, own = control("mua.autoconfig"), control("tls.cert")
     c.rows("programs", [{"name": (f"autoconfig.{d.name}", (told,)), "certificate": (f"{CERTIFICATES}/autoconfig.{d.name}.crt", (own,)),
-                         "key": (f"{CERTIFICATES}/autoconfig.{d.name}.key", (own,)), "page": (f"{PROGRAMS}/{d.name}.xml", (told,))} for d in _told(view)])  # fmt: skip
+                         "key": (f"{CERTIFICATES}/autoconfig.{d.name}.key", (own,)), "page": (f"{PROGRAMS}/{d.name}.xml", (told,))} for _, d in _told(view)])  # fmt: skip
     return c
