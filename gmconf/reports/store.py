@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from gmconf import published
+from gmconf import published, remote
 from gmconf.directory import Directory
 from gmconf.errors import GmconfError
 from gmconf.model import Host, Role
@@ -55,10 +55,7 @@ def items(mail: Directory, options: tuple[str, ...], since: datetime) -> Iterato
 
 def _of_login(host: Host, login: str, options: tuple[str, ...], since: datetime) -> Iterator[Item]:
     where = host.ansible_host or host.name
-    argv = ["ssh", "-T", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "-o", "ServerAliveInterval=10"]
-    for option in options:
-        argv += ["-o", option]
-    argv += [f"root@{where}", shlex.join(["doveadm", "exec", "imap", "-u", login])]
+    argv = [*remote.ssh(host, options), shlex.join(["doveadm", "exec", "imap", "-u", login])]
     try:
         imap = imaplib.IMAP4_stream(shlex.join(argv))
     except (imaplib.IMAP4.error, OSError) as error:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from gmconf import remote
 from gmconf.verify.probe import NothingToSayError
 from gmconf.verify.run import At, Ssh
 
@@ -57,11 +58,8 @@ def switches(text: str) -> dict[str, str]:
 
 
 def command(at: At, ssh: Ssh) -> list[str]:
-    """How the host is reached: as Ansible does, without asking anybody anything."""
-    argv = ["ssh", "-T", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10"]
-    for option in ssh.options:
-        argv += ["-o", option]
-    return [*argv, f"{ssh.user}@{at.host.ansible_host or at.host.name}", "python3", "-"]
+    """How the program gets to the host."""
+    return [*remote.ssh(at.host, ssh.options, ssh.user), "python3", "-"]
 
 
 def look(at: At) -> dict[str, Any]:

@@ -1,0 +1,15 @@
+"""How hosts are reached by ssh: as Ansible does, without asking anybody anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from gmconf.model import Host
+
+
+def ssh(host: Host, options: Iterable[str], user: str = "root") -> list[str]:
+    """The command line, to which the command for the host is added; ``options`` are KEY=VALUE of ssh_config(5)."""
+    argv = ["ssh", "-T", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "-o", "ServerAliveInterval=10"]
+    for option in options:
+        argv += ["-o", option]
+    return [*argv, f"{user}@{host.ansible_host or host.name}"]
