@@ -185,14 +185,14 @@ def _of_mail(rows: Iterable[tuple[str, Aggregate, Row]], ours: dict[str, str]) -
             forged[domain] += row.messages
     for key, number in failed.items():
         domain, host, seen = key
-        yield Problem("fail", domain, f"{_many(number, 'message')} of {host} failed DMARC at {_some(reporters[key])}: {seen}",
+        yield Problem("fail", domain, f"{many(number, 'message')} of {host} failed DMARC at {_some(reporters[key])}: {seen}",
                       "ask gmconf dns check about the records, and gmconf verify --login about the signatures")  # fmt: skip
     for key, number in halves.items():
         domain, host, seen = key
-        yield Problem("warn", domain, f"{_many(number, 'message')} of {host} passed DMARC by one of two ways only at {_some(reporters[key])}: {seen}",
+        yield Problem("warn", domain, f"{many(number, 'message')} of {host} passed DMARC by one of two ways only at {_some(reporters[key])}: {seen}",
                       "a bounce has no envelope sender of the domain, which is fine; else ask gmconf dns check, since forwarded mail has only its signature")  # fmt: skip
     for domain, number in forged.items():
-        yield Problem("warn", domain, f"{_many(number, 'message')} from elsewhere failed DMARC and {'was' if number == 1 else 'were'} delivered",
+        yield Problem("warn", domain, f"{many(number, 'message')} from elsewhere failed DMARC and {'was' if number == 1 else 'were'} delivered",
                       "forwarders and lists are known for it; a stricter dns.dmarc.policy ends it once all of the domain's own mail passes")  # fmt: skip
 
 
@@ -200,11 +200,12 @@ def _of_tls(numbers: Tls) -> Iterator[Problem]:
     if numbers.failed:
         details = "; ".join(f"{kind}{f' at {mx}' if mx else ''} ({n})" for (kind, mx), n in sorted(numbers.failures.items()))
         total = numbers.failed + numbers.succeeded.total()
-        yield Problem("fail", numbers.domain, f"{numbers.failed} of {_many(total, 'session')} failed, seen by {_some(numbers.reporters)}: {details or 'no details'}",
+        yield Problem("fail", numbers.domain, f"{numbers.failed} of {many(total, 'session')} failed, seen by {_some(numbers.reporters)}: {details or 'no details'}",
                       "gmconf verify looks at certificates, TLSA and policy as senders do")  # fmt: skip
 
 
-def _many(number: int, word: str) -> str:
+def many(number: int, word: str) -> str:
+    """A number with its noun, in the plural unless it is one."""
     return f"{number} {word}{'' if number == 1 else 's'}"
 
 

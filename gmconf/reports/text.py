@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gmconf.reports.tally import Mail, Numbers, Tls
+from gmconf.reports.tally import Mail, Numbers, Tls, many
 
 _DID = {"none": "delivered", "quarantine": "quarantined", "reject": "rejected"}
 
@@ -26,7 +26,7 @@ def lines(numbers: Numbers) -> Iterator[str]:
         yield f"nobody reported on mail from {', '.join(numbers.silent[:10])}{f' and {len(numbers.silent) - 10} more' if len(numbers.silent) > 10 else ''}"
     period = f", {numbers.begin:%Y-%m-%d %H:%M} to {numbers.end:%Y-%m-%d %H:%M} UTC" if numbers.begin and numbers.end else ""
     bad = sum(p.status == "fail" for p in numbers.problems)
-    yield f"{numbers.aggregates} reports on DMARC, {numbers.sessions} on TLS{period}: {bad} failures, {len(numbers.problems) - bad} warnings"
+    yield f"{many(numbers.aggregates, 'report')} on DMARC, {numbers.sessions} on TLS{period}: {many(bad, 'failure')}, {many(len(numbers.problems) - bad, 'warning')}"
 
 
 def _of_mail(mail: Mail) -> str:
@@ -34,10 +34,10 @@ def _of_mail(mail: Mail) -> str:
     did = ", ".join(f"{failed[k]} {word}" for k, word in _DID.items() if failed[k])
     other = failed.total() - sum(failed[k] for k in _DID)
     did += f"{', ' if did else ''}{other} otherwise" if other else ""
-    return (f"{mail.messages} messages seen by {len(mail.reporters)}: from our hosts {mail.ours_passed} passed, {mail.ours_failed} failed; from elsewhere "
+    return (f"{many(mail.messages, 'message')} seen by {len(mail.reporters)}: from our hosts {mail.ours_passed} passed, {mail.ours_failed} failed; from elsewhere "
             f"{mail.others_passed} passed, {failed.total()} failed{f' ({did})' if did else ''}")  # fmt: skip
 
 
 def _of_tls(tls: Tls) -> str:
     by = ", ".join(f"{n} by {kind}" for kind, n in sorted(tls.succeeded.items()) if n)
-    return f"{tls.succeeded.total()} TLS sessions seen by {len(tls.reporters)} succeeded{f' ({by})' if by else ''}, {tls.failed} failed"
+    return f"{many(tls.succeeded.total(), 'TLS session')} seen by {len(tls.reporters)} succeeded{f' ({by})' if by else ''}, {tls.failed} failed"

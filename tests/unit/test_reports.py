@@ -107,7 +107,7 @@ def test_own_mail_that_fails_is_a_failure(tmp_path) -> None:
     assert said.exit_code == 1
     assert "FAIL example.org: 3 messages of mail.example.org failed DMARC at receiver.example: DKIM example.org/s1 fail; SPF example.org fail" in said.stdout
     assert "from our hosts 2 passed, 3 failed; from elsewhere 0 passed, 4 failed (4 delivered)" in said.stdout
-    assert said.stdout.splitlines()[-1] == "1 reports on DMARC, 0 on TLS, 2026-11-20 00:00 to 2026-11-20 23:59 UTC: 1 failures, 2 warnings"
+    assert said.stdout.splitlines()[-1] == "1 report on DMARC, 0 on TLS, 2026-11-20 00:00 to 2026-11-20 23:59 UTC: 1 failure, 2 warnings"
 
 
 @pytest.mark.parametrize("wrapped", [False, True], ids=["json", "message"])
