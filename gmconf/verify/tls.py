@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import ssl
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from gmconf import published
@@ -18,9 +17,10 @@ from gmconf.verify.secure import Port, named_ports, ports, secured
 from gmconf.verify.smtp import mta
 from gmconf.verify.wire import neutral
 
-DAYS, SMTP = 14, 25
-BY_ACME = "journalctl -u gmconf-acme.service on the host says why it has no better one"
+SMTP = 25
+DAYS = 14
 """A certificate must last longer: who renews at 30 days has had two weeks to notice a failure."""
+BY_ACME = "journalctl -u gmconf-acme.service on the host says why it has no better one"
 WEAK = "ALL:COMPLEMENTOFALL:-ECDHE+AESGCM:-ECDHE+CHACHA20:@SECLEVEL=0"
 """Everything a client could ask for but what RFC 9325 section 4.2 recommends."""
 CURVE_BITS, RSA_BITS = 224, 2048
@@ -198,10 +198,6 @@ def dane(at: At) -> Looks:
     """
     if not published.tlsa(at.run.loaded.site):
         raise NothingToSayError("the site publishes no TLSA")
-    return _associated(at)
-
-
-def _associated(at: At) -> Iterator[Seen]:
     from cryptography.x509 import load_pem_x509_certificate
 
     from gmconf.dns.associated import associated

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterator
 
 from gmconf import published
 from gmconf.model import Domain, Role
@@ -24,10 +23,6 @@ def mta_sts(run: Run, domain: Domain) -> Looks:
     """
     if not any(Role.WEB in host.roles for host in run.loaded.site.hosts):
         raise NothingToSayError("no host of the site has the role web")
-    return _looks(run, domain)
-
-
-def _looks(run: Run, domain: Domain) -> Iterator[Seen]:
     yield from told(run, "sts.in", domain.name)
     wanted = "\n".join(published.sts_policy(run.loaded.site, domain))
     for at in (at for at in run.hosts if at.has(Role.WEB)):
