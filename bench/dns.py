@@ -16,6 +16,7 @@ import tempfile
 import time
 from datetime import date
 from pathlib import Path
+from statistics import median
 
 ROOT = Path(__file__).resolve().parents[1]
 # In place of this folder, whose dns.py would hide dnspython.
@@ -38,9 +39,12 @@ def large(folder: Path, count: int) -> Path:
     return folder / "site.yml"
 
 
-def floor(made: Path, target: Path) -> float:
+ROUNDS = 5
+"""The command and the floor in turn: what a new file costs the system differs more between moments than between programs."""
+
+
+def floor(data: dict[str, bytes], target: Path) -> float:
     """Seconds to write the same bytes into as many files."""
-    data = {path.name: path.read_bytes() for path in made.iterdir()}
     target.mkdir()
     start = time.process_time()
     for name, content in data.items():
@@ -54,26 +58,31 @@ def rendering(folder: Path, count: int) -> list[dict[str, object]]:
     from gmconf.load import load
 
     site = large(folder / "site", count)
-    argv = [sys.executable, "-m", "gmconf", "dns", str(site), "-o", str(folder / "zones")]
-    process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, env=os.environ | {"PYTHONPATH": str(ROOT)})
-    _, status, usage = os.wait4(process.pid, 0)
-    whole = usage.ru_utime + usage.ru_stime
-    if status:
-        sys.exit(1)
+    ratios, whole, least, memory = [], 0.0, 0.0, 0
+    for number in range(ROUNDS):
+        made = folder / f"zones{number}"
+        argv = [sys.executable, "-m", "gmconf", "dns", str(site), "-o", str(made)]
+        process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, env=os.environ | {"PYTHONPATH": str(ROOT)})
+        _, status, usage = os.wait4(process.pid, 0)
+        if status:
+            sys.exit(1)
+        whole, memory = usage.ru_utime + usage.ru_stime, usage.ru_maxrss
+        least = floor({path.name: path.read_bytes() for path in made.iterdir()}, folder / f"floor{number}")
+        ratios.append(whole / least)
+        print(f"whole command {whole:.2f} s, of it in the system {usage.ru_stime:.2f} s; floor {least:.2f} s", file=sys.stderr)
     start = time.process_time()
-    loaded = load(site)
+    loaded = load(site, keys="public")
     reading = time.process_time() - start
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     start = time.process_time()
     count_ = sum(1 for _, lines in zones(loaded, "zone") for _ in lines)
     making = time.process_time() - start
     more = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    least = floor(folder / "zones", folder / "floor")
-    print(f"whole command {whole:.2f} s, of it reading the site {reading:.2f} s; {count_} lines made {making:.2f} s; floor {least:.2f} s", file=sys.stderr)
+    print(f"reading the site {reading:.2f} s; {count_} lines made {making:.2f} s", file=sys.stderr)
     return [
-        {"name": f"gmconf dns, {count} domains : writing the same bytes", "ratio": round(whole / least, 2), "goal": 3.0},
+        {"name": f"gmconf dns, {count} domains : writing the same bytes", "ratio": round(median(ratios), 2), "goal": 3.0},
         {"name": "making the lines, site read : writing the same bytes", "ratio": round(making / least, 2), "goal": 3.0},
-        {"name": "memory of the command, MiB", "ratio": usage.ru_maxrss // 1024, "goal": 512},
+        {"name": "memory of the command, MiB", "ratio": memory // 1024, "goal": 512},
         {"name": "memory that making the records adds, MiB", "ratio": more // 1024, "goal": 64},
     ]
 

@@ -156,14 +156,16 @@ class Directory:
                 found[account.login] = (*((account.login,) if account.keep else ()), *account.forward)
             elif account.domain in caught:
                 found[account.login] = (account.login,)
-        taken = {a.login for a in self.receiving}
+        taken = self._logins
+        home = self.site.organisation.postmaster.rpartition("@")[2]
         for domain in self.hosted:
-            found |= {f"{local}@{domain.name}": targets for local, targets in domain.aliases.items()}
+            if domain.aliases:
+                found |= {f"{local}@{domain.name}": targets for local, targets in domain.aliases.items()}
             for role in ROLE_ADDRESSES:
                 address = f"{role}@{domain.name}"
                 if address not in taken:
                     found.setdefault(address, self.role_targets(domain, role))
-            if domain.name == self.site.organisation.postmaster.rpartition("@")[2]:
+            if domain.name == home:
                 for role in OPERATOR_ADDRESSES:
                     if f"{role}@{domain.name}" not in taken:
                         found.setdefault(f"{role}@{domain.name}", (self.site.organisation.postmaster,))

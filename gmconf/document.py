@@ -21,7 +21,14 @@ MAX_BYTES = 16 * 1024 * 1024
 MAX_NODES = 2_000_000
 MAX_DEPTH = 30
 _NOTHING = ("", "~", "null", "Null", "NULL")
-_Loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_TAB = re.compile(r"^[^\S\n\t]*\t(?=[^\S\n]*\S)", re.MULTILINE)
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """Makes nodes; what kind of word a scalar is, the model decides, so nothing is guessed here."""
+
+    def resolve(self, *_: object) -> str:
+        return "tag:yaml.org,2002:str"
 
 
 class Document:
@@ -37,13 +44,11 @@ class Document:
             raise SiteError(self._problems)
 
     def _compose(self, text: str) -> yaml.Node:
-        for number, line in enumerate(text.split("\n"), 1):
-            indent = line[: len(line) - len(line.lstrip())]
-            if "\t" in indent and line.strip():
-                raise self._fail(number, indent.index("\t") + 1, "a tab in the indentation; YAML wants spaces")
+        if tab := _TAB.search(text):
+            raise self._fail(text.count("\n", 0, tab.end()) + 1, tab.end() - tab.start(), "a tab in the indentation; YAML wants spaces")
         loader = _Loader(text)
         try:
-            root = loader.get_single_node()
+            root: yaml.Node | None = loader.get_single_node()
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             what = " ".join(filter(None, (error.context, error.problem)))

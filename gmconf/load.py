@@ -16,6 +16,7 @@ from gmconf.complaints import sentence
 from gmconf.directory import Directory
 from gmconf.document import Document, PathParts, parse_path, read_text, spell_path
 from gmconf.errors import Mark, Problem, SiteError
+from gmconf.folder import Folder
 from gmconf.keynames import optional_files, public_files, served, vault_files
 from gmconf.model import Site
 from gmconf.rollover import FILE, NOTHING, Read, Rollover, apply, disagreements
@@ -160,26 +161,25 @@ def _read_keys(site: Site, path: Path, document: Document, state: Read, *, vault
     public: dict[str, str] = {}
     missing: dict[str, list[tuple[str, str]]] = {}
     problems: list[Problem] = []
-    for name, field in public_files(site):
-        try:
-            with open(f"{folder}/{place(name)}", "rb", buffering=0) as file:
-                public[name] = file.read().decode()
-        except (OSError, UnicodeDecodeError):
-            missing.setdefault(_maker(site, name), []).append((place(name), field))
+    with Folder(folder) as there:
+        for name, field in public_files(site):
+            try:
+                public[name] = there.read(place(name)).decode()
+            except (OSError, UnicodeDecodeError):
+                missing.setdefault(_maker(site, name), []).append((place(name), field))
+        for name, field in vault_files(site) if vaults else ():
+            try:
+                start = there.read(place(name), 14)
+            except OSError:
+                missing.setdefault(_maker(site, name), []).append((place(name), field))
+                continue
+            if start != b"$ANSIBLE_VAULT":
+                what = f"{site.secrets.folder}/{place(name)} is not an Ansible Vault file; encrypt it: ansible-vault encrypt"
+                problems.append(_broken(document, field, what))
     for name in optional_files(site):
         with suppress(FileNotFoundError), open(f"{folder}/{name}", encoding="utf-8", errors="replace") as file:
             public[name] = file.read()
     problems += _read_rollover(site, folder, state, public)
-    for name, field in vault_files(site) if vaults else ():
-        try:
-            with open(f"{folder}/{place(name)}", "rb", buffering=0) as vaulted:
-                start = vaulted.read(14)
-        except OSError:
-            missing.setdefault(_maker(site, name), []).append((place(name), field))
-            continue
-        if start != b"$ANSIBLE_VAULT":
-            what = f"{site.secrets.folder}/{place(name)} is not an Ansible Vault file; encrypt it: ansible-vault encrypt"
-            problems.append(_broken(document, field, what))
     for remedy, files in missing.items():
         name, field = files[0]
         more = f" and {len(files) - 1} more are missing" if len(files) > 1 else " is missing"

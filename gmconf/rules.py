@@ -135,7 +135,10 @@ def no_alias_loops(site: Site, mail: Directory) -> Iterator[Finding]:
     """Following aliases ends."""
     aliases = {a: t for a, t in mail.aliases.items() if not a.startswith("@")}
     done: set[str] = set()
-    for start in aliases:
+    for start, targets in aliases.items():
+        if aliases.keys().isdisjoint(targets):
+            done.add(start)
+            continue
         stack: list[tuple[str, tuple[str, ...]]] = [(start, (start,))]
         while stack:
             address, way = stack.pop()

@@ -44,6 +44,7 @@ def records(
     loaded = load_site(site, keys="public")
 
     from gmconf.dns.spelling import ENDINGS, array, zones
+    from gmconf.folder import Folder
 
     found = zones(loaded, output, zone, serial)
     wrap = array if output is Spelling.json else iter
@@ -54,12 +55,13 @@ def records(
         raise GmconfError(f"{out} is not a directory")
     out.mkdir(parents=True, exist_ok=True)
     number = 0
-    for name, lines in found:
-        number += 1
-        rest = iter(wrap(lines))
-        with open(f"{out}/{name}.{ENDINGS[output]}", "wb") as file:
-            while part := list(islice(rest, LINES)):
-                file.write(("\n".join(part) + "\n").encode())
+    with Folder(out) as folder:
+        for name, lines in found:
+            number += 1
+            rest = iter(wrap(lines))
+            with folder.made(f"{name}.{ENDINGS[output]}") as file:
+                while part := list(islice(rest, LINES)):
+                    file.write(("\n".join(part) + "\n").encode())
     print(f"{out}: {number} zones written")
 
 

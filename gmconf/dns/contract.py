@@ -26,6 +26,8 @@ class Unit(NamedTuple):
 
     start: list[str]
     make: Callable[[], Iterable[Record]]
+    domain: Domain | None = None
+    """The mail domain that they are, where they are one's."""
 
 
 class Contract:
@@ -47,22 +49,32 @@ class Contract:
 
     def of_domain(self, domain: Domain) -> Iterator[Record]:
         """What lies at and below a domain's name, sorted."""
-        name, ttl, public = domain.name, self.site.dns.ttl, self.public
-        zone = self.zones.of(name)
-        for prefix, type_, rdata, need, because, key in self._template(domain):
-            if key:
-                kind = key.rpartition("-")[2]
-                found = public.get(f"dkim/{name}/{key}.pub")
-                if found is None:  # auth.dkim-key tells
-                    continue
-                rdata = strings(f"v=DKIM1; k={kind}; p={found.strip()}")
-            yield Record(zone, prefix + name, type_, rdata, ttl, need, because)
+        zone = self.zones.of(domain.name)
+        for row in self.rows(domain):
+            if record := self.of_row(row, domain.name, zone):
+                yield record
 
-    def _template(self, domain: Domain) -> list[Row]:
+    def of_row(self, row: Row, name: str, zone: str) -> Record | None:
+        """The record of a domain that a row is; None when its key is not there."""
+        prefix, type_, rdata, need, because, key = row
+        if key:
+            kind = key.rpartition("-")[2]
+            found = self.public.get(f"dkim/{name}/{key}.pub")
+            if found is None:  # auth.dkim-key tells
+                return None
+            rdata = strings(f"v=DKIM1; k={kind}; p={found.strip()}")
+        return Record(zone, prefix + name, type_, rdata, self.site.dns.ttl, need, because)
+
+    def lone(self, zone: str) -> Domain | None:
+        """The mail domain that is all there is in its zone."""
+        units = self.units.get(zone, [])
+        return units[0].domain if len(units) == 1 else None
+
+    def rows(self, domain: Domain) -> list[Row]:
         """The rows that domains of the same kind and selectors share; one with names of its own has them for itself."""
         if domain.server_names:
             return _sorted(sending(self, domain))
-        key = (domain.kind, domain.dkim, *self.rollover.published(domain.name))
+        key = (domain.kind, domain.dkim.selector, domain.dkim.retired, *self.rollover.published(domain.name))
         if key not in self._rows:
             rows = parked(self) if domain.kind == "parked" else sending(self, domain)
             self._rows[key] = _sorted(rows)
@@ -156,7 +168,7 @@ class Contract:
         """By zone; what is small is made at once, domains when their turn comes."""
         found: dict[str, list[Unit]] = {}
         for domain in self.site.domains:
-            found.setdefault(self.zones.of(domain.name), []).append(Unit(order(domain.name), partial(self.of_domain, domain)))
+            found.setdefault(self.zones.of(domain.name), []).append(Unit(order(domain.name), partial(self.of_domain, domain), domain))
         if any(self.zones.of(d.name) != self.reports_zone for d in self.site.domains):
             found.setdefault(self.reports_zone, []).append(Unit(order(f"_report._dmarc.{self._target}"), self.authorisations))
         loose = [*self.included(), *self.nameservers(), *(r for h in self.site.hosts for r in self.of_host(h))]

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from itertools import groupby
 
-from gmconf.dns import nsupdate, octodns, zonefile
-from gmconf.dns.contract import Contract, contract
+from gmconf.dns import nsupdate, octodns
+from gmconf.dns.contract import contract
+from gmconf.dns.zonefile import ZoneFiles
 from gmconf.errors import GmconfError
 from gmconf.load import Loaded
-from gmconf.records import Record
+from gmconf.records import Record, order
 
 ENDINGS = {"zone": "zone", "json": "json", "octodns": "yaml", "nsupdate": "nsupdate"}
 """Spelling: how its files end."""
 
 
 def zones(loaded: Loaded, spelling: str, only: str | None = None, serial: int = 1) -> Iterator[tuple[str, Iterator[str]]]:
-    """(zone, lines) of every zone, or of one; the lines have to be read before the next zone is asked for.
+    """(zone, lines) of every zone, or of one.
 
     Raises GmconfError for a zone that is not the site's.
     """
@@ -26,13 +26,14 @@ def zones(loaded: Loaded, spelling: str, only: str | None = None, serial: int = 
     if only is not None and only not in whole.all:
         raise GmconfError(f"no zone {only} in this site; there are {', '.join(sorted(whole.all)[:20])}")
     apexes = frozenset(d.name for d in loaded.site.domains)
-    found = groupby(whole.records(only), key=lambda r: r.zone)
-    return ((name, _spelled(whole, spelling, name, rows, serial, apexes)) for name, rows in found)
+    files = ZoneFiles(whole)
+    return ((name, _spelled(files, spelling, name, serial, apexes)) for name in sorted(whole.all if only is None else [only], key=order))
 
 
-def _spelled(whole: Contract, spelling: str, name: str, found: Iterable[Record], serial: int, apexes: frozenset[str]) -> Iterator[str]:
+def _spelled(files: ZoneFiles, spelling: str, name: str, serial: int, apexes: frozenset[str]) -> Iterator[str]:
     if spelling == "zone":
-        return zonefile.zone(whole, name, found, serial)
+        return files.zone(name, serial)
+    found = files.contract.of_zone(name)
     if spelling == "nsupdate":
         return nsupdate.zone(apexes, name, found)
     if spelling == "octodns":

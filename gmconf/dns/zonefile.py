@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from functools import cached_property
+from itertools import groupby
 
 from gmconf import spf
 from gmconf.dns.contract import Contract
+from gmconf.dns.domains import Row
 from gmconf.errors import GmconfError
 from gmconf.model.dns import Other
 from gmconf.records import Record, quoted, strings
 
+NAME = "\0"
+"""In place of a domain's name; nothing of a zone file holds it."""
 REFRESH, RETRY, EXPIRE, NEGATIVE = 3600, 900, 1209600, 300
 """Seconds: secondaries ask hourly, serve for two weeks alone; that something is not there is remembered for five minutes."""
 
@@ -19,21 +24,58 @@ def line(record: Record) -> str:
     return f"{record.owner}. {record.ttl} {record.type} {record.text}"
 
 
-def zone(contract: Contract, name: str, found: Iterable[Record], serial: int) -> Iterator[str]:
-    """The lines of one zone."""
-    yield f"; {name}: managed by gmconf, do not edit; change site.yml and run: gmconf dns"
-    yield from _apex(contract, name, serial)
-    published = {(name, "NS")}
-    others = [(number, other) for number, other in enumerate(contract.site.dns.records) if contract.zones.known(other.name.removeprefix("*.")) == name]
-    for record in found:
-        if others:
+class ZoneFiles:
+    """The zone files of a contract. Domains that share their rows have them spelled once: ten thousand zones are mostly the same text."""
+
+    def __init__(self, contract: Contract) -> None:
+        self.contract = contract
+        self._texts: dict[int, tuple[list[Row], list[str | Row]]] = {}
+
+    def zone(self, name: str, serial: int) -> Iterator[str]:
+        """The lines of one zone. Raises GmconfError where a record of the operator's is one that the site publishes."""
+        yield f"; {name}: managed by gmconf, do not edit; change site.yml and run: gmconf dns"
+        yield from _apex(self.contract, name, serial)
+        others = self._others.get(name, ())
+        domain = self.contract.lone(name)
+        if domain is not None and not others:
+            yield from self._shared(domain.name, self.contract.rows(domain))
+            return
+        published = {(name, "NS")}
+        for record in self.contract.of_zone(name):
             published.add((record.owner, record.type))
-        if record.need == "forbidden":
-            yield f"; must not exist: {record.owner}. {record.type}"
-        else:
-            yield line(record)
-    for number, other in others:
-        yield _other(contract, f"dns.records[{number}]", other, published)
+            yield _spelled(record)
+        for number, other in others:
+            yield _other(self.contract, f"dns.records[{number}]", other, published)
+
+    @cached_property
+    def _others(self) -> dict[str | None, list[tuple[int, Other]]]:
+        """What the operator adds, by zone."""
+        found: dict[str | None, list[tuple[int, Other]]] = {}
+        for number, other in enumerate(self.contract.site.dns.records):
+            found.setdefault(self.contract.zones.known(other.name.removeprefix("*.")), []).append((number, other))
+        return found
+
+    def _shared(self, name: str, rows: list[Row]) -> Iterator[str]:
+        """The lines of a zone that holds one domain and nothing else."""
+        if id(rows) not in self._texts:
+            self._texts[id(rows)] = rows, list(self._parts(rows))  # rows beside it: whoever is kept keeps its identity
+        for part in self._texts[id(rows)][1]:
+            if isinstance(part, str):
+                yield from part.replace(NAME, name).split("\n")
+            elif record := self.contract.of_row(part, name, name):
+                yield _spelled(record)
+
+    def _parts(self, rows: list[Row]) -> Iterator[str | Row]:
+        """Lines of all domains with these rows, the domain's name left open, between the rows whose keys each has for itself."""
+        for keyed, group in groupby(rows, key=lambda r: bool(r.key)):
+            if keyed:
+                yield from group
+            else:
+                yield "\n".join(_spelled(r) for row in group if (r := self.contract.of_row(row, NAME, NAME)))
+
+
+def _spelled(record: Record) -> str:
+    return f"; must not exist: {record.owner}. {record.type}" if record.need == "forbidden" else line(record)
 
 
 def _other(contract: Contract, path: str, other: Other, published: set[tuple[str, str]]) -> str:

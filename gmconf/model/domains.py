@@ -19,6 +19,10 @@ class Dkim(Part):
     """Bases of selectors that are used no more: their records must be gone."""
 
 
+_USUAL = Dkim.model_construct()
+"""Of most domains; frozen, so they share it."""
+
+
 class ServerNames(Part):
     """Names for the site's servers that lie below a domain, with a certificate of their own (SNI, RFC 6066).
 
@@ -41,7 +45,7 @@ class Domain(Part):
     """For kind alias: the hosted domain whose addresses it mirrors."""
     mailboxes: tuple[Mailbox, ...] = ()
     """People; more of them may come from user files."""
-    aliases: dict[LocalPart, tuple[Address, ...]] = {}
+    aliases: dict[LocalPart, tuple[Address, ...]] = Field(default_factory=dict)
     """Local part: where its mail goes. May lead outside the site (a forward)."""
     catch_all: Address | None = None
     """Gets mail to every address of the domain that is not named. Attracts spam; off unless set."""
@@ -51,7 +55,7 @@ class Domain(Part):
     """Where mail to abuse@ goes; default: organisation.abuse."""
     quota: Size | None = None
     """Bytes per mailbox; default: limits.quota."""
-    dkim: Dkim = Field(default_factory=Dkim.model_construct)
+    dkim: Dkim = Field(default_factory=lambda: _USUAL)
     server_names: ServerNames | None = None
     """The domain's own names for the servers; default: everybody sees the hosts' names."""
 

@@ -12,7 +12,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-_LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)\Z")
+_NAME = re.compile(r"((?!-)[a-z0-9-]{1,63}(?<!-)(\.|\Z))+\Z")
 _LOCAL = re.compile(r"[a-z0-9_][a-z0-9_&'=~+-]*(\.[a-z0-9_&'=~+-]+)*\Z")
 _ACCOUNT = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*\Z")
 _UNITS = {"": 1, "k": 1024, "kib": 1024, "kb": 1000, "m": 1024**2, "mib": 1024**2, "mb": 1000**2,
@@ -38,11 +38,11 @@ def domain_name(value: str) -> str:
     labels = text.split(".")
     if len(labels) < 2:
         raise ValueError("a fully qualified name is needed, such as example.org")
-    if len(text) > 253 or not all(_LABEL.match(label) for label in labels):
+    if len(text) > 253 or not _NAME.match(text):
         raise ValueError("not a domain name: letters, digits and hyphens between dots, 63 a label, 253 in all")
     if labels[-1].isdigit():
         raise ValueError("an IP address is not a name")
-    for label in labels:
+    for label in labels if "xn--" in text else ():
         if label.startswith("xn--"):
             try:
                 import idna

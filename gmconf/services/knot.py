@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 from gmconf.controls import control
 from gmconf.dialects.knot import spell
 from gmconf.dns.contract import Contract
-from gmconf.dns.zonefile import zone
+from gmconf.dns.zonefile import ZoneFiles
 from gmconf.keynames import TRANSFER, TRANSFER_KEY
 from gmconf.model import Host
 from gmconf.nameservice import keepers, kept
@@ -45,9 +45,9 @@ def plan(view: View) -> Plan:
     if others:
         known = need("knot", "an address can be forged: whoever hands out or fetches a zone shows this key")
         files.append(SecretFile(SECRET, "knot", known, TRANSFER, group="knot", mode="0640"))
-    contract = Contract(view.site, view.public, view.why, view.rollover)
+    published = ZoneFiles(Contract(view.site, view.public, view.why, view.rollover))
     for name in zones if primary else ():
-        files.append(File(f"{ZONES}/{name}.zone", "knot", works, lines=partial(_lines, contract, name), comment=""))
+        files.append(File(f"{ZONES}/{name}.zone", "knot", works, lines=partial(published.zone, name, SERIAL), comment=""))
     judged = [{"argv": ["knotc", "-c", f"{{{CONF}}}", "conf-check"], "refuse": ["error", "warning"]}]
     if primary:
         judged.append({"argv": ["knotc", "-c", f"{{{CONF}}}", "zone-check"], "refuse": ["error:"]})
@@ -67,10 +67,6 @@ def plan(view: View) -> Plan:
         listens=((PORT, "any"),),
         datagrams=(PORT,),
     )  # fmt: skip
-
-
-def _lines(contract: Contract, name: str) -> Iterator[str]:
-    return zone(contract, name, contract.of_zone(name), SERIAL)
 
 
 def _sockets(host: Host) -> list[str]:

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 # Each may import what stands above it, and its own package.
 LAYERS = (
-    ("errors",), ("complaints", "document", "settings", "resources"), ("model",), ("dialects", "facts", "keynames", "records", "remote", "spf", "zones"), ("nameservice", "published"),
+    ("errors",), ("complaints", "document", "folder", "settings", "resources"), ("model",), ("dialects", "facts", "keynames", "records", "remote", "spf", "zones"), ("nameservice", "published"),
     ("certificates", "directory", "documents", "limits", "rollover", "userfiles", "vault"), ("contradictions", "controls"), ("acmerules", "hosting", "invariants", "namerules", "nameserverrules", "requirements", "webrules", "zonerules"), ("rules",),
     ("plan", "trace"), ("load",), ("autoconfig", "dns"), ("effective", "services"),
     ("manifest", "project", "render", "diff", "explain", "keys", "output", "passwords", "check"), ("handbook",), ("alternatives", "tree"), ("influence",),
