@@ -79,7 +79,10 @@ class Asker:
         self._known = {key: future for key, future in self._known.items() if not future.done()}
 
     async def _put(self, name: str, type_: str, where: Server, *, recurse: bool) -> Answer:
-        query = dns.message.make_query(f"{name}." if name != "." else ".", type_, use_edns=0, payload=PAYLOAD)
+        try:
+            query = dns.message.make_query(f"{name}." if name != "." else ".", type_, use_edns=0, payload=PAYLOAD)
+        except dns.exception.DNSException as error:  # what strangers call a name in their records
+            return Answer("failed", note=f"no name: {error}")
         query.flags = (query.flags | dns.flags.AD) if recurse else query.flags & ~dns.flags.RD
         note = ""
         async with self._of[where], self._total:

@@ -61,6 +61,8 @@ SPOILED = (
             ('example.org. 60 TXT "v=spf1 include:i.example.org -all"', f'i.example.org. 60 TXT "v=spf1 {" ".join(f"a:h{n}.example.org" for n in range(10))} -all"'),
             "auth.spf-publish", "found 11 look-ups"),
     Spoiled("SPF that includes itself", r"^example\.org\. \d+ TXT", ('example.org. 60 TXT "v=spf1 include:example.org -all"',), "auth.spf-publish", "found 11 look-ups"),
+    Spoiled("SPF that includes what is no name", r"^example\.org\. \d+ TXT", ('example.org. 60 TXT "v=spf1 include:a..b include:c..d include:\\195.example -all"',),
+            "auth.spf-publish", "found 3 look-ups, 3 without an answer"),
     Spoiled("SPF with an order to terminals", r"^example\.org\. \d+ TXT", ('example.org. 60 TXT "v=spf1 \\027[2J -all"',), "auth.spf-publish", "v=spf1 \\027[2J -all (cannot be read"),
     Spoiled("no SPF for HELO", r"^mail\.example\.org\. \d+ TXT", (), "auth.spf-publish", "found nothing", "mail.example.org"),
     Spoiled("part of an SPF record left behind", "", ('_spf1.example.org. 60 TXT "v=spf1 ip4:203.0.113.1 -all"',), "dns.no-stale", "v=spf1 ip4:203.0.113.1"),
