@@ -3,79 +3,108 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal, NamedTuple
 from xml.etree import ElementTree as ET
 
 from gmconf import __version__
 from gmconf.check import Result
 from gmconf.controls.control import CATALOGUE
 
+Outcome = Literal["pass", "fail", "error", "skipped"]
+
+
+class Case(NamedTuple):
+    """One thing that was judged, as JUnit tells it."""
+
+    subject: str
+    name: str
+    outcome: Outcome
+    text: str
+    properties: tuple[tuple[str, str], ...] = ()
+
+
+class Rule(NamedTuple):
+    """What is asked for, as SARIF describes it."""
+
+    id: str
+    title: str
+    why: str
+    help: str
+    properties: Mapping[str, str]
+
+
+Lapse = tuple[str, dict[str, object]]
+"""Name of the rule, and the rest of a SARIF result."""
+
 
 def junit(results: Iterable[Result], name: str) -> str:
     """One test case for each result; class name is the subject, name the control."""
-    rows = list(results)
-    counts = {status: sum(r.status == status for r in rows) for status in ("fail", "error", "waived", "na")}
-    suite = ET.Element(
-        "testsuite", name=name, tests=str(len(rows)), failures=str(counts["fail"]), errors=str(counts["error"]),
-        skipped=str(counts["waived"] + counts["na"]),
-    )  # fmt: skip
+    return suite(map(_case, results), name)
+
+
+def _case(row: Result) -> Case:
+    properties = (("level", row.level), ("method", row.method))
+    if row.status in ("waived", "na"):
+        return Case(row.subject, row.control, "skipped", f"{row.status}: {row.observed}", properties)
+    return Case(row.subject, row.control, "fail" if row.status == "fail" else "error" if row.status == "error" else "pass", _sentence(row), properties)
+
+
+def suite(cases: Iterable[Case], name: str) -> str:
+    """A JUnit test suite (XML)."""
+    rows = list(cases)
+    counts = {outcome: sum(r.outcome == outcome for r in rows) for outcome in ("fail", "error", "skipped")}
+    top = ET.Element("testsuite", name=name, tests=str(len(rows)), failures=str(counts["fail"]), errors=str(counts["error"]), skipped=str(counts["skipped"]))
     for row in rows:
-        case = ET.SubElement(suite, "testcase", classname=row.subject, name=row.control)
-        properties = ET.SubElement(case, "properties")
-        ET.SubElement(properties, "property", name="level", value=row.level)
-        ET.SubElement(properties, "property", name="method", value=row.method)
-        text = _sentence(row)
-        if row.status == "fail":
-            ET.SubElement(case, "failure", message=text)
-        elif row.status == "error":
-            ET.SubElement(case, "error", message=text)
-        elif row.status in ("waived", "na"):
-            ET.SubElement(case, "skipped", message=f"{row.status}: {row.observed}")
-    ET.indent(suite)
-    return ET.tostring(suite, encoding="unicode", xml_declaration=True)
+        case = ET.SubElement(top, "testcase", classname=row.subject, name=row.name)
+        if row.properties:
+            properties = ET.SubElement(case, "properties")
+            for key, value in row.properties:
+                ET.SubElement(properties, "property", name=key, value=value)
+        if row.outcome != "pass":
+            ET.SubElement(case, {"fail": "failure"}.get(row.outcome, row.outcome), message=row.text)
+    ET.indent(top)
+    return ET.tostring(top, encoding="unicode", xml_declaration=True)
 
 
 def sarif(results: Iterable[Result], site: str) -> str:
     """SARIF 2.1.0: a rule for each control, a result for each that is not held, at the line of the site responsible."""
     rows = [r for r in results if r.status in ("fail", "error", "waived")]
-    names = sorted({r.control for r in rows})
-    rules = [
-        {
-            "id": name,
-            "shortDescription": {"text": CATALOGUE[name].title},
-            "fullDescription": {"text": CATALOGUE[name].why},
-            "help": {"text": "\n".join(CATALOGUE[name].quoted())},
-            "properties": {"level": CATALOGUE[name].level, "area": CATALOGUE[name].area()},
-        }
-        for name in names
+    controls = (CATALOGUE[name] for name in sorted({r.control for r in rows}))
+    rules = [Rule(c.id, c.title, c.why, "\n".join(c.quoted()), {"level": c.level, "area": c.area()}) for c in controls]
+    return log(rules, ((row.control, _lapse(row, site)) for row in rows))
+
+
+def log(rules: Sequence[Rule], lapses: Iterable[Lapse]) -> str:
+    """A SARIF log (JSON) of one run."""
+    number = {rule.id: n for n, rule in enumerate(rules)}
+    described = [
+        {"id": r.id, "shortDescription": {"text": r.title}, "fullDescription": {"text": r.why}, "help": {"text": r.help}, "properties": dict(r.properties)}
+        for r in rules
     ]
-    found = [_sarif_result(row, names, site) for row in rows]
-    run = {"tool": {"driver": {"name": "gmconf", "version": __version__, "rules": rules}}, "results": found}
+    found = [{"ruleId": rule, "ruleIndex": number[rule], **rest} for rule, rest in lapses]
+    run = {"tool": {"driver": {"name": "gmconf", "version": __version__, "rules": described}}, "results": found}
     return json.dumps({"$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version": "2.1.0", "runs": [run]}, indent=2, ensure_ascii=False)
 
 
-def _sarif_result(row: Result, names: Sequence[str], site: str) -> dict[str, object]:
-    file, line, column = site, 1, 1
-    if row.origin.count(":") == 2:  # FILE:LINE:COLUMN
-        name, *numbers = row.origin.split(":")
-        file, (line, column) = name, map(int, numbers)
-    result: dict[str, object] = {
-        "ruleId": row.control,
-        "ruleIndex": names.index(row.control),
-        "level": "note" if row.status == "waived" else "error",
-        "kind": "review" if row.status == "waived" else "fail",
-        "message": {"text": _sentence(row)},
-        "locations": [
-            {
-                "physicalLocation": {"artifactLocation": {"uri": file}, "region": {"startLine": line, "startColumn": column}},
-                "logicalLocations": [{"name": row.subject, "fullyQualifiedName": row.where or row.subject}],
-            }
-        ],
-    }
+def _lapse(row: Result, site: str) -> dict[str, object]:
     if row.status == "waived":
-        del result["kind"]
-        result["suppressions"] = [{"kind": "external", "status": "accepted", "justification": row.observed}]
-    return result
+        suppressed = {"suppressions": [{"kind": "external", "status": "accepted", "justification": row.observed}]}
+        return {"level": "note", **lapse(_sentence(row), row.subject, row.where, row.origin, site), **suppressed}
+    return {"level": "error", "kind": "fail", **lapse(_sentence(row), row.subject, row.where, row.origin, site)}
+
+
+def lapse(text: str, subject: str, where: str, origin: str, site: str) -> dict[str, object]:
+    """Message and place of a SARIF result; ``origin`` is FILE:LINE:COLUMN or empty, the site file stands in for it."""
+    file, line, column = site, 1, 1
+    if origin.count(":") == 2:
+        name, *numbers = origin.split(":")
+        file, (line, column) = name, map(int, numbers)
+    place = {
+        "physicalLocation": {"artifactLocation": {"uri": file}, "region": {"startLine": line, "startColumn": column}},
+        "logicalLocations": [{"name": subject, "fullyQualifiedName": where or subject}],
+    }
+    return {"message": {"text": text}, "locations": [place]}
 
 
 def _sentence(row: Result) -> str:

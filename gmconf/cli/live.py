@@ -68,7 +68,7 @@ def verify(
         from gmconf.check import check as judge
         from gmconf.report.standing import counted
 
-        if not clauses(counted(judge(loaded, started.date()), found), output, _writer(file)):
+        if not clauses(counted(judge(loaded, started.date()), found), output, _writer(file), site):
             raise typer.Exit(1)
         return
     text = _spelled(found, output, site, f"{started:%Y-%m-%dT%H:%M:%SZ}", time.monotonic() - clock)
@@ -101,7 +101,7 @@ def _internet_nl(loaded: Loaded, output: Report, file: Path | None, resolver: st
         raise GmconfError("--profile internet.nl looks at domains as that test does; leave --host, --only and --login away")
     server = parse_server(resolver) if resolver else system_resolver()
     found = live(loaded, server, datetime.now(UTC).date(), sample(loaded.site.domains))
-    if not scores(found, output, _writer(file)):
+    if not scores(found, output, _writer(file), loaded.path):
         raise typer.Exit(1)
 
 

@@ -12,6 +12,8 @@ import typer
 from gmconf.errors import GmconfError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from gmconf.check import Result
     from gmconf.load import Loaded
     from gmconf.profiles.score import Score
@@ -33,44 +35,57 @@ def check(loaded: Loaded, profile: Profile, output: str, today: date) -> bool:
     if profile is Profile.internet_nl:
         from gmconf.profiles.internetnl import rendered
 
-        return scores(rendered(loaded, today), output, print)
+        return scores(rendered(loaded, today), output, print, loaded.path)
     from gmconf.check import check as judge
 
-    return clauses(judge(loaded, today), output, print)
+    return clauses(judge(loaded, today), output, print, loaded.path)
 
 
-def scores(found: Iterable[Score], output: str, put: Callable[[str], object]) -> bool:
+def scores(found: Iterable[Score], output: str, put: Callable[[str], object], site: Path) -> bool:
     """Print scores; holds when every domain has 100 %. Warnings cost nothing there, and are told."""
     from gmconf.profiles import words
 
     _known(output)
     least, worst, count = 100, "", 0
-    rows: list[dict[str, object]] = []
+    rows: list[Score] = []
     for one in found:
         least, worst, count = min(least, one.total), words.worse(worst, one.worst), count + 1
-        if output == "json":
-            rows.append(one.json())
-        else:
+        if output == "text":
             put("\n".join(words.domain(one)))
+        else:
+            rows.append(one)
     if output == "json":
-        put(_json({"profile": Profile.internet_nl.value, "least": least, "worst": worst, "domains": rows}))
-    else:
+        put(_json({"profile": Profile.internet_nl.value, "least": least, "worst": worst, "domains": [one.json() for one in rows]}))
+    elif output == "text":
         put(words.summary(count, least, worst))
+    else:
+        from gmconf.profiles import forms
+
+        put(forms.scores_junit(rows, _suite(Profile.internet_nl, site)) if output == "junit" else forms.scores_sarif(rows, site.name))
     return least == 100
 
 
-def clauses(results: Iterable[Result], output: str, put: Callable[[str], object]) -> bool:
+def clauses(results: Iterable[Result], output: str, put: Callable[[str], object], site: Path) -> bool:
     """Print clauses; holds when none is known not to be met."""
-    from gmconf.profiles import words
     from gmconf.profiles.bsi import standings
 
     _known(output)
     found = standings(results)
     if output == "json":
         put(_json({"profile": Profile.bsi_tr.value, "clauses": [s.json() for s in found]}))
-    else:
+    elif output == "text":
+        from gmconf.profiles import words
+
         put("\n".join(words.clauses(found)))
+    else:
+        from gmconf.profiles import forms
+
+        put(forms.clauses_junit(found, _suite(Profile.bsi_tr, site)) if output == "junit" else forms.clauses_sarif(found, site.name))
     return all(s.state != "not met" for s in found)
+
+
+def _suite(profile: Profile, site: Path) -> str:
+    return f"gmconf --profile {profile.value} {site}"
 
 
 def _json(data: object) -> str:
@@ -80,5 +95,5 @@ def _json(data: object) -> str:
 
 
 def _known(output: str) -> None:
-    if output not in ("text", "json"):
-        raise GmconfError(f"--profile and --format {output} do not go together; there are text and json")
+    if output == "html":
+        raise GmconfError("--profile has no pages; take --format text, json, junit or sarif")

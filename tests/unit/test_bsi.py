@@ -11,6 +11,8 @@ from datetime import date
 
 import pytest
 from conftest import ROOT, gmconf
+from junitparser import Failure, JUnitXml, Skipped
+from sarif_pydantic import Sarif
 from test_levels import base, patched
 
 from gmconf.check import Result, check
@@ -72,7 +74,15 @@ def test_commands(base) -> None:
     path = patched(base, {"overrides": {"postfix": {"smtpd_tls_security_level": "none"}}})
     done = gmconf("check", path.name, "--profile", "bsi-tr", "--format", "json", cwd=path.parent)
     assert done.returncode == 1
-    assert next(c["state"] for c in json.loads(done.stdout)["clauses"] if c["clause"] == "TR-03108-03-M") == "not met"
+    clauses = {c["clause"]: c for c in json.loads(done.stdout)["clauses"]}
+    assert clauses["TR-03108-03-M"]["state"] == "not met"
+    (suite,) = JUnitXml.fromstring(gmconf("check", path.name, "--profile", "bsi-tr", "--format", "junit", cwd=path.parent).stdout.encode())
+    kinds = {"met": [], "not met": [Failure], "evidence missing": [Skipped], "does not apply": [Skipped]}
+    assert {case.name: [type(r) for r in case.result] for case in suite} == {name: kinds[c["state"]] for name, c in clauses.items()}
+    (run,) = Sarif.model_validate_json(gmconf("check", path.name, "--profile", "bsi-tr", "--format", "sarif", cwd=path.parent).stdout).runs
+    told = [(r.rule_id, str(r.kind)) for r in run.results]
+    assert told == [(name, "fail" if c["state"] == "not met" else "review") for name, c in clauses.items() for _ in c["findings"]]
+    assert ("TR-03108-03-M", "fail") in told
 
 
 def test_what_a_probe_sees_counts_too(tmp_path) -> None:

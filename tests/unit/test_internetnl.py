@@ -16,7 +16,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from dnssite import SITE, made
 from internetnl import HOST, TODAY, lines, own_pair, pair, serving
+from junitparser import Failure, JUnitXml
 from nameserver import free_port
+from sarif_pydantic import Sarif
 from test_levels import base, patched
 from tlsserver import SUITES, Kind, TlsServer
 
@@ -393,7 +395,15 @@ def test_commands(base) -> None:
     done = gmconf("check", worse.name, "--profile", "internet.nl", cwd=path.parent)
     assert done.returncode == 1
     assert "    TLS tls_version: bad (0 of 10): mx1.example.org: TLSv1, TLSv1.1" in done.stdout
-    for more, says in ((["--format", "junit"], "text and json"), (["--level", "basic"], "--level"), (["--profile", "x"], "")):
+    (suite,) = JUnitXml.fromstring(gmconf("check", worse.name, "--profile", "internet.nl", "--format", "junit", cwd=path.parent).stdout.encode())
+    failing = {(case.classname, case.name): case.result[0].message for case in suite if any(isinstance(r, Failure) for r in case.result)}
+    assert {name for _, name in failing} == {"tls_version"}
+    assert "bad (0 of 10 points): mx1.example.org: TLSv1, TLSv1.1" in failing["example.org", "tls_version"]
+    assert (suite.failures, suite.errors, suite.tests) == (len(failing), 0, len({s["key"] for c in found["domains"][0]["categories"] for s in c["subtests"]}) * 3)
+    (run,) = Sarif.model_validate_json(gmconf("check", worse.name, "--profile", "internet.nl", "--format", "sarif", cwd=path.parent).stdout).runs
+    assert [(r.rule_id, r.level.value) for r in run.results] == [("tls_version", "error")] * len(failing)
+    assert [rule.id for rule in run.tool.driver.rules] == ["tls_version"]
+    for more, says in ((["--format", "html"], "text, json, junit or sarif"), (["--level", "basic"], "--level"), (["--profile", "x"], "")):
         done = gmconf("check", path.name, "--profile", "internet.nl", *more, cwd=path.parent)
         assert (done.returncode, done.stdout) == (2, "")
         assert says in done.stderr
