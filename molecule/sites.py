@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -129,12 +130,13 @@ def write(machine: lab.Machine, more: str = "", change: tuple[str, str] = ("", "
     demo.render(where / "site.yml", where / "build", (*(f"{n}@{name}" for n in LOCALS), f"joe@a.{name}", f"main@all.{name}"))
 
 
-def publish(machine: lab.Machine) -> None:
-    """What ``gmconf dns`` says belongs into DNS for this site; and the outside host that takes its mail."""
+def publish(machine: lab.Machine, change: tuple[str, str] = ("", "")) -> None:
+    """What ``gmconf dns`` says belongs into DNS for this site, with what matches put otherwise; and the outside host that takes its mail."""
     out, sink = outside(machine)
     done = subprocess.run([*demo.GMCONF, "dns", str(folder(machine) / "site.yml")], check=True, capture_output=True, text=True)
     # Zones are parts of the root here; who asks the site's own name servers is told otherwise.
     records = "\n".join(line for line in done.stdout.splitlines() if line.split()[2:3] not in (["SOA"], ["NS"]))
+    records = re.sub(*change, records)
     lab.zone(machine.name, f"{records}\n{out}. 5 MX 10 mx.{out}.\nmx.{out}. 5 A {sink}\n")
     lab.zone("world", WORLD)
 

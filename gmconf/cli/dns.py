@@ -70,11 +70,12 @@ def _write(lines: Iterable[str]) -> None:
         print(line)
 
 
-@group.command(epilog="Examples: gmconf dns check site.yml; gmconf dns check site.yml --authoritative; gmconf dns check site.yml --format junit")
+@group.command(epilog="Examples: gmconf dns check site.yml; gmconf dns check site.yml --authoritative; gmconf dns check site.yml --served --format junit")
 def check(
     site: SitePath,
     resolver: Annotated[str | None, typer.Option("--resolver", metavar="IP[:PORT]", help="The resolver to ask; default: this machine's.")] = None,
     authoritative: Annotated[bool, typer.Option("--authoritative", help="Ask every published name server itself, past all caches.")] = False,
+    served: Annotated[bool, typer.Option("--served", help="Compare also with what servers show: certificates on port 25, MTA-STS policies.")] = False,
     port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Port of the authoritative servers.")] = 53,
     output: Annotated[Report, typer.Option("--format", help="How to print the result.")] = Report.text,
     zone: Zone = None,
@@ -91,11 +92,19 @@ def check(
     from gmconf.lookup.ask import parse_server, system_resolver
 
     server = parse_server(resolver) if resolver else system_resolver()
-    found = survey(loaded, server, datetime.now(UTC).date(), authoritative=authoritative, zones=(zone,) if zone else (), port=port)
+    only = (zone,) if zone else ()
+    then = None
+    if served:
+        from functools import partial
+
+        from gmconf.verify.served import served as look
+
+        then = partial(look, loaded, only)
+    found = survey(loaded, server, datetime.now(UTC).date(), authoritative=authoritative, zones=only, port=port, then=then)
     holds = found.holds(loaded.site.level)
     if output is Report.json:
         results = [r.json() for r in found.results]
-        print_json({"holds": holds, "results": results, "publish": found.publish, "remove": found.remove, "sets": found.sets, "questions": found.asked})
+        print_json({"holds": holds, "results": results, "publish": found.publish, "remove": found.remove, "sets": found.sets, "questions": found.asked, "shown": found.shown})
     elif output is Report.junit:
         from gmconf.formats import junit
 

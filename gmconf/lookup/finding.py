@@ -24,3 +24,5 @@ class Finding:
     """Records to take away, as lines of a zone file without TTL."""
     error: bool = False
     """It could not be found out."""
+    remedy: str = ""
+    """What to do about it, besides records to publish or to remove."""

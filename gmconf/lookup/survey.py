@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import chain, groupby
@@ -40,6 +40,8 @@ class Survey:
     """Record sets looked at."""
     asked: int = 0
     """Questions sent."""
+    shown: int = 0
+    """Answers of servers that were looked at besides."""
 
     def holds(self, level: str | None) -> bool:
         """Whether everything that the level asks for (basic without one) is as wanted."""
@@ -47,18 +49,23 @@ class Survey:
         return not any(r.status in ("fail", "error") and LEVELS.index(r.level) <= reach for r in self.results)
 
 
+Look = Callable[[Asker], Awaitable[list[Finding]]]
+"""What else is looked at once DNS was asked."""
+
+
 def survey(loaded: Loaded, resolver: Server, today: date, *, authoritative: bool = False, zones: Collection[str] = (), domains: Collection[str] = (),
-           port: int = 53) -> Survey:  # fmt: skip
+           port: int = 53, then: Look | None = None) -> Survey:  # fmt: skip
     """Ask about every record of the contract, or of some zones, and there of some of the site's domains. Waivers count until their day.
 
-    ``authoritative`` asks each published name server itself, at ``port``; the resolver only says who they are.
+    ``authoritative`` asks each published name server itself, at ``port``; the resolver only says who they are. What ``then`` finds is
+    judged like the rest.
     Raises GmconfError for an unknown zone, and when the resolver does not answer at all.
     """
     wanted = contract(loaded)
     for zone in zones:
         if zone not in wanted.all:
             raise GmconfError(f"no zone {zone} in this site; there are {', '.join(sorted(wanted.all)[:20])}")
-    return asyncio.run(_Run(loaded, wanted, Asker(resolver), today, authoritative=authoritative, domains=domains, port=port).all(zones))
+    return asyncio.run(_Run(loaded, wanted, Asker(resolver), today, authoritative=authoritative, domains=domains, port=port).all(zones, then))
 
 
 class _Run:
@@ -78,7 +85,7 @@ class _Run:
         self.good: dict[tuple[str, str], int] = {}
         self.validates = False
 
-    async def all(self, only: Collection[str]) -> Survey:
+    async def all(self, only: Collection[str], then: Look | None) -> Survey:
         root = await self.asker.ask(".", "SOA")
         if root.status == "failed" and root.note == "no answer":
             raise GmconfError(f"{self.asker.resolver.address} port {self.asker.resolver.port} does not answer; name a resolver that does: --resolver IP")
@@ -94,10 +101,15 @@ class _Run:
         await asyncio.gather(*(work() for _ in range(ZONES_AT_ONCE)))
         if not only:
             self._note(await sending.listed(self.asker, self.contract.site))
+        beyond = await then(self.asker) if then else []
+        self._note(beyond)
+        self.done.shown = len(beyond)
+        beside = {(f.control, f.subject) for f in beyond}
         self.done.asked = self.asker.asked
         bad = {(r.control, r.subject) for r in self.done.results}
         self.done.results += [
-            Result(control, CATALOGUE[control].level, subject, "live", "pass", "live DNS as the site wants it", f"{count} looked at")
+            Result(control, CATALOGUE[control].level, subject, "live", "pass",
+                   "live DNS and its servers as the site wants them" if (control, subject) in beside else "live DNS as the site wants it", f"{count} looked at")
             for (control, subject), count in self.good.items()
             if (control, subject) not in bad
         ]
@@ -120,7 +132,7 @@ class _Run:
             publish = [line(r) for r in found.publish]
             self.done.publish += publish
             self.done.remove += found.remove
-            remedy = "; ".join((*(f"publish {text}" for text in publish), *(f"remove {text}" for text in found.remove)))
+            remedy = "; ".join((*(f"publish {text}" for text in publish), *(f"remove {text}" for text in found.remove), *filter(None, [found.remedy])))
             self.done.results.append(
                 Result(found.control, level, found.subject, "live", "error" if found.error else "fail", found.expected, observed,
                        found.where, self._origin(found.subject), remedy)

@@ -30,4 +30,5 @@ def lines(found: Survey, level: str | None) -> Iterator[str]:
         yield from (f"; {text}" for text in found.remove)
     counted = [r for r in found.results if r.status in ("fail", "error")]
     needed = [r for r in counted if LEVELS.index(r.level) <= reach]
-    yield f"{found.sets} record sets looked at, {found.asked} questions asked: {len(needed)} findings, {len(counted) - len(needed)} recommendations"
+    shown = f", {found.shown} answers of servers" if found.shown else ""
+    yield f"{found.sets} record sets looked at{shown}, {found.asked} questions asked: {len(needed)} findings, {len(counted) - len(needed)} recommendations"

@@ -126,16 +126,6 @@ class Run:
         return survey(self.loaded, server, datetime.now(UTC).date(), zones=zones, domains=[d.name for d in self.domains])
 
     @cached_property
-    def authority(self) -> str | None:
-        """The certificate (PEM) of a CA that systems do not know and the site's programs do, if it has one.
-
-        Where certificates come by ACME, one of the site's own CA only stands in for them and does not count.
-        """
-        tls = self.loaded.site.tls
-        name = tls.acme.authority if tls.acme else "ca"
-        return self.loaded.public.get(f"ca/{name}.crt")
-
-    @cached_property
     def tree(self) -> dict[str, bytes]:
         """What the site renders now."""
         from gmconf.tree import build
@@ -154,7 +144,7 @@ class Run:
 
     def trust(self) -> ssl.SSLContext:
         """Checks certificate and name: against the site's own CA, else the system's."""
-        return ssl.create_default_context(cadata=self.authority)
+        return trust(self.loaded)
 
     def first(self, role: str) -> At:
         """The first host of the site that has a role."""
@@ -197,6 +187,16 @@ class At:
         """One of the few sessions at once; yields the moment by which its dialogue must be over."""
         with self._gate:
             yield time.monotonic() + self.run.bounds.dialogue
+
+
+def trust(loaded: Loaded) -> ssl.SSLContext:
+    """Checks certificate and name against the CA that systems do not know and the site's programs do, if it has one, else the system's.
+
+    Where certificates come by ACME, one of the site's own CA only stands in for them and does not count.
+    """
+    tls = loaded.site.tls
+    name = tls.acme.authority if tls.acme else "ca"
+    return ssl.create_default_context(cadata=loaded.public.get(f"ca/{name}.crt"))
 
 
 def sample(found: tuple[Domain, ...]) -> tuple[Domain, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import ssl
 from datetime import UTC, datetime
 
@@ -10,6 +9,7 @@ from gmconf import published
 from gmconf.dns.tlsa import of_mail
 from gmconf.model import Role
 from gmconf.verify import openssl
+from gmconf.verify.dane import judged, shown
 from gmconf.verify.mta import REPLAY, said
 from gmconf.verify.probe import Looks, NothingToSayError, Seen, on_host
 from gmconf.verify.run import At
@@ -198,19 +198,14 @@ def dane(at: At) -> Looks:
     """
     if not published.tlsa(at.run.loaded.site):
         raise NothingToSayError("the site publishes no TLSA")
-    from cryptography.x509 import load_pem_x509_certificate
-
-    from gmconf.dns.associated import associated
-
     for port in (p for p in (*ports(at), *named_ports(at)) if p.number == SMTP):
         name = port.name or at.host.name
         records = of_mail(at.run.ask(f"_25._tcp.{name}", "TLSA"))
-        parts = re.findall(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", s_client(at, port, "-showcerts"), re.DOTALL)
-        if not parts:
+        with at.session() as until:
+            chain = shown(at.address, port.number, name, until)
+        if not chain:
             raise OSError(f"no certificate of {name} on {port}")
-        chain = [load_pem_x509_certificate(part.encode()) for part in dict.fromkeys(parts)]
-        good = any(associated(chain, record, name) for record in records)
-        seen = "one does" if good else f"none of {', '.join(f'{r[:14]}...' for r in records)}" if records else "no record"
+        good, seen = judged(chain, records, name)
         yield Seen(f"a TLSA record of {name} that names the certificate on {port}", seen, good, "" if good else "publish what gmconf dns prints, or roll out the certificate that belongs to it")
 
 
