@@ -13,6 +13,7 @@ from gmconf import published
 from gmconf.controls import CATALOGUE, LEVELS, control
 from gmconf.dns.domains import Row, parked, sending
 from gmconf.dns.hosts import Found, addresses, of_host
+from gmconf.dns.others import beside, by_zone
 from gmconf.load import Loaded
 from gmconf.model import Domain, Host, Site
 from gmconf.records import Need, Record, order, strings
@@ -68,7 +69,7 @@ class Contract:
     def lone(self, zone: str) -> Domain | None:
         """The mail domain that is all there is in its zone."""
         units = self.units.get(zone, [])
-        return units[0].domain if len(units) == 1 else None
+        return units[0].domain if len(units) == 1 and zone not in self.others else None
 
     def rows(self, domain: Domain) -> list[Row]:
         """The rows that domains of the same kind and selectors share; one with names of its own has them for itself."""
@@ -135,9 +136,14 @@ class Contract:
                 yield Record(zone or "", server.name, type_, address, self.site.dns.ttl, "required", why)
 
     @cached_property
+    def others(self) -> dict[str, list[Record]]:
+        """What the operator adds, by zone."""
+        return by_zone(self.site, self.zones, self.why)
+
+    @cached_property
     def all(self) -> frozenset[str]:
         """Every zone that has a record."""
-        return frozenset(self.units)
+        return frozenset({*self.units, *self.others})
 
     @cached_property
     def cuts(self) -> frozenset[str]:
@@ -155,13 +161,14 @@ class Contract:
 
     def records(self, only: str | None = None) -> Iterator[Record]:
         """Every record, or those of one zone, by zone and owner; a domain's are made when they are asked for."""
-        for zone in sorted(self.units, key=order):
+        for zone in sorted(self.all, key=order):
             if only in (None, zone):
                 yield from self.of_zone(zone)
 
     def of_zone(self, zone: str) -> Iterator[Record]:
-        """The records of one zone, sorted; none where it has none."""
-        return _merged(self.units.get(zone, []))
+        """The records of one zone, sorted; none where it has none. Raises GmconfError where one of the operator's is one of the site's."""
+        found, added = _merged(self.units.get(zone, [])), self.others.get(zone)
+        return beside(self.site, found, added) if added else found
 
     @cached_property
     def units(self) -> dict[str, list[Unit]]:

@@ -9,7 +9,8 @@ from itertools import groupby
 
 from gmconf.records import Record
 
-Value = str | dict[str, str | int]
+Parameters = dict[str, str | list[str] | None]
+Value = str | dict[str, str | int | Parameters]
 
 
 def zone(name: str, found: Iterable[Record]) -> Iterator[str]:
@@ -28,7 +29,9 @@ def zone(name: str, found: Iterable[Record]) -> Iterator[str]:
             rows = list(group)
             yield f"  - ttl: {rows[0].ttl}"
             yield f"    type: {type_}"
-            yield f"    values: {json.dumps([_value(r) for r in rows], sort_keys=True)}"
+            values = [_value(r) for r in rows]
+            # An alias has one value.
+            yield f"    value: {json.dumps(values[0])}" if type_ == "CNAME" else f"    values: {json.dumps(values, sort_keys=True)}"
 
 
 def _natural(text: str) -> list[str | int]:
@@ -39,7 +42,7 @@ def _value(record: Record) -> Value:
     if not isinstance(record.rdata, str):
         # Strings are joined and split again by octoDNS; it wants semicolons escaped.
         return "".join(record.rdata).replace("\\", "\\\\").replace(";", "\\;")
-    words = record.rdata.split(" ", 3 if record.type in ("SRV", "TLSA") else 2)
+    words = record.rdata.split(" ", 3 if record.type in ("DS", "SRV", "TLSA") else 2)
     if record.type == "MX":
         return {"preference": int(words[0]), "exchange": words[1]}
     if record.type == "SRV":
@@ -48,4 +51,17 @@ def _value(record: Record) -> Value:
         return {"certificate_usage": int(words[0]), "selector": int(words[1]), "matching_type": int(words[2]), "certificate_association_data": words[3]}
     if record.type == "CAA":
         return {"flags": int(words[0]), "tag": words[1], "value": words[2][1:-1]}
+    if record.type == "DS":
+        return {"key_tag": int(words[0]), "algorithm": int(words[1]), "digest_type": int(words[2]), "digest": words[3]}
+    if record.type == "SSHFP":
+        return {"algorithm": int(words[0]), "fingerprint_type": int(words[1]), "fingerprint": words[2]}
+    if record.type in ("HTTPS", "SVCB"):
+        return {"svcpriority": int(words[0]), "targetname": words[1], "svcparams": dict(map(_parameter, words[2].split())) if words[2:] else {}}
     return record.rdata
+
+
+def _parameter(text: str) -> tuple[str, str | list[str] | None]:
+    """A parameter of an HTTPS record (RFC 9460 section 2.1) by its key: what may be a list is one."""
+    key, given, value = text.partition("=")
+    value = value.strip('"')
+    return key, value.split(",") if key in ("alpn", "ipv4hint", "ipv6hint", "mandatory") else value if given else None

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cached_property
 from itertools import groupby
 
-from gmconf import spf
 from gmconf.dns.contract import Contract
 from gmconf.dns.domains import Row
-from gmconf.errors import GmconfError
-from gmconf.model.dns import Other
-from gmconf.records import Record, quoted, strings
+from gmconf.records import Record
 
 NAME = "\0"
 """In place of a domain's name; nothing of a zone file holds it."""
@@ -35,25 +31,11 @@ class ZoneFiles:
         """The lines of one zone. Raises GmconfError where a record of the operator's is one that the site publishes."""
         yield f"; {name}: managed by gmconf, do not edit; change site.yml and run: gmconf dns"
         yield from _apex(self.contract, name, serial)
-        others = self._others.get(name, ())
         domain = self.contract.lone(name)
-        if domain is not None and not others:
+        if domain is not None:
             yield from self._shared(domain.name, self.contract.rows(domain))
             return
-        published = {(name, "NS")}
-        for record in self.contract.of_zone(name):
-            published.add((record.owner, record.type))
-            yield _spelled(record)
-        for number, other in others:
-            yield _other(self.contract, f"dns.records[{number}]", other, published)
-
-    @cached_property
-    def _others(self) -> dict[str | None, list[tuple[int, Other]]]:
-        """What the operator adds, by zone."""
-        found: dict[str | None, list[tuple[int, Other]]] = {}
-        for number, other in enumerate(self.contract.site.dns.records):
-            found.setdefault(self.contract.zones.known(other.name.removeprefix("*.")), []).append((number, other))
-        return found
+        yield from map(_spelled, self.contract.of_zone(name))
 
     def _shared(self, name: str, rows: list[Row]) -> Iterator[str]:
         """The lines of a zone that holds one domain and nothing else."""
@@ -76,25 +58,6 @@ class ZoneFiles:
 
 def _spelled(record: Record) -> str:
     return f"; must not exist: {record.owner}. {record.type}" if record.need == "forbidden" else line(record)
-
-
-def _other(contract: Contract, path: str, other: Other, published: set[tuple[str, str]]) -> str:
-    """A record of the operator's. Raises GmconfError where the site publishes the same name and type itself."""
-    mine = {type_ for owner, type_ in published if owner == other.name}
-    # Proofs of ownership stand beside the SPF record of a domain; nothing else is shared.
-    shared = other.type == "TXT" and any(d.name == other.name for d in contract.site.domains) and not spf.is_spf(other.value)
-    if (mine and "CNAME" in {other.type, *mine}) or (other.type in mine and not shared):
-        raise GmconfError(f"{contract.why(path).ref}: {path}: {other.name} {other.type} follows from other fields of the site (gmconf dns); remove it here")
-    return f"{other.name}. {contract.site.dns.ttl} {other.type} {_rdata(other)}"
-
-
-def _rdata(other: Other) -> str:
-    if other.type == "TXT":
-        return " ".join(map(quoted, strings(other.value)))
-
-    from dns.rdata import from_text
-
-    return str(from_text("IN", other.type, other.value, relativize=False).to_text())
 
 
 def _apex(contract: Contract, name: str, serial: int) -> Iterator[str]:

@@ -110,10 +110,12 @@ def _read(message: dns.message.Message, type_: str) -> Answer:
         told = [option.to_text() for option in message.options if isinstance(option, dns.edns.EDEOption)]
         return Answer("failed", note=" ".join((dns.rcode.to_text(code), *told)))
     wanted = dns.rdatatype.from_text(type_)
+    # Who keeps the zone above refers to the servers of the one below, and that is what it has to say about them.
+    referred = wanted == dns.rdatatype.NS and not message.answer and not message.flags & dns.flags.AA
     values: list[str] = []
     alias = False
     ttl = 0
-    for rrset in message.answer:
+    for rrset in (s for s in message.authority if s.name == message.question[0].name) if referred else message.answer:
         alias = alias or rrset.rdtype == dns.rdatatype.CNAME
         if rrset.rdtype == wanted:
             values += [_text(r, type_) for r in rrset]

@@ -156,7 +156,7 @@ class _Run:
             findings += await servers.agree(self.asker, keepers)
         if not name.endswith(".arpa"):
             findings.append(await self._secure(name))
-        wanted = [list(group) for _, group in groupby(self.contract.records(name), key=lambda r: (r.owner, r.type))]
+        wanted = [list(group) for _, group in groupby(self.contract.records(name), key=_set)]
         if self.passed_over:
             wanted = [group for group in wanted if self._subject(group[0]) not in self.passed_over]
         known = {(group[0].owner, group[0].type) for group in wanted}
@@ -168,7 +168,8 @@ class _Run:
         findings += filter(None, (self._age(domain) for domain in self.inside.get(name, ())))
         costs = [d.name for d in self.inside.get(name, ()) if d.kind != "parked"]
         findings += filter(None, await asyncio.gather(*(sending.spf_cost(self.asker, domain) for domain in costs)))
-        return findings
+        # TXT records at one name are judged one by one; what concerns them all is said once.
+        return [*(f for f in findings if f.good), *dict.fromkeys(f for f in findings if not f.good)]
 
     def _age(self, domain: Domain) -> Finding | None:
         """Whether the key that signs is younger than six months; only what rollover.yml knows is judged."""
@@ -233,6 +234,11 @@ class _Run:
             return record.text.rstrip(".")
         name = record.owner.partition("._report._dmarc.")[0]
         return next((n for n in (name, *parents(name)) if n in self.subjects), record.zone)
+
+
+def _set(record: Record) -> tuple[str, str, object]:
+    """Records that are judged together; each TXT record is for itself, since others may stand beside it."""
+    return record.owner, record.type, record.rdata if record.type == "TXT" else ""
 
 
 def _control(record: Record) -> str:

@@ -78,10 +78,7 @@ def as_zone(loaded, name: str, text: str) -> str:
 
 def test_zone_files_mean_the_records(any_site, tmp_path) -> None:
     for name, text in spelled(any_site, "zone").items():
-        others = {(f"{o.name}.", o.type) for o in any_site.site.dns.records if o.name == name or o.name.endswith(f".{name}")}
-        found, wanted = read(name, as_zone(any_site, name, text)), meant(r for r in records(any_site) if r.zone == name)
-        assert wanted <= found
-        assert {row[:2] for row in found - wanted} == others
+        assert read(name, as_zone(any_site, name, text)) == meant(r for r in records(any_site) if r.zone == name)
         (tmp_path / name).write_text(as_zone(any_site, name, text))
         done = subprocess.run([tool("named-checkzone"), "-i", "local", "-k", "fail", "-n", "fail", "-m", "fail", "-M", "fail", "-S", "fail", "-r", "fail", "-W", "ignore", name, str(tmp_path / name)], capture_output=True, text=True)
         assert done.returncode == 0, done.stdout
