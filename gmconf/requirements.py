@@ -34,8 +34,8 @@ def claims(control: type[Control], case: SiteCase) -> Iterator[Claim]:
 
 
 def shown(control: type[Control], case: SiteCase) -> Claim | None:
-    """The evidence a control asks for, or None when it asks for none."""
-    if control.evidence is None:
+    """The evidence a control asks for, or None when it asks for none here."""
+    if control.evidence is None or not control.asks(case):
         return None
     where = f"evidence.{control.id}"
     found = case.site.evidence.get(control.id)
@@ -79,7 +79,7 @@ def lacking(site: Site, mail: Directory) -> Iterator[tuple[str, str]]:
         if LEVELS.index(control.level) > LEVELS.index(site.level) or control.id in waived or control.applies(case):
             continue
         missing = [c for c in claims(control, case) if not c.holds and not c.where.startswith("build/")]
-        if control.evidence and control.id not in site.evidence:
+        if control.evidence and control.id not in site.evidence and control.asks(case):
             missing.append(Claim(f"evidence.{control.id}: {control.evidence.what}", "none", holds=False))
         for claim in missing:
             seen = "" if claim.observed in ("missing", "none") else f", found: {claim.observed}"

@@ -24,6 +24,8 @@ FILE = "rollover.yml"
 FIRST = "first"
 """The TLS key that a host had before its first rollover; its files are named by the host alone."""
 HEAD = "# Where every key stands. Written by gmconf keys next, do not edit; commit it with the key files.\n"
+KEY_DAYS = 184
+"""A DKIM key signs six months at most (BSI TR-03182-03-M)."""
 _SHAPE = "%Y-%m-%dT%H:%M:%SZ"
 
 
@@ -185,9 +187,10 @@ def _applied(domain: Domain, found: Rollover) -> Domain:
     keys = found.domains.get(domain.name)
     if not keys or domain.kind == "parked":
         return domain
-    (active,) = (k.name for k in keys if k.state == "active")
+    (active,) = (k for k in keys if k.state == "active")
+    since = active.since.date() if active.since else domain.dkim.since if active.name == domain.dkim.selector else None
     retired = dict.fromkeys([*domain.dkim.retired, *(k.name for k in keys if k.state == "retired")])
-    return domain.model_copy(update={"dkim": domain.dkim.model_copy(update={"selector": active, "retired": tuple(retired)})})
+    return domain.model_copy(update={"dkim": domain.dkim.model_copy(update={"selector": active.name, "retired": tuple(retired), "since": since})})
 
 
 def disagreements(site: Site, found: Rollover, document: Document) -> Iterator[Problem]:

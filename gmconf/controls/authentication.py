@@ -11,6 +11,7 @@ from gmconf.controls.files import HEADERS, LUA, MAIN, MAPS, MASTER, RSPAMD
 from gmconf.controls.wants import Has, Model, Parts, spelled
 from gmconf.model import Role
 from gmconf.published import reports_from, sends_reports
+from gmconf.rollover import KEY_DAYS
 
 BY_FILTER = (Role.FILTER,)
 OVERSIGNED = (
@@ -75,7 +76,20 @@ class DkimRotation(Control):
     """
 
     id, level, sources = "auth.dkim-rotation", "silver", ("BSI TR-03182-03-M",)
-    evidence = Evidence("when the keys were changed last, and that the old ones are withdrawn", 184)
+    evidence = Evidence("when the keys were changed last, and that the old ones are withdrawn", KEY_DAYS)
+
+    @classmethod
+    def asks(cls, case: SiteCase) -> bool:
+        """Only where nobody knows how old a key is: neither its name, nor site.yml, nor rollover.yml."""
+        return any(domain.dkim.began is None for domain in case.mail.sending)
+
+    @classmethod
+    def of_site(cls, case: SiteCase) -> Iterable[Claim]:
+        """Keys whose age is known have signed for six months at most."""
+        for domain in case.mail.sending:
+            if began := domain.dkim.began:
+                days = (case.today - began).days
+                yield Claim(f"a key of {domain.name} that has signed for {KEY_DAYS} days at most: gmconf keys next", f"{domain.dkim.selector}, since {began}", days <= KEY_DAYS)
 
 
 class DkimSign(Control):

@@ -112,6 +112,12 @@ class Control:
         return ""
 
     @classmethod
+    def asks(cls, case: SiteCase) -> bool:
+        """Whether a person has to show evidence; not where the site tells as much."""
+        del case
+        return cls.evidence is not None
+
+    @classmethod
     def of_site(cls, case: SiteCase) -> Iterable[Claim]:
         """What must hold of the site as a whole, besides facts, documents and evidence."""
         del case

@@ -20,11 +20,10 @@ from gmconf.lookup.finding import Finding
 from gmconf.lookup.meaning import differences
 from gmconf.model import Domain
 from gmconf.records import Record, order, quoted, strings
+from gmconf.rollover import KEY_DAYS
 from gmconf.zones import parents
 
 ZONES_AT_ONCE = 32
-KEY_DAYS = 184
-"""A DKIM key signs six months at most (BSI TR-03182-03-M)."""
 PROBE = "gmconf-check"
 """Stands for any name where a wildcard is wanted: what verifiers see counts."""
 
@@ -172,12 +171,11 @@ class _Run:
         return [*(f for f in findings if f.good), *dict.fromkeys(f for f in findings if not f.good)]
 
     def _age(self, domain: Domain) -> Finding | None:
-        """Whether the key that signs is younger than six months; only what rollover.yml knows is judged."""
-        active = next((k for k in self.loaded.rollover.domains.get(domain.name, ()) if k.state == "active" and k.since), None)
-        if active is None or active.since is None or domain.kind == "parked":
+        """Whether the key that signs is younger than six months, where that is known."""
+        if domain.dkim.began is None or domain.kind == "parked":
             return None
-        days = (self.today - active.since.date()).days
-        return Finding("auth.dkim-rotation", domain.name, f"{active.name}-rsa._domainkey.{domain.name}. TXT", f"a key that has signed for {KEY_DAYS} days at most: gmconf keys next",
+        days = (self.today - domain.dkim.began).days
+        return Finding("auth.dkim-rotation", domain.name, f"{domain.dkim.selector}-rsa._domainkey.{domain.name}. TXT", f"a key that has signed for {KEY_DAYS} days at most: gmconf keys next",
                        f"one of {days} days", good=days <= KEY_DAYS)  # fmt: skip
 
     def _stale(self, zone: str) -> Iterator[Record]:

@@ -1,5 +1,7 @@
 """Mail domains."""
 
+import re
+from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, field_validator
@@ -7,6 +9,8 @@ from pydantic import Field, StringConstraints, field_validator
 from gmconf.model.accounts import Mailbox
 from gmconf.model.base import Part
 from gmconf.model.names import Address, DomainName, LocalPart, Size
+
+_DATED = re.compile(r"\D*(\d{4})(\d{2})(\d{2})[a-z]?")
 
 
 class Dkim(Part):
@@ -17,6 +21,22 @@ class Dkim(Part):
     Once ``gmconf keys next`` has begun to change the keys, rollover.yml beside them says which one signs."""
     retired: tuple[Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,40}[a-z0-9])?$")], ...] = ()
     """Bases of selectors that are used no more: their records must be gone."""
+    since: date | None = None
+    """The day from which that key signs, when neither its name tells (s20261101) nor rollover.yml; for auth.dkim-rotation."""
+
+    @property
+    def began(self) -> date | None:
+        """The day from which the key signs, or the day in its name; None where nobody knows."""
+        return self.since or day_in(self.selector)
+
+
+def day_in(selector: str) -> date | None:
+    """The day that a selector's base is named by: s20261101, or s20261101b for the second key of that day."""
+    found = _DATED.fullmatch(selector)
+    try:
+        return date(*map(int, found.groups())) if found else None
+    except ValueError:
+        return None
 
 
 _USUAL = Dkim.model_construct()

@@ -181,6 +181,8 @@ def proof(row: Standing, found: Standings) -> Proof | None:
     if wanted is None:
         return None
     shown: Shown | None = found.loaded.site.evidence.get(row.control.id)
+    if shown is None and row.results and all(r.method != "evidence" and r.status not in ("na", "waived") for r in row.results):
+        return None  # the site tells as much
     if shown is None:
         return Proof(row.control.id, wanted.what, "none named", "", "", "", "", row.status if row.status in ("na", "waived") else "fail")
     until = shown.day + timedelta(days=wanted.days)

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Literal
 
 from gmconf import published
 from gmconf.errors import GmconfError
 from gmconf.keynames import DKIM_KINDS
 from gmconf.load import Loaded
-from gmconf.lookup.survey import KEY_DAYS
 from gmconf.model import Role
-from gmconf.rollover import FIRST, Key, Rollover
+from gmconf.rollover import FIRST, KEY_DAYS, Key, Rollover
 
 CONTROL = "auth.dkim-rotation"
 LONGEST, EARLY = timedelta(days=KEY_DAYS), timedelta(days=30)
 """A key signs six months at most (BSI TR-03182-03-M); its successor is due this much before, so that there is time to publish it."""
-_DAY = re.compile(r"\D*(\d{4})(\d{2})(\d{2})[a-z]?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +28,8 @@ class Subject:
     linger: int
     """Seconds that a record stays after the last host stopped using its key: as long as mail may lie in a queue. 0 for TLS: who
     knew the old record knew the new one beside it."""
+    since: date | None = None
+    """The day from which the active key signs, as site.yml says it or its name."""
 
     @property
     def active(self) -> Key:
@@ -46,7 +45,7 @@ def subjects(loaded: Loaded, only: str | None = None) -> list[Subject]:
     """Every domain that sends and every host with TLSA, or one of them, by name. Raises GmconfError for one that has no such keys."""
     site, state = loaded.site, loaded.rollover
     found = [
-        Subject("dkim", d.name, state.domains.get(d.name) or (Key(name=d.dkim.selector, state="active"),), site.limits.queue_life)
+        Subject("dkim", d.name, state.domains.get(d.name) or (Key(name=d.dkim.selector, state="active"),), site.limits.queue_life, d.dkim.began)
         for d in loaded.mail.sending
     ]
     for host in sorted(site.hosts, key=lambda h: h.name):
@@ -61,17 +60,13 @@ def subjects(loaded: Loaded, only: str | None = None) -> list[Subject]:
 
 
 def began(loaded: Loaded, subject: Subject) -> datetime | None:
-    """Since when the active key is in use: the file, the day in its name, or the day of the evidence; None where nobody knows."""
+    """Since when the active key is in use: the file, site.yml, the day in its name, or the day of the evidence; None where nobody knows."""
     active = subject.active
     if active.since or subject.kind == "tls":
         return active.since
-    if day := _DAY.fullmatch(active.name):
-        try:
-            return datetime(int(day[1]), int(day[2]), int(day[3]), tzinfo=UTC)
-        except ValueError:
-            pass
     told = loaded.site.evidence.get(CONTROL)
-    return datetime(told.day.year, told.day.month, told.day.day, tzinfo=UTC) if told and told.day else None
+    day = subject.since or (told.day if told else None)
+    return datetime(day.year, day.month, day.day, tzinfo=UTC) if day else None
 
 
 def overdue(loaded: Loaded, subject: Subject, now: datetime) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,8 @@ from gmconf.controls.choices import Choice, choices
 from gmconf.controls.control import Control
 from gmconf.errors import SiteError
 from gmconf.load import load
+from gmconf.report.entries import proof
+from gmconf.report.standing import standings
 from gmconf.verdicts import by_area, lines, summary
 
 TODAY = date(2026, 11, 23)
@@ -186,3 +188,25 @@ def test_text_says_the_level_of_each_area(base) -> None:
         level, _, areas = part.partition(": ")
         assert {found.areas[area] or "no level" for area in areas.split(", ")} == {level}
     assert text in list(lines(results, found, "silver"))
+
+
+def test_age_of_dkim_keys_is_asked_of_people_only_where_nobody_knows_it(base) -> None:
+    """dkim.since of every domain in place of evidence."""
+    first, second, parked = yaml.load((CASES / "base.yml").read_text(), yaml.BaseLoader)["domains"]
+    known = [{**first, "dkim": {"since": "2026-06-01"}}, {**second, "dkim": {"since": "2026-09-01"}}, parked]
+    without = {"evidence": {"auth.dkim-rotation": None}}
+
+    def told(day: date, domains: list[dict], more: dict) -> list[tuple[str, str, str]]:
+        loaded = load(patched(base, {"domains": domains, **more}), lenient=True)
+        return [(r.method, r.status, r.observed) for r in check.check(loaded, day) if r.control == "auth.dkim-rotation"]
+
+    last = date(2026, 12, 2)
+    assert told(last, known, without) == [("static", "pass", "as wanted")]
+    assert told(last + timedelta(days=1), known, without) == [("static", "fail", "gm1, since 2026-06-01")]
+    # One whose age nobody knows is shown by a person, and the others are judged all the same.
+    assert told(last, [known[0], second, parked], without)[-1] == ("evidence", "fail", "none named")
+    assert [(method, status) for method, status, _ in told(last, [known[0], second, parked], {})] == [("static", "pass"), ("evidence", "pass")]
+    found = standings(load(patched(base, {"domains": known, **without})), last)
+    assert [proof(row, found) for row in found.rows if row.control.id == "auth.dkim-rotation"] == [None]
+    with pytest.raises(SiteError, match=r"evidence\.auth\.dkim-rotation"):
+        load(patched(base, {"domains": [known[0], second, parked], **without}))
