@@ -169,6 +169,7 @@ class StsOut(Control):
         TLS_POLICY: {"command": ["/usr/local/lib/gmconf/tls-policy", "127.0.0.1:8462", "127.0.0.1:8461", "127.0.0.1:53"]},
     }
     files = ("/usr/local/lib/gmconf/tls-policy",)
+    live = ("tls-policy",)
 
 
 class Implicit(Control):

@@ -95,7 +95,7 @@ def _settings(at: At, seen: Mapping[str, Any]) -> Looks:
     """What the daemons' own tools say is in effect."""
     for name, (code, out) in seen["commands"].items():
         # Some print warnings about their surroundings; only an exit code says that the configuration does not hold.
-        if code and not name.startswith(("unbound:", "nft")):
+        if code and not name.startswith(("unbound:", "nft", "tls-policy")):
             yield _bad(f"{name} accepts the configuration", f"exit code {code}: {out.strip()[-300:]}")
     if "postconf -n" in seen["commands"]:
         ours, theirs = settings(at.run.rendered(at.host, MAIN) or ""), settings(seen["commands"]["postconf -n"][1])
@@ -205,6 +205,21 @@ def dnssec(at: At) -> Looks:
         if name != ".":
             fix = "have the zone signed and its DS published" if answer == "insecure" else "see what the resolver says: unbound-host -v -D on the host"
             yield Seen(f"validated answer for {name}", answer, answer == "secure", fix if answer != "secure" else "")
+
+
+@on_host("tls-policy", Role.MTA, inside=True)
+def tls_policy(at: At) -> Looks:
+    """Postfix is told how mail to other domains has to be encrypted: both programs behind MTA-STS answer.
+
+    Part of the one ssh session; one question about a name below .invalid, about which they ask nobody.
+    """
+    commands = look(at)["commands"]
+    if "tls-policy" not in commands:
+        raise NothingToSayError("the site does not enforce MTA-STS policies of others (tls.enforce_mta_sts)")
+    # Nothing is known of that name: an answer without text. Whoever cannot answer makes postmap complain.
+    complaint = commands["tls-policy"][1].strip()
+    yield Seen("an answer of the policy map (MTA-STS)", complaint[-200:] or "one", not complaint,
+               "systemctl status gmconf-tls-policy postfix-mta-sts-resolver; until they answer, mail to the outside waits" if complaint else "")  # fmt: skip
 
 
 @on_host("updates", inside=True)

@@ -28,6 +28,7 @@ COMMANDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "rspamadm configdump": ("/etc/rspamd/local.d/options.inc", ("rspamadm", "configdump")),
     "clamconf": ("/etc/clamav/clamd.conf", ("clamconf", "-n")),
     "unbound-checkconf": (UNBOUND, ("unbound-checkconf",)),
+    "tls-policy": ("/etc/systemd/system/gmconf-tls-policy.service", ("postmap", "-q", ".gmconf.invalid", "socketmap:inet:127.0.0.1:8462:postfix")),
     "nft file": (NFT, ("nft", "--debug=netlink", "-c", "-f", NFT)),
     "nft loaded": (NFT, ("nft", "--debug=netlink", "list", "table", "inet", "gmconf")),
     "nft text": (NFT, ("nft", "-s", "list", "table", "inet", "gmconf")),

@@ -209,6 +209,7 @@ SPOILS = (
           ("drift", "dnssec"), says="insecure"),
     Spoil(("dnssec",), "unbound-control -q insecure_add {d}; unbound-control -q flush_zone {d}", (), "unbound-control -q insecure_remove {d}; "
           "unbound-control -q flush_zone {d}", says="insecure"),
+    Spoil(("tls-policy",), "systemctl stop postfix-mta-sts-resolver", undo="systemctl start postfix-mta-sts-resolver", says="8462"),
     Spoil(("updates",), "systemctl stop apt-daily-upgrade.timer", undo="systemctl start apt-daily-upgrade.timer", says="timer inactive"),
 )  # fmt: skip
 
