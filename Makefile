@@ -29,7 +29,7 @@ lint: setup ## ruff, mypy, yamllint, ansible-lint, codespell
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/yamllint -s .
-	$(BIN)/codespell -L iif,anull,atmost,atleast,conformin gmconf templates roles molecule tests/unit tests/host docs README.md CHANGELOG.md
+	$(BIN)/codespell -L iif,anull,atmost,atleast,conformin gmconf templates roles molecule tests/unit tests/host tests/pair docs README.md CHANGELOG.md
 	ANSIBLE_HOME=.lab/ansible $(BIN)/ansible-lint --offline -q roles molecule/default
 
 mutants: setup ## every setting of every control, weakened: what the static check does not notice
@@ -61,9 +61,13 @@ talk: setup ## chat and news: hosts that have both roles too, with their tests
 	GMCONF_LAB_TALKS=1 $(BIN)/python molecule/sites.py mx13 mx12
 	GMCONF_LAB_TALKS=1 $(BIN)/python molecule/verify.py mx13 mx12 -- -k "(chat or news or tls or listening or leave or second_run) and not tls_out"
 
+pair: setup ## two name servers of one site on both hosts, each in turn the primary
+	$(BIN)/python molecule/lab.py up
+	$(BIN)/python -m pytest -v --tb=short tests/pair
+
 down: ## remove the hosts of the lab
 	$(PYTHON) molecule/lab.py down
 
 test: lint unit host talk ## everything
 
-.PHONY: help setup demo lint mutants tools unit servers host faults talk down test
+.PHONY: help setup demo lint mutants tools unit servers host faults talk pair down test
