@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from gmconf.model import Role, Site
+from gmconf.model import Domain, Role, Site
 
 TRANSFER = "dns/transfer.vault"
 """The TSIG key by which name servers of the site know each other, as Knot reads it."""
@@ -58,6 +58,11 @@ def server_names(site: Site, roles: Collection[Role] = tuple(Role)) -> Iterator[
             yield from ((name, f"domains[{number}].server_names.{field}") for name, field in found.items())
 
 
+def mx_of_domains(site: Site) -> Iterator[tuple[str, Domain]]:
+    """(name, domain) of every name that a domain has for its MX, of its own: what it shows has TLSA records like a host's."""
+    yield from ((domain.own_mx, domain) for domain in site.domains if domain.own_mx)
+
+
 def served(site: Site) -> Iterator[tuple[str, str]]:
     """(name, field) of every name besides the hosts' that a certificate is shown for."""
     yield from chat_domains(site)
@@ -82,9 +87,9 @@ def public_files(site: Site) -> Iterator[tuple[str, str]]:
 
 
 def optional_files(site: Site) -> Iterator[str]:
-    """Public files that may be there: the key (PEM) that a host's next certificate will have."""
-    for host in site.hosts:
-        yield f"tls/{host.name}.next.pub"
+    """Public files that may be there: the key (PEM) that the next certificate of a host, or of a domain's MX, will have."""
+    for name in (*(host.name for host in site.hosts), *(name for name, _ in mx_of_domains(site))):
+        yield f"tls/{name}.next.pub"
 
 
 def vault_files(site: Site) -> Iterator[tuple[str, str]]:

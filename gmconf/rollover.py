@@ -65,7 +65,7 @@ class Key(Part):
 
 
 class Rollover(Part):
-    """The keys of domains (DKIM) and hosts (TLS) that have been rolled over or are about to be, the oldest first."""
+    """The keys of domains (DKIM) and hosts (TLS; so are the names that domains have for their MX) that have been rolled over or are about to be, the oldest first."""
 
     domains: dict[DomainName, tuple[Key, ...]] = {}
     hosts: dict[DomainName, tuple[Key, ...]] = {}
@@ -93,7 +93,7 @@ class Rollover(Part):
                     for kind in ("rsa", "ed25519"):
                         name = f"dkim/{domain}/{key.name}-{kind}.pub"
                         yield name, name, ("domains", domain, number)
-        for host in sorted({h.name for h in site.hosts} & self.hosts.keys()):
+        for host in sorted({*(h.name for h in site.hosts), *(d.own_mx for d in site.domains if d.own_mx)} & self.hosts.keys()):
             for number, key in enumerate(self.hosts[host]):
                 if key.state in ("next", "retiring"):
                     known = "next" if key.state == "next" else "previous"

@@ -8,6 +8,7 @@ from itertools import groupby
 
 from gmconf.dns import Contract, contract
 from gmconf.errors import GmconfError
+from gmconf.keynames import mx_of_domains
 from gmconf.load import Loaded
 from gmconf.lookup.ask import Answer, Asker, Server
 from gmconf.lookup.meaning import differences
@@ -43,8 +44,9 @@ def wanted(whole: Contract, subject: Subject) -> list[list[Record]]:
         heads = tuple(f"{key.name}-{kind}._domainkey." for kind in ("rsa", "ed25519")) if key else ()
         records = [r for r in whole.of_domain(domain) if r.owner.startswith(heads)]
     else:
-        host = next(h for h in whole.site.hosts if h.name == subject.name)
-        records = [r for r in whole.of_host(host) if r.type == "TLSA" and r.need != "forbidden"]
+        owner = next((d for name, d in mx_of_domains(whole.site) if name == subject.name), None)
+        found = whole.of_domain(owner) if owner else whole.of_host(next(h for h in whole.site.hosts if h.name == subject.name))
+        records = [r for r in found if r.type == "TLSA" and r.need != "forbidden"]
     return [list(group) for _, group in groupby(records, key=lambda r: (r.owner, r.type))]
 
 

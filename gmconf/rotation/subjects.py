@@ -1,4 +1,4 @@
-"""Whose keys there are: domains that send (DKIM), hosts that TLSA is published for (TLS); how old each is, and when it is due."""
+"""Whose keys there are: domains that send (DKIM), hosts and names of MX that TLSA is published for (TLS); how old each is, and when it is due."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal
 
 from gmconf import published
 from gmconf.errors import GmconfError
-from gmconf.keynames import DKIM_KINDS
+from gmconf.keynames import DKIM_KINDS, mx_of_domains
 from gmconf.load import Loaded
 from gmconf.model import Role
 from gmconf.rollover import FIRST, KEY_DAYS, Key, Rollover
@@ -20,7 +20,7 @@ LONGEST, EARLY = timedelta(days=KEY_DAYS), timedelta(days=30)
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A domain or host and its keys, the oldest first."""
+    """A domain, a host or a domain's MX, and its keys, the oldest first."""
 
     kind: Literal["dkim", "tls"]
     name: str
@@ -42,20 +42,20 @@ class Subject:
 
 
 def subjects(loaded: Loaded, only: str | None = None) -> list[Subject]:
-    """Every domain that sends and every host with TLSA, or one of them, by name. Raises GmconfError for one that has no such keys."""
+    """Every domain that sends, every host with TLSA and every name of a domain's MX, or one of them, by name. Raises GmconfError for one that has no such keys."""
     site, state = loaded.site, loaded.rollover
     found = [
         Subject("dkim", d.name, state.domains.get(d.name) or (Key(name=d.dkim.selector, state="active"),), site.limits.queue_life, d.dkim.began)
         for d in loaded.mail.sending
     ]
-    for host in sorted(site.hosts, key=lambda h: h.name):
-        if published.tlsa(site) and Role.MTA in host.roles:
-            found.append(Subject("tls", host.name, state.hosts.get(host.name) or (Key(name=FIRST, state="active"),), 0))
+    if published.tlsa(site):
+        shown = [*(h.name for h in site.hosts if Role.MTA in h.roles), *(name for name, _ in mx_of_domains(site))]
+        found += [Subject("tls", name, state.hosts.get(name) or (Key(name=FIRST, state="active"),), 0) for name in sorted(shown)]
     if only is not None:
         wanted = only.lower().rstrip(".")
         found = [s for s in found if s.name == wanted]
         if not found:
-            raise GmconfError(f"{only} is no domain that signs and no host with TLSA records in this site")
+            raise GmconfError(f"{only} is no domain that signs, no host with TLSA records and no name that a domain has for its MX")
     return found
 
 

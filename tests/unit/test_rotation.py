@@ -224,35 +224,53 @@ HOST = {"only": "mail.example.org"}
 KEY = "mail.example.org k20261125"
 
 
-def test_a_host_from_one_key_to_the_next(world: World) -> None:
+NAMED = SITE.replace("alias_of: example.org}", "alias_of: example.org, server_names: {clients: imap.example.net, mx: mx.example.net}}")
+
+
+@pytest.mark.parametrize("name", ["mail.example.org", "mx.example.net"])
+def test_a_host_or_the_mx_of_a_domain_from_one_key_to_the_next(tmp_path, name: str) -> None:
+    world = World(tmp_path, NAMED)
+    try:
+        changed(world, name)
+    finally:
+        world.stop()
+    with pytest.raises(GmconfError, match=r"imap\.example\.net is no domain"):
+        world.next(NOW, only="imap.example.net")
+
+
+def changed(world: World, name: str) -> None:
+    """Every step of a TLS key, and what the host shows and DNS should say after it."""
+    key, first_key, only = f"{name} k20261125", f"{name} first", {"only": name}
+    place = f"hosts/mail.example.org/tree/etc/gmconf/tls/{name}.crt"
     world.publish()
-    first = list(associations(world.loaded.public, "mail.example.org"))
+    first = list(associations(world.loaded.public, name))
     assert len(first) == 1
-    assert world.next(NOW, **HOST) == {"mail.example.org first": "nothing"}
-    assert world.next(NOW, start=True, **HOST) == {KEY: "made"}
-    both = list(associations(world.loaded.public, "mail.example.org"))
+    assert world.next(NOW, **only) == {first_key: "nothing"}
+    assert world.next(NOW, start=True, **only) == {key: "made"}
+    both = list(associations(world.loaded.public, name))
     assert len(both) == 2
+    assert sorted(r.text for r in records(world.loaded) if r.owner == f"_25._tcp.{name}") == sorted(both)
     assert first[0] in both
-    assert world.next(NOW + HOUR, **HOST) == {KEY: "waits"}
+    assert world.next(NOW + HOUR, **only) == {key: "waits"}
     world.publish()
-    assert world.next(NOW + HOUR, **HOST) == {KEY: "seen"}
-    served = build(world.loaded).files["hosts/mail.example.org/tree/etc/gmconf/tls/mail.example.org.crt"]
-    assert world.next(NOW + 2 * HOUR, **HOST) == {KEY: "switched"}
+    assert world.next(NOW + HOUR, **only) == {key: "seen"}
+    served = build(world.loaded).files[place]
+    assert world.next(NOW + 2 * HOUR, **only) == {key: "switched"}
     # The host shows the new key, whose private half is in build/; both are published still.
     files = build(world.loaded).files
-    after = files["hosts/mail.example.org/tree/etc/gmconf/tls/mail.example.org.crt"]
+    after = files[place]
     assert after != served
-    assert files["secrets/tls/mail.example.org.key.vault"] == (world.folder / "site/keys/tls/mail.example.org.k20261125.key.vault").read_bytes()
-    private = vault.decrypt(files["secrets/tls/mail.example.org.key.vault"], PASSWORD, "")
+    assert files[f"secrets/tls/{name}.key.vault"] == (world.folder / f"site/keys/tls/{name}.k20261125.key.vault").read_bytes()
+    private = vault.decrypt(files[f"secrets/tls/{name}.key.vault"], PASSWORD, "")
     public = subprocess.run(["openssl", "pkey", "-pubout"], input=private, capture_output=True, check=True).stdout
     certificate = x509.load_pem_x509_certificate(after)
     assert load_pem_public_key(public) == certificate.public_key()
     certificate.verify_directly_issued_by(x509.load_pem_x509_certificate((world.folder / "site/keys/ca/ca.crt").read_bytes()))
-    assert sorted(associations(world.loaded.public, "mail.example.org")) == sorted(both)
-    assert world.next(NOW + 9 * DAY, **HOST) == {"mail.example.org first": "waits"}
-    assert world.next(NOW + 9 * DAY, rolled_out=True, **HOST) == {"mail.example.org first": "rolled out"}
-    assert world.next(NOW + 9 * DAY, **HOST) == {"mail.example.org first": "retired"}
-    assert list(associations(world.loaded.public, "mail.example.org")) == [a for a in both if a not in first]
+    assert sorted(associations(world.loaded.public, name)) == sorted(both)
+    assert world.next(NOW + 9 * DAY, **only) == {first_key: "waits"}
+    assert world.next(NOW + 9 * DAY, rolled_out=True, **only) == {first_key: "rolled out"}
+    assert world.next(NOW + 9 * DAY, **only) == {first_key: "retired"}
+    assert list(associations(world.loaded.public, name)) == [a for a in both if a not in first]
 
 
 def test_a_host_whose_certificates_come_from_elsewhere(tmp_path) -> None:
