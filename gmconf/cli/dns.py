@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from gmconf.cli.app import SitePath, app, load_site, print_json, spoken
-from gmconf.cli.judgement import Report
+from gmconf.cli.judgement import Report, live_page
 from gmconf.errors import GmconfError
 
 
@@ -86,6 +86,7 @@ def check(
     """
     loaded = load_site(site, keys="public")
 
+    import time
     from datetime import UTC, datetime
 
     from gmconf.lookup import survey
@@ -100,7 +101,8 @@ def check(
         from gmconf.verify.served import served as look
 
         then = partial(look, loaded, only)
-    found = survey(loaded, server, datetime.now(UTC).date(), authoritative=authoritative, zones=only, port=port, then=then)
+    started, clock = datetime.now(UTC), time.monotonic()
+    found = survey(loaded, server, started.date(), authoritative=authoritative, zones=only, port=port, then=then)
     holds = found.holds(loaded.site.level)
     if output is Report.json:
         results = [r.json() for r in found.results]
@@ -113,6 +115,8 @@ def check(
         from gmconf.formats import sarif
 
         print(sarif(found.results, site.name))
+    elif output is Report.html:
+        print(live_page(loaded, site, started, time.monotonic() - clock, found.results))
     else:
         from gmconf.lookup.text import lines
 

@@ -14,12 +14,13 @@ from gmconf.cli.profiles import check as check_profile
 from gmconf.errors import GmconfError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from datetime import date
+    from collections.abc import Iterator, Sequence
+    from datetime import date, datetime
 
     from gmconf.check import Result, Verdict
     from gmconf.controls import Control
     from gmconf.controls.choices import Choice
+    from gmconf.load import Loaded
     from gmconf.model.site import Level
 
 
@@ -175,6 +176,15 @@ def _print_results(results: list[Result], found: Verdict, output: Report, site: 
 
         for line in lines(results, found, found.declared, chosen):
             print(line)
+
+
+def live_page(loaded: Loaded, site: Path, started: datetime, seconds: float, results: Sequence[Result]) -> str:
+    """The report of ``gmconf check`` with what was seen live in it, without the last line feed."""
+    from gmconf.report.live import Live
+    from gmconf.report.page import page
+    from gmconf.report.standing import standings
+
+    return page(standings(loaded, started.date(), Live(str(site), started, seconds, tuple(results)))).rstrip("\n")
 
 
 def day_of(text: str | None) -> date:

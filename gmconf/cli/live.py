@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gmconf.cli.app import Format, OutputFormat, SitePath, app, load_site, print_json
-from gmconf.cli.judgement import Report
-from gmconf.cli.profiles import Chosen, Profile, clauses, scores
+from gmconf.cli.judgement import Report, live_page
+from gmconf.cli.profiles import Chosen, Profile, clauses, no_pages, scores
 from gmconf.errors import GmconfError
 
 if TYPE_CHECKING:
@@ -55,6 +55,8 @@ def verify(
 
     loaded = load_site(site, lenient=True)
     _known(loaded, host or [], resolver)
+    if profile:
+        no_pages(output)
     if profile is Profile.internet_nl:
         _internet_nl(loaded, output, file, resolver, refused=bool(host or only or login))
         return
@@ -71,7 +73,8 @@ def verify(
         if not clauses(counted(judge(loaded, started.date()), found), output, _writer(file), site):
             raise typer.Exit(1)
         return
-    text = _spelled(found, output, site, f"{started:%Y-%m-%dT%H:%M:%SZ}", time.monotonic() - clock)
+    seconds = time.monotonic() - clock
+    text = live_page(loaded, site, started, seconds, found) if output is Report.html else _spelled(found, output, site, f"{started:%Y-%m-%dT%H:%M:%SZ}", seconds)
     _writer(file)(text)
     if any(row.status in ("fail", "error") for row in found):
         raise typer.Exit(1)

@@ -32,6 +32,7 @@ Chosen = Annotated[Profile | None, typer.Option("--profile", help=(
 
 def check(loaded: Loaded, profile: Profile, output: str, today: date) -> bool:
     """Judge what is rendered and published; prints, and says whether it holds."""
+    no_pages(output)
     if profile is Profile.internet_nl:
         from gmconf.profiles.internetnl import rendered
 
@@ -45,7 +46,6 @@ def scores(found: Iterable[Score], output: str, put: Callable[[str], object], si
     """Print scores; holds when every domain has 100 %. Warnings cost nothing there, and are told."""
     from gmconf.profiles import words
 
-    _known(output)
     least, worst, count = 100, "", 0
     rows: list[Score] = []
     for one in found:
@@ -69,7 +69,6 @@ def clauses(results: Iterable[Result], output: str, put: Callable[[str], object]
     """Print clauses; holds when none is known not to be met."""
     from gmconf.profiles.bsi import standings
 
-    _known(output)
     found = standings(results)
     if output == "json":
         put(_json({"profile": Profile.bsi_tr.value, "clauses": [s.json() for s in found]}))
@@ -94,6 +93,7 @@ def _json(data: object) -> str:
     return json.dumps(data, indent=2, ensure_ascii=False)
 
 
-def _known(output: str) -> None:
+def no_pages(output: str) -> None:
+    """Raises GmconfError for the format that profiles do not have, before anything is asked."""
     if output == "html":
         raise GmconfError("--profile has no pages; take --format text, json, junit or sarif")

@@ -303,6 +303,10 @@ def test_command(site, tmp_path) -> None:
         assert "<failure" in run(folder, *at, "--format", "junit").stdout
         place = json.loads(run(folder, *at, "--format", "sarif").stdout)["runs"][0]["results"]
         assert next(r for r in place if r["ruleId"] == "auth.dmarc-publish")["locations"][0]["physicalLocation"]["region"]["startLine"] == 3
+        done = run(folder, *at, "--format", "html")
+        assert (done.returncode, done.stderr) == (1, "")
+        assert done.stdout.lower().startswith("<!doctype html>")
+        assert "_dmarc.example.org. TXT" in done.stdout
         assert run(folder, *at, "--zone", "no.example").returncode == 2
     finally:
         daemon.stop()

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from conftest import gmconf
 from dnssite import SITE, made, whole, zones
 from nameserver import Knot, free_port
 
@@ -131,3 +132,15 @@ def test_large_sites_are_sampled(site, tmp_path, monkeypatch) -> None:
     domains = {d.name for d in site.site.domains}
     assert {r.subject for r in found.results if r.control != "dns.dnssec"} & domains == set(some)
     assert {"mail.example.org"} <= {r.subject for r in found.results}
+
+
+def test_page_of_a_run(site, tmp_path) -> None:
+    """--format html is the report with what the probes saw."""
+    pages = []
+    for name, out in (("whole", ""), ("spoiled", r"^_imaps\._tcp\.example\.org")):
+        with serving(tmp_path / name, site, out) as resolver:
+            done = gmconf("verify", "site.yml", "--no-drift", "--only", "srv", "--resolver", resolver, "--format", "html", cwd=site.path.parent)
+        assert done.stderr == ""
+        assert done.stdout.lower().startswith("<!doctype html>")
+        pages.append((done.returncode, "_imaps._tcp.example.org. SRV: " in done.stdout))
+    assert pages == [(0, False), (1, True)]
