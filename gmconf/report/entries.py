@@ -176,13 +176,13 @@ def _documents(control: type[Control], found: Standings) -> Iterable[str]:
 
 
 def proof(row: Standing, found: Standings) -> Proof | None:
-    """The evidence that a control asks for."""
+    """The evidence that a control asks for; None where it asks for none, or for none of this site."""
     wanted = row.control.evidence
     if wanted is None:
         return None
-    shown: Shown | None = found.loaded.site.evidence.get(row.control.id)
-    if shown is None and row.results and all(r.method != "evidence" and r.status not in ("na", "waived") for r in row.results):
+    if row.results and all(r.method != "evidence" and r.status not in ("na", "waived") for r in row.results):
         return None  # the site tells as much
+    shown: Shown | None = found.loaded.site.evidence.get(row.control.id)
     if shown is None:
         return Proof(row.control.id, wanted.what, "none named", "", "", "", "", row.status if row.status in ("na", "waived") else "fail")
     until = shown.day + timedelta(days=wanted.days)

@@ -208,5 +208,8 @@ def test_age_of_dkim_keys_is_asked_of_people_only_where_nobody_knows_it(base) ->
     assert [(method, status) for method, status, _ in told(last, [known[0], second, parked], {})] == [("static", "pass"), ("evidence", "pass")]
     found = standings(load(patched(base, {"domains": known, **without})), last)
     assert [proof(row, found) for row in found.rows if row.control.id == "auth.dkim-rotation"] == [None]
+    # What is named all the same, and is not asked for, counts for nothing.
+    found = standings(load(patched(base, {"domains": known})), last)
+    assert [proof(row, found) for row in found.rows if row.control.id == "auth.dkim-rotation"] == [None]
     with pytest.raises(SiteError, match=r"evidence\.auth\.dkim-rotation"):
         load(patched(base, {"domains": [known[0], second, parked], **without}))
