@@ -11,6 +11,8 @@ from gmconf.verify import openssl
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
+REMEDY = "publish what gmconf dns prints, or roll out the certificate that belongs to it"
+
 
 def shown(address: str, port: int, name: str, until: float) -> list[Certificate]:
     """The certificates that a server shows after STARTTLS to who asks for a name, its own first; none where it shows none.

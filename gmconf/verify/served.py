@@ -40,6 +40,7 @@ class Ports(NamedTuple):
 
 PORTS = Ports()
 
+
 async def served(loaded: Loaded, zones: Collection[str], asker: Asker, ports: Ports = PORTS) -> list[Finding]:
     """Look at every MX name of the site (or of these zones) that has TLSA records, and at every domain that has an MTA-STS record.
 
@@ -90,8 +91,7 @@ class _Look:
                 return Finding("dane.in", subject, where, "STARTTLS, which TLSA records promise", refused, good=False)
             chain = await self._at(address, partial(dane.shown, address, self.ports.smtp, name))
             good, seen = dane.judged(chain, records, name) if chain else (False, "no certificate")
-            remedy = "publish what gmconf dns prints, or roll out the certificate that belongs to it"
-            return Finding("dane.in", subject, where, expected, seen, good=good, remedy=remedy)
+            return Finding("dane.in", subject, where, expected, seen, good=good, remedy=dane.REMEDY)
 
         return await self._each(name, "dane.in", subject, self.ports.smtp, expected, one)
 
@@ -111,10 +111,8 @@ class _Look:
             try:
                 text = await self._at(address, partial(_fetched, address, self.ports.https, self.trust, name))
                 seen = _unlike(sts.read(text), wanted, mx)
-            except ssl.SSLCertVerificationError as error:
-                seen = f"a certificate that senders do not take: {error.verify_message}"
             except ssl.SSLError as error:
-                seen = f"no TLS: {error.reason or error}"
+                seen = sts.complaint(error)
             except ValueError as error:
                 seen = str(error)
             return Finding("sts.in", domain.name, f"{name} ({address}) port {self.ports.https}", expected, seen, good=not seen,

@@ -36,6 +36,13 @@ def fetch(wire: Wire, context: ssl.SSLContext, name: str) -> str:
     return "\n".join(body.splitlines()) if " 200 " in f"{status} " else status
 
 
+def complaint(error: ssl.SSLError) -> str:
+    """Why senders do not fetch the policy."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"a certificate that senders do not take: {error.verify_message}"
+    return f"no TLS: {error.reason or error}"
+
+
 def read(text: str) -> Policy:
     """A policy (section 3.2); of a field that stands twice the first counts, unknown ones are passed over. Raises ValueError: it is none."""
     fields: dict[str, str] = {}

@@ -9,7 +9,7 @@ from gmconf import published
 from gmconf.dns.tlsa import of_mail
 from gmconf.model import Role
 from gmconf.verify import openssl
-from gmconf.verify.dane import judged, shown
+from gmconf.verify.dane import REMEDY, judged, shown
 from gmconf.verify.mta import REPLAY, said
 from gmconf.verify.probe import Looks, NothingToSayError, Seen, on_host
 from gmconf.verify.run import At
@@ -206,7 +206,7 @@ def dane(at: At) -> Looks:
         if not chain:
             raise OSError(f"no certificate of {name} on {port}")
         good, seen = judged(chain, records, name)
-        yield Seen(f"a TLSA record of {name} that names the certificate on {port}", seen, good, "" if good else "publish what gmconf dns prints, or roll out the certificate that belongs to it")
+        yield Seen(f"a TLSA record of {name} that names the certificate on {port}", seen, good, "" if good else REMEDY)
 
 
 def s_client(at: At, port: Port, *words: str, ask: str = "") -> str:

@@ -27,8 +27,6 @@ def mta_sts(run: Run, domain: Domain) -> Looks:
         try:
             with dial(at, sts.HTTPS) as wire:
                 seen = sts.fetch(wire, run.trust(), f"mta-sts.{domain.name}")
-        except ssl.SSLCertVerificationError as error:
-            seen = f"a certificate that senders do not take: {error.verify_message}"
         except ssl.SSLError as error:
-            seen = f"no TLS: {error.reason or error}"
+            seen = sts.complaint(error)
         yield Seen(f"https://mta-sts.{domain.name}{sts.PATH} of {at.host.name}: {wanted}", seen, seen == wanted, "" if seen == wanted else "render, roll out; systemctl status nginx")
