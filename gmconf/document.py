@@ -24,6 +24,7 @@ _NOTHING = ("", "~", "null", "Null", "NULL")
 _TAB = re.compile(r"^[^\S\n\t]*\t(?=[^\S\n]*\S)", re.MULTILINE)
 
 
+# PyYAML built without libyaml has no CSafeLoader: what the base is shows at run time only, and a type checker cannot know it.
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
     """Makes nodes; what kind of word a scalar is, the model decides, so nothing is guessed here."""
 

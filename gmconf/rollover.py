@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, 
 from gmconf.complaints import sentence
 from gmconf.document import Document, parse_path, read_text, spell_path
 from gmconf.errors import Mark, Problem, SiteError
+from gmconf.keynames import mx_of_domains
 from gmconf.model import Domain, Site
 from gmconf.model.base import Part
 from gmconf.model.names import DomainName
@@ -93,7 +94,7 @@ class Rollover(Part):
                     for kind in ("rsa", "ed25519"):
                         name = f"dkim/{domain}/{key.name}-{kind}.pub"
                         yield name, name, ("domains", domain, number)
-        for host in sorted({*(h.name for h in site.hosts), *(d.own_mx for d in site.domains if d.own_mx)} & self.hosts.keys()):
+        for host in sorted({*(h.name for h in site.hosts), *(name for name, _ in mx_of_domains(site))} & self.hosts.keys()):
             for number, key in enumerate(self.hosts[host]):
                 if key.state in ("next", "retiring"):
                     known = "next" if key.state == "next" else "previous"

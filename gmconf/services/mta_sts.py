@@ -21,13 +21,15 @@ UNIT = "/etc/systemd/system/gmconf-tls-policy.service"
 USER = "_mta-sts"
 """Who fetches policies; the package makes it."""
 HOST, FIRST, RESOLVER = "127.0.0.1", 8462, 8461
-NOBODY = "postfix .gmconf.invalid"
-"""A question that both answer without asking anybody: parent domains have no policy."""
+MAP = f"socketmap:inet:{HOST}:{FIRST}:postfix"
+"""The table, as Postfix names it."""
+NOBODY = ".gmconf.invalid"
+"""A name that both answer for without asking anybody: parent domains have no policy."""
 
 
 def maps(view: View) -> list[str]:
     """What Postfix asks on an MTA host."""
-    return [f"socketmap:inet:{HOST}:{FIRST}:postfix"] if view.has(Role.MTA) and view.site.tls.enforce_mta_sts else []
+    return [MAP] if view.has(Role.MTA) and view.site.tls.enforce_mta_sts else []
 
 
 def plan(view: View) -> Plan:
@@ -43,6 +45,7 @@ def plan(view: View) -> Plan:
     unit = Settings(UNIT)
     unit.set("command", [PROGRAM, f"{HOST}:{FIRST}", f"{HOST}:{RESOLVER}", f"{HOST}:53"], enforced, here)
     unit.set("user", USER, need("mta-sts", "a user without rights that is there anyway"))
+    question = f"postfix {NOBODY}"
     return Plan(
         name="mta-sts",
         packages=("postfix-mta-sts-resolver", "python3-dnspython"),
@@ -57,7 +60,7 @@ def plan(view: View) -> Plan:
             Unit("gmconf-tls-policy.service", on_change="restart"),
         ),
         probes=(
-            {"name": "tls-policy", "kind": "tcp", "address": HOST, "port": FIRST, "send": f"{len(NOBODY)}:{NOBODY},",
+            {"name": "tls-policy", "kind": "tcp", "address": HOST, "port": FIRST, "send": f"{len(question)}:{question},",
              "expect": "^9:NOTFOUND ,"},
         ),
     )  # fmt: skip

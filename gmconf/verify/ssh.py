@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from gmconf import remote
+from gmconf.services import mta_sts
 from gmconf.verify.probe import NothingToSayError
 from gmconf.verify.run import At, Ssh
 
@@ -28,7 +29,7 @@ COMMANDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "rspamadm configdump": ("/etc/rspamd/local.d/options.inc", ("rspamadm", "configdump")),
     "clamconf": ("/etc/clamav/clamd.conf", ("clamconf", "-n")),
     "unbound-checkconf": (UNBOUND, ("unbound-checkconf",)),
-    "tls-policy": ("/etc/systemd/system/gmconf-tls-policy.service", ("postmap", "-q", ".gmconf.invalid", "socketmap:inet:127.0.0.1:8462:postfix")),
+    "tls-policy": (mta_sts.UNIT, ("postmap", "-q", mta_sts.NOBODY, mta_sts.MAP)),
     "nft file": (NFT, ("nft", "--debug=netlink", "-c", "-f", NFT)),
     "nft loaded": (NFT, ("nft", "--debug=netlink", "list", "table", "inet", "gmconf")),
     "nft text": (NFT, ("nft", "-s", "list", "table", "inet", "gmconf")),
