@@ -31,6 +31,12 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
     def resolve(self, *_: object) -> str:
         return "tag:yaml.org,2002:str"
 
+    def descend_resolver(self, *_: object) -> None:
+        """There are no resolvers for certain places of a document."""
+
+    def ascend_resolver(self) -> None:
+        """As above."""
+
 
 class Document:
     """A parsed file: ``data`` is plain Python, ``mark(path)`` tells where a path of it stands."""

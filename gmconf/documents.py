@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from gmconf.facts import filled
 from gmconf.model import Site
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(NamedTuple):
     """A document of build/documents; ``needs`` are paths of the site that must be filled, else it is not written."""
 
     name: str

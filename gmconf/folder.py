@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import Self
 
 _BLOCK = 1 << 16
 _NONE = -1
@@ -38,9 +39,13 @@ class Folder:
         finally:
             os.close(file)
 
-    def made(self, name: str) -> BinaryIO:
-        """A file to write to, as open(name, "wb") makes it. Raises OSError."""
-        return open(name, "wb", opener=self._open)
-
-    def _open(self, name: str, flags: int) -> int:
-        return os.open(name, flags, 0o666, dir_fd=self._number)
+    def write(self, name: str, parts: Iterable[bytes]) -> None:
+        """A file that holds these, one after the other; it is not there before, or emptied. Raises OSError."""
+        file = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666, dir_fd=self._number)
+        try:
+            for part in parts:
+                done = os.write(file, part)
+                while done < len(part):
+                    done += os.write(file, part[done:])
+        finally:
+            os.close(file)

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from gmconf.settings import Reason
 
 Need = Literal["required", "recommended", "forbidden"]
 TXT_OCTETS = 255
 """The most that one string of a TXT record holds (RFC 1035 section 3.3)."""
-_PLAIN = re.compile(r"[ !#-\[\]-~]*\Z")
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One record of the contract. ``forbidden``: nothing of this type may be at this name; rdata is empty then."""
 
     zone: str
@@ -32,7 +28,7 @@ class Record:
     @property
     def text(self) -> str:
         """The rdata as it stands in a zone file."""
-        return self.rdata if isinstance(self.rdata, str) else " ".join(map(quoted, self.rdata))
+        return spelled(self.rdata)
 
 
 def strings(text: str) -> tuple[str, ...]:
@@ -42,9 +38,14 @@ def strings(text: str) -> tuple[str, ...]:
     return tuple(text[at : at + TXT_OCTETS] for at in range(0, len(text), TXT_OCTETS))
 
 
+def spelled(rdata: str | tuple[str, ...]) -> str:
+    """Rdata as it stands in a zone file."""
+    return rdata if isinstance(rdata, str) else " ".join(map(quoted, rdata))
+
+
 def quoted(text: str) -> str:
     """A character string in quotes: nothing in it can end it (RFC 1035 section 5.1)."""
-    if _PLAIN.match(text):
+    if text.isascii() and text.isprintable() and '"' not in text and "\\" not in text:
         return f'"{text}"'
     return '"' + "".join(_escaped(byte) for byte in text.encode()) + '"'
 

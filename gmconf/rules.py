@@ -115,7 +115,8 @@ def _targets(site: Site, mail: Directory) -> Iterator[tuple[str, tuple[str, ...]
         for local, targets in domain.aliases.items():
             yield f"{path}.aliases.{local}", targets
         for role in ROLE_ADDRESSES:
-            yield f"{path}.{role}", getattr(domain, role)
+            if targets := getattr(domain, role):
+                yield f"{path}.{role}", targets
         if domain.catch_all:
             yield f"{path}.catch_all", (domain.catch_all,)
     for account in mail.listed:

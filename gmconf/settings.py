@@ -36,8 +36,7 @@ def need(service: str, sentence: str) -> Reason:
     return Reason("need", service, sentence)
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(NamedTuple):
     """One value of one file. ``secret`` values are printed into the file but shown nowhere else."""
 
     file: str

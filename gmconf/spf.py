@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
+from typing import NamedTuple
 
 VERSION = "v=spf1"
 LOOKUPS = 10
@@ -47,8 +47,7 @@ def split(mechanisms: list[str], end: str, home: str) -> tuple[list[str], list[t
     return [f"include:{name}" for name, _ in included], included
 
 
-@dataclass(frozen=True, slots=True)
-class Spf:
+class Spf(NamedTuple):
     """A record by its meaning: two that let the same clients send are equal."""
 
     networks: frozenset[tuple[str, str]]

@@ -23,6 +23,8 @@ def zones_once(site: Site, _: Directory) -> Iterator[Finding]:
 
 def nameservers_have_addresses(site: Site, _: Directory) -> Iterator[Finding]:
     """A name server inside a zone of the site can be found: it is a host, or its addresses are named (glue)."""
+    if not site.dns.nameservers:
+        return
     zones, hosts = Zones(site), {h.name for h in site.hosts}
     apexes = zones.cuts | {zones.of(name) for name in hosts}
     for number, server in enumerate(site.dns.nameservers):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from itertools import islice
 from pathlib import Path
@@ -58,11 +58,14 @@ def records(
     with Folder(out) as folder:
         for name, lines in found:
             number += 1
-            rest = iter(wrap(lines))
-            with folder.made(f"{name}.{ENDINGS[output]}") as file:
-                while part := list(islice(rest, LINES)):
-                    file.write(("\n".join(part) + "\n").encode())
+            folder.write(f"{name}.{ENDINGS[output]}", _parts(wrap(lines)))
     print(f"{out}: {number} zones written")
+
+
+def _parts(lines: Iterable[str]) -> Iterator[bytes]:
+    rest = iter(lines)
+    while part := list(islice(rest, LINES)):
+        yield ("\n".join(part) + "\n").encode()
 
 
 def _write(lines: Iterable[str]) -> None:

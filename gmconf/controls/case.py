@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from typing import NamedTuple
 
 from gmconf.directory import Directory
 from gmconf.model import Domain, Host, Role, Site
@@ -12,8 +13,7 @@ from gmconf.records import Record
 from gmconf.settings import Setting
 
 
-@dataclass(frozen=True)
-class SiteCase:
+class SiteCase(NamedTuple):
     """The site on a day; ``documents`` are the names of the documents that can be written from it."""
 
     site: Site
@@ -54,8 +54,7 @@ class HostCase:
         return Setting(file, f"{rows}[*]{name}", [str(s.value) for s in found], tuple(dict.fromkeys(r for s in found for r in s.because)))
 
 
-@dataclass(frozen=True)
-class DomainCase:
+class DomainCase(NamedTuple):
     """One domain of the site; ``public`` are the relative paths of the public key files beside it.
 
     ``publish`` makes what it has in DNS, with what allows reports about it elsewhere.
@@ -76,8 +75,7 @@ class DomainCase:
         return self.publish()
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """One thing a control looked at: what it wants, what it saw, and where that can be changed."""
 
     expected: str

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import ClassVar, get_args
+from typing import ClassVar, NamedTuple, get_args
 
 from gmconf.controls.case import Claim, DomainCase, HostCase, SiteCase
 from gmconf.controls.statements import STATEMENTS
@@ -27,8 +26,7 @@ _DOCUMENT = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(NamedTuple):
     """A field of site.yml that must be filled; with ``most``/``least`` a number or a count within bounds."""
 
     path: str
@@ -36,8 +34,7 @@ class Fact:
     least: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(NamedTuple):
     """What a person must show because no machine can see it; site.yml names it under ``evidence.<control>``."""
 
     what: str

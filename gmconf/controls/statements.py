@@ -7,7 +7,7 @@ heading after the fifth, is not to be had any more. What stands for it here is o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 DOCUMENTS = {
     "G": "GoodMessaging for Systems",
@@ -20,8 +20,7 @@ DOCUMENTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(NamedTuple):
     """A sentence, shortened; ``reason`` says why it asks for nothing, and is empty for those that do."""
 
     id: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from gmconf.model import Role
 from gmconf.settings import Value
@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from gmconf.controls.case import HostCase
 
 
-@dataclass(frozen=True, slots=True)
-class AtMost:
+class AtMost(NamedTuple):
     """A number (a duration's unit is ignored: both sides use the same) that may not be larger."""
 
     limit: float
@@ -28,8 +27,7 @@ class AtMost:
         return 0 < _number(value) <= self.limit
 
 
-@dataclass(frozen=True, slots=True)
-class AtLeast:
+class AtLeast(NamedTuple):
     """A number that may not be smaller."""
 
     limit: float
@@ -63,8 +61,7 @@ class Has:
         return all(any(str(v).startswith(item) for v in value) for item in self.items)
 
 
-@dataclass(frozen=True, slots=True)
-class First:
+class First(NamedTuple):
     """A list in which the first of two items stands before the second, and both are there."""
 
     before: str
@@ -96,8 +93,7 @@ class Only:
         return isinstance(value, list | tuple) and bool(value) and {str(v) for v in value} <= set(self.items)
 
 
-@dataclass(frozen=True, slots=True)
-class Begins:
+class Begins(NamedTuple):
     """A text that starts like this; the rest is for people."""
 
     start: str
@@ -110,8 +106,7 @@ class Begins:
         return str(value).startswith(self.start)
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(NamedTuple):
     """A text of parts between separators: all that are required, and none but those and the optional ones."""
 
     separator: str
@@ -127,8 +122,7 @@ class Parts:
         return set(self.required) <= parts <= {*self.required, *self.optional}
 
 
-@dataclass(frozen=True, slots=True)
-class Guarded:
+class Guarded(NamedTuple):
     """A restriction list of Postfix in which nothing lets mail through but these items, each at its place or not at all."""
 
     permits: tuple[str, ...]
@@ -161,8 +155,7 @@ class OneOf:
         return value in self.values
 
 
-@dataclass(frozen=True, slots=True)
-class Model:
+class Model(NamedTuple):
     """The value that follows from the site: ``value(case)`` says which, ``words`` how to name it."""
 
     value: Callable[[HostCase], Value]
@@ -179,8 +172,7 @@ class Model:
         return _plain(value) == _plain(wanted)
 
 
-@dataclass(frozen=True, slots=True)
-class Within:
+class Within(NamedTuple):
     """A number between two that follow from the site, both included."""
 
     low: float | Callable[[HostCase], float]
@@ -207,8 +199,7 @@ def on_msa(value: Value) -> Model:
     return Model(lambda c: value if c.has(Role.MSA) else "", f"{spelled(value)} on MSA hosts, nothing elsewhere")
 
 
-@dataclass(frozen=True, slots=True)
-class OnMsa:
+class OnMsa(NamedTuple):
     """What another want asks, on hosts that take users' mail; nothing elsewhere."""
 
     want: AtMost | AtLeast | Has | First | Only | OneOf | Within | Parts | Guarded | Begins
@@ -238,6 +229,8 @@ def holds(wanted: Wanted, value: Value, case: HostCase) -> bool:
 
 def words(wanted: Wanted) -> str:
     """A want as a person reads it."""
+    if isinstance(wanted, Want):
+        return str(wanted)
     if isinstance(wanted, tuple):
         return " and ".join(str(part) for part in wanted) if wanted else "nothing"
     return "nothing" if wanted == "" else spelled(wanted)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property, partial
-from heapq import heappop, heappush
+from heapq import heappop, heappush, heapreplace
 from itertools import count
 from typing import NamedTuple
 
@@ -23,9 +23,9 @@ from gmconf.zones import Zones, parents
 
 
 class Unit(NamedTuple):
-    """Records that are made together, sorted; all of them lie at or below one name, whose order this is."""
+    """Records that are made together, sorted; all of them lie at or below one name."""
 
-    start: list[str]
+    start: str
     make: Callable[[], Iterable[Record]]
     domain: Domain | None = None
     """The mail domain that they are, where they are one's."""
@@ -59,12 +59,15 @@ class Contract:
         """The record of a domain that a row is; None when its key is not there."""
         prefix, type_, rdata, need, because, key = row
         if key:
-            kind = key.rpartition("-")[2]
-            found = self.public.get(f"dkim/{name}/{key}.pub")
-            if found is None:  # auth.dkim-key tells
+            rdata = self.key(name, key)
+            if not rdata:  # auth.dkim-key tells
                 return None
-            rdata = strings(f"v=DKIM1; k={kind}; p={found.strip()}")
         return Record(zone, prefix + name, type_, rdata, self.site.dns.ttl, need, because)
+
+    def key(self, name: str, stem: str) -> tuple[str, ...]:
+        """The record of a domain's public key as strings; none when the key is not there."""
+        found = self.public.get(f"dkim/{name}/{stem}.pub")
+        return () if found is None else strings(f"v=DKIM1; k={stem.rpartition('-')[2]}; p={found.strip()}")
 
     def lone(self, zone: str) -> Domain | None:
         """The mail domain that is all there is in its zone."""
@@ -175,16 +178,16 @@ class Contract:
         """By zone; what is small is made at once, domains when their turn comes."""
         found: dict[str, list[Unit]] = {}
         for domain in self.site.domains:
-            found.setdefault(self.zones.of(domain.name), []).append(Unit(order(domain.name), partial(self.of_domain, domain), domain))
+            found.setdefault(self.zones.of(domain.name), []).append(Unit(domain.name, partial(self.of_domain, domain), domain))
         if any(self.zones.of(d.name) != self.reports_zone for d in self.site.domains):
-            found.setdefault(self.reports_zone, []).append(Unit(order(f"_report._dmarc.{self._target}"), self.authorisations))
+            found.setdefault(self.reports_zone, []).append(Unit(f"_report._dmarc.{self._target}", self.authorisations))
         loose = [*self.included(), *self.nameservers(), *(r for h in self.site.hosts for r in self.of_host(h))]
         by_zone: dict[str, list[Record]] = {}
         for record in loose:
             by_zone.setdefault(record.zone, []).append(record)
         for zone, records_ in by_zone.items():
             records_.sort(key=lambda r: (order(r.owner), r.type))
-            found.setdefault(zone, []).append(Unit(order(records_[0].owner), partial(iter, records_)))
+            found.setdefault(zone, []).append(Unit(records_[0].owner, partial(iter, records_)))
         return found
 
 
@@ -209,18 +212,21 @@ def _merged(units: list[Unit]) -> Iterator[Record]:
     if len(units) == 1:
         yield from units[0].make()
         return
-    waiting = deque(sorted(units, key=lambda u: u.start))
+    waiting = deque(sorted(((order(u.start), u) for u in units), key=lambda w: w[0]))
     number = count()
     heap: list[tuple[list[str], str, int, Record, Iterator[Record]]] = []
 
-    def push(rest: Iterator[Record]) -> None:
-        if record := next(rest, None):
-            heappush(heap, (order(record.owner), record.type, next(number), record, rest))
+    def entry(rest: Iterator[Record]) -> tuple[list[str], str, int, Record, Iterator[Record]] | None:
+        record = next(rest, None)
+        return record and (order(record.owner), record.type, next(number), record, rest)
 
     while heap or waiting:
-        while waiting and (not heap or waiting[0].start <= heap[0][0]):
-            push(iter(waiting.popleft().make()))
+        while waiting and (not heap or waiting[0][0] <= heap[0][0]):
+            if found := entry(iter(waiting.popleft()[1].make())):
+                heappush(heap, found)
         if heap:
-            _, _, _, record, rest = heappop(heap)
-            yield record
-            push(rest)
+            yield heap[0][3]
+            if found := entry(heap[0][4]):
+                heapreplace(heap, found)
+            else:
+                heappop(heap)

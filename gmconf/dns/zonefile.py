@@ -7,7 +7,7 @@ from itertools import groupby
 
 from gmconf.dns.contract import Contract
 from gmconf.dns.domains import Row
-from gmconf.records import Record
+from gmconf.records import Record, spelled
 
 NAME = "\0"
 """In place of a domain's name; nothing of a zone file holds it."""
@@ -25,7 +25,7 @@ class ZoneFiles:
 
     def __init__(self, contract: Contract) -> None:
         self.contract = contract
-        self._texts: dict[int, tuple[list[Row], list[str | Row]]] = {}
+        self._texts: dict[int, tuple[list[Row], list[tuple[str, str]]]] = {}
 
     def zone(self, name: str, serial: int) -> Iterator[str]:
         """The lines of one zone. Raises GmconfError where a record of the operator's is one that the site publishes."""
@@ -33,27 +33,27 @@ class ZoneFiles:
         yield from _apex(self.contract, name, serial)
         domain = self.contract.lone(name)
         if domain is not None:
-            yield from self._shared(domain.name, self.contract.rows(domain))
+            yield from self._shared(domain.name, self.contract.rows(domain)).split("\n")
             return
         yield from map(_spelled, self.contract.of_zone(name))
 
-    def _shared(self, name: str, rows: list[Row]) -> Iterator[str]:
-        """The lines of a zone that holds one domain and nothing else."""
+    def _shared(self, name: str, rows: list[Row]) -> str:
+        """The text of a zone that holds one domain and nothing else."""
         if id(rows) not in self._texts:
             self._texts[id(rows)] = rows, list(self._parts(rows))  # rows beside it: whoever is kept keeps its identity
-        for part in self._texts[id(rows)][1]:
-            if isinstance(part, str):
-                yield from part.replace(NAME, name).split("\n")
-            elif record := self.contract.of_row(part, name, name):
-                yield _spelled(record)
+        found = []
+        for text, key in self._texts[id(rows)][1]:
+            if not key:
+                found.append(text)
+            elif rdata := self.contract.key(name, key):
+                found.append(text + spelled(rdata))
+        return "\n".join(found).replace(NAME, name)
 
-    def _parts(self, rows: list[Row]) -> Iterator[str | Row]:
-        """Lines of all domains with these rows, the domain's name left open, between the rows whose keys each has for itself."""
-        for keyed, group in groupby(rows, key=lambda r: bool(r.key)):
-            if keyed:
-                yield from group
-            else:
-                yield "\n".join(_spelled(r) for row in group if (r := self.contract.of_row(row, NAME, NAME)))
+    def _parts(self, rows: list[Row]) -> Iterator[tuple[str, str]]:
+        """Lines of all domains with these rows, the domain's name left open; where a key's stem is beside them, one line that its rdata ends."""
+        for key, group in groupby(rows, key=lambda r: r.key):
+            lines = [_spelled(r) for row in group if (r := self.contract.of_row(row._replace(rdata="", key="") if key else row, NAME, NAME))]
+            yield from ((line, key) for line in lines) if key else (("\n".join(lines), ""),)
 
 
 def _spelled(record: Record) -> str:

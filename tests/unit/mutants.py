@@ -123,7 +123,7 @@ def looking(host: Host, file: str, key: str, setting: Setting) -> list[type[Cont
 def as_good(control: type[Control], file: str, key: str, value: Value, case: HostCase) -> bool:
     """Whether the control says itself that this value is as good."""
     wanted: Wanted | None = control.settings.get(file, {}).get(key)
-    parts = wanted if isinstance(wanted, tuple) else (wanted,)
+    parts = wanted if type(wanted) is tuple else (wanted,)  # a want has fields of its own
     return any(isinstance(p.want if isinstance(p, OnMsa) else p, WITH_A_DIRECTION) for p in parts) and wanted is not None and holds(wanted, value, case)
 
 
@@ -141,7 +141,7 @@ def without(host: Host, file: str, key: str, value: Value | None) -> HostCase:
     keys = dict(host.case.settings[file])
     old = keys.pop(key)
     if value is not None:
-        keys[key] = replace(old, value=value)
+        keys[key] = old._replace(value=value)
     return replace(host.case, settings={**host.case.settings, file: keys})
 
 

@@ -78,12 +78,12 @@ def published(records: tuple[Record, ...], patch: dict) -> tuple[Record, ...]:
     wanted = patch.get("records", {})
     kept = [r for r in records if f"{r.owner} {r.type}" not in wanted]
     first = {f"{r.owner} {r.type}": r for r in reversed(records)}
-    return (*kept, *(replace(first[name], rdata=(text,) if first[name].type == "TXT" else text) for name, text in wanted.items() if name in first and text))
+    return (*kept, *(first[name]._replace(rdata=(text,) if first[name].type == "TXT" else text) for name, text in wanted.items() if name in first and text))
 
 
 def moved(domain: DomainCase, patch: dict) -> DomainCase:
     """A domain with records as they would be then."""
-    return replace(domain, publish=lambda: published(domain.records, patch)) if "records" in patch else domain
+    return domain._replace(publish=lambda: published(domain.records, patch)) if "records" in patch else domain
 
 
 def failing(base: Path, patch: dict) -> tuple[set[str], set[str]]:

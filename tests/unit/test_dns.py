@@ -347,7 +347,7 @@ def spoilt(case, owner: str, type_: str, *rdata: str):
     """The records with one set exchanged."""
     model = next(r for r in case.records if r.owner == owner and r.type == type_)
     kept = tuple(r for r in case.records if (r.owner, r.type) != (owner, type_))
-    return (*kept, *(replace(model, rdata=(text,) if type_ == "TXT" else text) for text in rdata))
+    return (*kept, *(model._replace(rdata=(text,) if type_ == "TXT" else text) for text in rdata))
 
 
 CONTROLS = [
@@ -377,7 +377,7 @@ def test_controls_look_at_the_records(site, control, subject, owner, type_, rdat
     domains = {c.domain.name: c for c in check.domain_cases(site)}
     if subject in domains:
         whole_case = domains[subject]
-        broken = replace(whole_case, publish=lambda: spoilt(whole_case, owner, type_, *rdata))
+        broken = whole_case._replace(publish=lambda: spoilt(whole_case, owner, type_, *rdata))
         look = found.of_domain
     else:
         whole_case, look = host, found.of_host
