@@ -41,7 +41,7 @@ tools: ## what the tests look at results with: Chromium and poppler (the report)
 	echo "==> Chromium, poppler, xorriso"; apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium chromium-driver poppler-utils fonts-dejavu-core xorriso; }
 
 unit: setup tools servers ## unit tests, goldens, packaging
-	$(BIN)/python -m pytest tests/unit
+	$(BIN)/python -m pytest -n auto --dist worksteal tests/unit
 
 servers: setup ## name servers for the tests of DNS (Knot, Unbound) and BIND's tools; none is started
 	@$(BIN)/python tests/unit/nameserver.py
