@@ -134,9 +134,9 @@ def mail_comes_in(mx) -> Iterator[None]:
 @pytest.mark.promise("a roll-out that goes wrong takes itself back")
 @pytest.mark.parametrize(
     ("override", "words"),
-    [("postfix: {smtpd_banner: another.example ESMTP}", "probe smtp: expected"), ("postfix: {smtpd_tls_security_level: nonsense}", "probe smtp: expected"),
-     ("dovecot: {protocols: imap}", "probe lmtp: expected")],
-    ids=["banner", "smtpd dies", "no LMTP"],
+    [pytest.param("postfix: {smtpd_banner: another.example ESMTP}", "probe smtp: expected", id="banner", marks=pytest.mark.long),
+     pytest.param("postfix: {smtpd_tls_security_level: nonsense}", "probe smtp: expected", id="smtpd dies"),
+     pytest.param("dovecot: {protocols: imap}", "probe lmtp: expected", id="no LMTP", marks=pytest.mark.long)],
 )  # fmt: skip
 def test_failed_probe_rolls_back(mx, override: str, words: str) -> None:
     """What the daemons' own tools accept but does not work is taken back, by itself and soon, and mail keeps coming."""

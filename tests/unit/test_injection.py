@@ -67,9 +67,10 @@ def leaves(data: Any, path: tuple = ()) -> Iterator[tuple]:
 
 
 def replaced(path: tuple, text: str) -> dict:
-    data = copy.deepcopy(DATA)
+    data = copy.copy(DATA)
     parent = data
     for part in path[:-1]:
+        parent[part] = copy.copy(parent[part])
         parent = parent[part]
     parent[path[-1]] = text
     return data
@@ -101,7 +102,8 @@ def skeleton(path: str, text: str) -> list[str]:
     return found
 
 
-BEFORE = {path: skeleton(path, text) for path, text in texts(Site.model_validate(DATA)).items()}
+TEXTS = texts(Site.model_validate(DATA))
+BEFORE = {path: skeleton(path, text) for path, text in TEXTS.items()}
 
 
 def check(path: tuple, hostile: str) -> bool:
@@ -114,6 +116,7 @@ def check(path: tuple, hostile: str) -> bool:
         after = texts(site)
     except GmconfError:
         return False
+    after = {file: text for file, text in after.items() if text != TEXTS.get(file)}
     for file, text in after.items():
         was, now = BEFORE.get(file), skeleton(file, text)
         if was is None or len(now) != len(was) and "/maps" in file or file.endswith(("users", "passwords")):
