@@ -12,6 +12,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
+from itertools import count
 from pathlib import Path
 
 import dns.exception
@@ -49,16 +51,18 @@ def install() -> None:
         subprocess.run(["systemctl", "disable", *units], check=True, capture_output=True)
 
 
+# Tests run side by side, and between the choice of a port and its use another may take it: each process has its own, none is used twice,
+# and all lie below those that the system gives to whoever asks for any.
+_PORTS = count(12000 + 2000 * (int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 10) + os.getpid() % 1000)
+
+
 def free_port() -> int:
     """A port that is free for UDP and TCP on every loopback address."""
     while True:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
-            udp.bind(("0.0.0.0", 0))
-            port = udp.getsockname()[1]
-            try:
-                tcp.bind(("0.0.0.0", port))
-            except OSError:
-                continue
+        port = next(_PORTS)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp, suppress(OSError):
+            udp.bind(("0.0.0.0", port))
+            tcp.bind(("0.0.0.0", port))
             return port
 
 
