@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from gmconf.model import Role
 from gmconf.settings import Value
@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from gmconf.controls.case import HostCase
 
 
-class AtMost(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class AtMost:
     """A number (a duration's unit is ignored: both sides use the same) that may not be larger."""
 
     limit: float
@@ -27,7 +28,8 @@ class AtMost(NamedTuple):
         return 0 < _number(value) <= self.limit
 
 
-class AtLeast(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class AtLeast:
     """A number that may not be smaller."""
 
     limit: float
@@ -61,7 +63,8 @@ class Has:
         return all(any(str(v).startswith(item) for v in value) for item in self.items)
 
 
-class First(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class First:
     """A list in which the first of two items stands before the second, and both are there."""
 
     before: str
@@ -93,7 +96,8 @@ class Only:
         return isinstance(value, list | tuple) and bool(value) and {str(v) for v in value} <= set(self.items)
 
 
-class Begins(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Begins:
     """A text that starts like this; the rest is for people."""
 
     start: str
@@ -106,7 +110,8 @@ class Begins(NamedTuple):
         return str(value).startswith(self.start)
 
 
-class Parts(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Parts:
     """A text of parts between separators: all that are required, and none but those and the optional ones."""
 
     separator: str
@@ -122,7 +127,8 @@ class Parts(NamedTuple):
         return set(self.required) <= parts <= {*self.required, *self.optional}
 
 
-class Guarded(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Guarded:
     """A restriction list of Postfix in which nothing lets mail through but these items, each at its place or not at all."""
 
     permits: tuple[str, ...]
@@ -155,7 +161,8 @@ class OneOf:
         return value in self.values
 
 
-class Model(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Model:
     """The value that follows from the site: ``value(case)`` says which, ``words`` how to name it."""
 
     value: Callable[[HostCase], Value]
@@ -172,7 +179,8 @@ class Model(NamedTuple):
         return _plain(value) == _plain(wanted)
 
 
-class Within(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Within:
     """A number between two that follow from the site, both included."""
 
     low: float | Callable[[HostCase], float]
@@ -199,7 +207,8 @@ def on_msa(value: Value) -> Model:
     return Model(lambda c: value if c.has(Role.MSA) else "", f"{spelled(value)} on MSA hosts, nothing elsewhere")
 
 
-class OnMsa(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class OnMsa:
     """What another want asks, on hosts that take users' mail; nothing elsewhere."""
 
     want: AtMost | AtLeast | Has | First | Only | OneOf | Within | Parts | Guarded | Begins
@@ -229,8 +238,6 @@ def holds(wanted: Wanted, value: Value, case: HostCase) -> bool:
 
 def words(wanted: Wanted) -> str:
     """A want as a person reads it."""
-    if isinstance(wanted, Want):
-        return str(wanted)
     if isinstance(wanted, tuple):
         return " and ".join(str(part) for part in wanted) if wanted else "nothing"
     return "nothing" if wanted == "" else spelled(wanted)

@@ -123,7 +123,7 @@ def looking(host: Host, file: str, key: str, setting: Setting) -> list[type[Cont
 def as_good(control: type[Control], file: str, key: str, value: Value, case: HostCase) -> bool:
     """Whether the control says itself that this value is as good."""
     wanted: Wanted | None = control.settings.get(file, {}).get(key)
-    parts = wanted if type(wanted) is tuple else (wanted,)  # a want has fields of its own
+    parts = wanted if isinstance(wanted, tuple) else (wanted,)
     return any(isinstance(p.want if isinstance(p, OnMsa) else p, WITH_A_DIRECTION) for p in parts) and wanted is not None and holds(wanted, value, case)
 
 
