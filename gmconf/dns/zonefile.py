@@ -52,8 +52,12 @@ class ZoneFiles:
     def _parts(self, rows: list[Row]) -> Iterator[tuple[str, str]]:
         """Lines of all domains with these rows, the domain's name left open; where a key's stem is beside them, one line that its rdata ends."""
         for key, group in groupby(rows, key=lambda r: r.key):
-            lines = [_spelled(r) for row in group if (r := self.contract.of_row(row._replace(rdata="", key="") if key else row, NAME, NAME))]
-            yield from ((line, key) for line in lines) if key else (("\n".join(lines), ""),)
+            found = (self.contract.of_row(row._replace(rdata="", key="") if key else row, NAME, NAME) for row in group)
+            lines = [_spelled(record) for record in found if record]
+            if key:
+                yield from ((text, key) for text in lines)
+            else:
+                yield "\n".join(lines), ""
 
 
 def _spelled(record: Record) -> str:
