@@ -22,7 +22,7 @@ sys.path[0:1] = [str(ROOT), str(ROOT / "tests/unit")]
 sys.path.append(str(ROOT / "bench"))
 
 import keypairs  # noqa: E402
-from render import GMCONF, environment, run  # noqa: E402
+from measure import GMCONF, environment, run  # noqa: E402
 
 
 def large(folder: Path, count: int) -> Path:
@@ -59,7 +59,7 @@ def rendering(folder: Path, count: int) -> list[dict[str, object]]:
     site = large(folder / "site", count)
     ratios, least, memory = [], 0.0, 0
     env = environment(folder)
-    run([*GMCONF, "dns", str(large(folder / "small", 1))], env)
+    run([*GMCONF, "dns", str(large(folder / "small", 1))], env)  # fills the caches
     for number in range(ROUNDS):
         made = folder / f"zones{number}"
         whole, memory = run([*GMCONF, "dns", str(site), "-o", str(made)], env)

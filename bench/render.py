@@ -13,38 +13,18 @@ import gc
 import hashlib
 import json
 import os
-import resource
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
 import keypairs
+from measure import GMCONF, ROOT, environment, run
 
-ROOT = Path(__file__).resolve().parents[1]
 FLOOR = "import pydantic, jinja2, typer"
-GMCONF = [sys.executable, "-m", "gmconf"]
 TURNS = 11
-
-
-def environment(work: Path) -> dict[str, str]:
-    """Caches of our own, so that the first run fills them whatever the machine's settings are."""
-    env = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
-    return env | {"PYTHONPATH": str(ROOT), "PYTHONPYCACHEPREFIX": str(work / "bytecode"), "XDG_CACHE_HOME": str(work / "cache")}
-
-
-def run(argv: list[str], env: dict[str, str], cwd: Path | None = None, fine: tuple[int, ...] = (0,)) -> tuple[float, int]:
-    """Seconds of processor time of a command, and the most memory it took in MiB."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, env=env, cwd=cwd)
-    _, status, usage = os.wait4(process.pid, 0)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    if os.waitstatus_to_exitcode(status) not in fine:
-        sys.exit(f"{argv}: exit code {os.waitstatus_to_exitcode(status)}")
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, usage.ru_maxrss // 1024
 
 
 def in_turns(commands: dict[str, list[str]], env: dict[str, str], fine: tuple[int, ...] = (0,)) -> dict[str, float]:
