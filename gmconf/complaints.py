@@ -13,14 +13,22 @@ _WANTED = {
     "too_short": "at least one entry is needed",
     "bool_parsing": "true or false is needed",
     "int_parsing": "a whole number is needed",
+    "int_parsing_size": "a whole number of fewer digits is needed",
+    "int_from_float": "a whole number is needed",
     "float_parsing": "a number is needed",
+    "finite_number": "a finite number is needed",
+    "string_unicode": "text is needed here; half of a character (a lone surrogate) is none",
 }
 _BOUNDS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
 
 
 def sentence(error: Any) -> str:
     """The sentence for an entry of ``ValidationError.errors()``."""
-    kind, context = error["type"], error.get("ctx", {})
+    kind, context, text = error["type"], error.get("ctx", {}), isinstance(error["input"], str)
+    if kind in ("too_short", "string_too_short") and text:
+        return "text is needed here"
+    if kind in ("too_long", "string_too_long"):
+        return f"at most {context['max_length']} {'characters' if text else 'entries'}, not {len(error['input'])}"
     if kind in _WANTED and (error["input"] is not None or kind == "missing"):
         return _WANTED[kind]
     if error["input"] is None:

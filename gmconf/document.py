@@ -23,6 +23,8 @@ MAX_DEPTH = 30
 _NOTHING = ("", "~", "null", "Null", "NULL")
 _TAB = re.compile(r"^[^\S\n\t]*\t(?=[^\S\n]*\S)", re.MULTILINE)
 
+_BEFORE_COMMENT = re.compile(r"^[ \t]*\t[ \t]*(?=#)", re.MULTILINE)
+
 
 # PyYAML built without libyaml has no CSafeLoader: what the base is shows at run time only, and a type checker cannot know it.
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
@@ -51,13 +53,18 @@ class Document:
             raise SiteError(self._problems)
 
     def _compose(self, text: str) -> yaml.Node:
-        if tab := _TAB.search(text):
-            raise self._fail(text.count("\n", 0, tab.end()) + 1, tab.end() - tab.start(), "a tab in the indentation; YAML wants spaces")
         loader = _Loader(text)
         try:
             root: yaml.Node | None = loader.get_single_node()
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
+            # Between brackets and before a comment tabs are blanks like others; it is the indentation that must have none.
+            plain = _BEFORE_COMMENT.sub(lambda found: " " * len(found[0]), text)
+            if plain != text:
+                return self._compose(plain)
+            tab = _TAB.search(text)
+            if tab and mark and text.count("\n", 0, tab.end()) <= mark.line:
+                raise self._fail(text.count("\n", 0, tab.end()) + 1, tab.end() - tab.start(), "a tab in the indentation; YAML wants spaces") from None
             what = " ".join(filter(None, (error.context, error.problem)))
             raise self._fail(mark.line + 1 if mark else 1, mark.column + 1 if mark else 1, f"not YAML: {what}") from None
         except yaml.YAMLError as error:
@@ -175,7 +182,7 @@ def spell_path(path: PathParts) -> str:
 def parse_path(text: str) -> PathParts:
     """The reverse of spell_path for paths without dots in keys."""
     parts: list[str | int] = []
-    for word, number in re.findall(r"([^.\[\]]+)|\[(\d+)\]", text):
+    for word, number in re.findall(r"([^.\[\]]+)|\[([0-9]{1,9})\]", text):
         parts.append(int(number) if number else word)
     return tuple(parts)
 
@@ -186,13 +193,17 @@ def read_text(path: Path, name: str, *, instead: str = "put mailboxes into a CSV
         return SiteError([Problem(Mark(name, line, column), "", message)])
 
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise fail(1, 1, f"larger than {MAX_BYTES // 1024**2} MiB; {instead}")
-        raw = path.read_bytes()
+        # Its size may be unknown before: a pipe, a device.
+        with path.open("rb") as file:
+            raw = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
         raise fail(0, 0, "no such file") from None
+    except ValueError:
+        raise fail(0, 0, "a file's name holds no NUL") from None
     except OSError as error:
         raise fail(0, 0, f"cannot be read: {error.strerror}") from None
+    if len(raw) > MAX_BYTES:
+        raise fail(1, 1, f"larger than {MAX_BYTES // 1024**2} MiB; {instead}")
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -107,8 +107,8 @@ def _of_file(
         return
     lines = _lines(build, host, path)
     traced = entry.get("lines", {})
-    if rest.isdigit():
-        number = int(rest)
+    if rest.isascii() and rest.isdigit():
+        number = int(rest[:10])
         if not 1 <= number <= len(lines):
             raise GmconfError(f"{path} has {len(lines)} lines")
         settings = traced.get(rest, [])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -86,8 +87,8 @@ def image(files: Mapping[str, bytes], out: Path) -> None:
     if tool is None:
         raise GmconfError("xorriso makes the image and is not installed; on Debian: apt-get install xorriso")
     epoch = os.environ.get("SOURCE_DATE_EPOCH", str(EPOCH))
-    if not epoch.isdigit():
-        raise GmconfError(f"SOURCE_DATE_EPOCH is {epoch}; seconds since 1970 are needed")
+    if not re.fullmatch(r"[0-9]{1,10}", epoch):
+        raise GmconfError(f"SOURCE_DATE_EPOCH is {epoch}; seconds since 1970 are needed, ten digits at most")
     with tempfile.TemporaryDirectory(prefix=".medium.", dir=out.parent) as work:
         tree, made = Path(work) / "tree", Path(work) / "image"
         for path, data in files.items():

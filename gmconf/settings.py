@@ -54,7 +54,7 @@ def like(old: Value, text: str) -> Value:
     """The text of an override as the kind of value that it replaces; as it is where it cannot be that."""
     if isinstance(old, bool):
         return {"yes": True, "true": True, "on": True, "no": False, "false": False, "off": False}.get(text.lower(), text)
-    if isinstance(old, int) and text.isdigit():
+    if isinstance(old, int) and text.isascii() and text.isdigit() and len(text) < 20:
         return int(text)
     if isinstance(old, list | tuple):
         return [item.strip() for item in text.split(",") if item.strip()] if "," in text else text.split()

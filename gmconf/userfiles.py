@@ -49,9 +49,12 @@ def _rows(name: str, text: str, problems: list[Problem]) -> Iterator[tuple[int, 
         for number, line in enumerate(text.split("\n"), 1):
             if line.strip():
                 try:
-                    row = json.loads(line)
+                    row = json.loads(line, object_pairs_hook=_once)
+                except RecursionError:
+                    problems.append(Problem(Mark(name, number, 1), "", "nested too deeply; a mailbox is one object"))
+                    continue
                 except ValueError as error:
-                    problems.append(Problem(Mark(name, number, 1), "", f"not JSON: {error}"))
+                    problems.append(Problem(Mark(name, number, 1), "", f"not JSON: {error}" if isinstance(error, json.JSONDecodeError) else str(error)))
                     continue
                 if isinstance(row, dict):
                     yield number, row
@@ -60,14 +63,14 @@ def _rows(name: str, text: str, problems: list[Problem]) -> Iterator[tuple[int, 
         return
     import csv
 
-    reader = csv.reader(io.StringIO(text), strict=True)
+    # Line ends of all systems, old ones included.
+    reader = csv.reader(io.StringIO(text, newline=None), strict=True)
     try:
         head = [column.strip() for column in next(reader, [])]
         unknown = [column for column in head if column not in Mailbox.model_fields]
-        if unknown or "name" not in head:
-            known = ", ".join(Mailbox.model_fields)
-            what = f"unknown column {unknown[0]!r}" if unknown else "no column name"
-            problems.append(Problem(Mark(name, 1, 1), "", f"{what}; the header line names some of: {known}"))
+        twice = [column for column in dict.fromkeys(head) if head.count(column) > 1]
+        if unknown or twice or "name" not in head:
+            problems.append(Problem(Mark(name, 1, 1), "", _header(head, unknown, twice)))
             return
         start = reader.line_num + 1
         for cells in reader:
@@ -82,13 +85,31 @@ def _rows(name: str, text: str, problems: list[Problem]) -> Iterator[tuple[int, 
         problems.append(Problem(Mark(name, reader.line_num, 1), "", f"not CSV: {error}"))
 
 
+def _header(head: list[str], unknown: list[str], twice: list[str]) -> str:
+    """What is wrong with a header line."""
+    for sign, spoken in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
+        if len(head) == 1 and sign in head[0]:
+            return f"the columns are divided by {spoken}; save the file with commas"
+    if twice:
+        return f"the column {twice[0]!r} stands here twice; keep one"
+    what = f"unknown column {unknown[0]!r}" if unknown else "no column name"
+    return f"{what}; the header line names some of: {', '.join(Mailbox.model_fields)}"
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object whose keys differ. Raises ValueError: of two values one would be lost."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!r} stands here twice; keep one")
+    return found
+
+
 def _cell(key: str, cell: str) -> Any:
     if key in _LISTS:
         return cell.split()
     if key in ("send", "receive", "keep"):
         return _FLAGS.get(cell.lower(), cell)
-    if key in ("quota", "messages_per_hour") and cell.isdigit():
-        return int(cell)
     return cell
 
 

@@ -3,7 +3,8 @@
 from pydantic import Field
 
 from gmconf.model.base import Part
-from gmconf.model.names import AccountName, Address, DomainName, Line, Network, Size
+from gmconf.model.names import AccountName, Address, Count, DomainName, Line, Size
+from gmconf.model.networks import Network
 
 
 class Mailbox(Part):
@@ -27,7 +28,7 @@ class Mailbox(Part):
     """false: forwarded mail is not kept in the mailbox as well."""
     suspended: Line | None = None
     """Why this account may not log in or send for now; its mail is still kept."""
-    messages_per_hour: int | None = Field(default=None, ge=1)
+    messages_per_hour: Count | None = None
     """Messages (recipients) the login may send an hour; default: limits.messages_per_hour."""
 
 
@@ -42,7 +43,7 @@ class ServiceAccount(Part):
     """The addresses it may use; nothing else."""
     suspended: Line | None = None
     """Why it may not log in for now."""
-    messages_per_hour: int = Field(default=100, ge=1)
+    messages_per_hour: Count = 100
     """Recipients an hour."""
     networks: tuple[Network, ...] = ()
     """Where it may log in from; default: anywhere. For machines only: people travel."""
@@ -55,7 +56,7 @@ class UserFile(Part):
     forward and senders (several addresses separated by blanks).
     """
 
-    file: str
+    file: Line
     """Path relative to site.yml."""
     domain: DomainName | None = None
     """The domain of all its mailboxes; without it each ``name`` is a full address."""

@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from gmconf.model.base import Part
-from gmconf.model.names import Address, DomainName, Duration, Ip
+from gmconf.model.names import Address, DomainName, Duration
+from gmconf.model.networks import Peer
 
 Directory = Annotated[str, StringConstraints(pattern=r"^https://[A-Za-z0-9._~:/\[\]-]+$", max_length=200)]
 
@@ -15,7 +16,7 @@ Directory = Annotated[str, StringConstraints(pattern=r"^https://[A-Za-z0-9._~:/\
 class Update(Part):
     """How the proofs of dns-01 are published: updates (RFC 2136), signed by a key (TSIG, RFC 8945)."""
 
-    server: Ip
+    server: Peer
     """The primary that takes updates of the zone, or of a zone of its own at _acme-challenge.HOST."""
     port: int = Field(default=53, ge=1, le=65535)
     key: DomainName

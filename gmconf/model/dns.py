@@ -7,7 +7,8 @@ from typing import Annotated, Literal, Self, get_args
 from pydantic import Field, StringConstraints, model_validator
 
 from gmconf.model.base import Part
-from gmconf.model.names import Address, DomainName, Duration, Ip, Line
+from gmconf.model.names import Address, DomainName, Duration, Line
+from gmconf.model.networks import Ip
 from gmconf.model.operation import Contact
 
 DmarcPolicy = Literal["none", "quarantine", "reject"]

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from gmconf.model.base import Part
-from gmconf.model.names import DomainName, Duration, Line, Network, Sender
+from gmconf.model.names import DomainName, Duration, Line, Score, Sender
+from gmconf.model.networks import Network
 
 Url = Annotated[str, StringConstraints(pattern=r"^(https?|file)://[A-Za-z0-9._~:/\[\]@!&'()*+,;=%-]+$", max_length=500)]
 
@@ -15,7 +16,7 @@ class Dnsbl(Part):
     """A DNS list of bad clients, asked by rspamd about the address that connects."""
 
     zone: DomainName
-    score: float = 4.0
+    score: Score = 4.0
     """Added to the message's score when the address is listed."""
 
 
@@ -45,9 +46,9 @@ class Block(Part):
 class Filter(Part):
     """Thresholds are rspamd scores; a message is judged once, before it is accepted."""
 
-    mark: float = 6.0
+    mark: Score = 6.0
     """From here mail is marked and filed into Junk."""
-    reject: float = 15.0
+    reject: Score = 15.0
     """From here mail is refused in DATA."""
     outbound: Literal["reject", "hold"] = "reject"
     """What happens to users' spam: refused in the dialogue, or kept in the queue until a person has looked at it."""
@@ -57,7 +58,7 @@ class Filter(Part):
     )  # fmt: skip
     """Endings of attached files that are refused, also inside archives: programs and scripts."""
     blocks: tuple[Block, ...] = ()
-    greylist: float | None = None
+    greylist: Score | None = None
     """From here unknown senders are asked to come back; default: no greylisting."""
     dnsbls: tuple[Dnsbl, ...] = ()
     """DNS lists; empty: none is asked. Public lists have terms of use, so none is on by default."""

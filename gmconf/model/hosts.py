@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from gmconf.model.base import Part
-from gmconf.model.names import DomainName, Ip, Line, Size
+from gmconf.model.names import DomainName, Line, Size
+from gmconf.model.networks import Ip
 
 
 class Role(StrEnum):

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from gmconf.model.base import Part
-from gmconf.model.names import Address, Duration, Line
+from gmconf.model.names import Address, Count, Duration, Line
 
 Phone = Annotated[str, StringConstraints(pattern=r"^\+[0-9][0-9 ()-]{4,30}$")]
 WebPage = Annotated[str, StringConstraints(pattern=r"^https://[A-Za-z0-9._~:/?=&%+-]+$", max_length=300)]
@@ -41,7 +41,7 @@ class Support(Part):
     url: WebPage | None = None
     phone: Phone | None = None
     """For paying users; bronze asks for it."""
-    max_hold_minutes: int | None = Field(default=None, ge=0)
+    max_hold_minutes: int | None = Field(default=None, ge=0, le=1_000_000)
     """Minutes a caller waits at most; bronze asks for 15 or less."""
     escalation: tuple[Contact, ...] = ()
     """Tiers, first to last; bronze asks for two."""
@@ -84,7 +84,7 @@ class Procedures(Part):
 class Sla(Part):
     """Numbers that are promised."""
 
-    availability: float = Field(ge=90, le=100)
+    availability: float = Field(ge=90, le=100, allow_inf_nan=False)
     """Percent of a month in which mail can be sent, received and read."""
     delivery: Duration
     """Nine of ten messages between our users arrive within."""
@@ -99,7 +99,7 @@ class Policies(Part):
 
     bulk: bool = False
     """true: the site sends bulk mail or runs lists, and list.one-click applies."""
-    bulk_threshold: int = Field(ge=1)
+    bulk_threshold: Count
     """Messages a day from which on mail counts as marketing."""
     bulk_contact: Address | None = None
     """Who helps customers that want to send more."""

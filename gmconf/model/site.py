@@ -11,8 +11,9 @@ from gmconf.model.dns import Dns
 from gmconf.model.domains import Domain
 from gmconf.model.filter import Filter
 from gmconf.model.hosts import Host
-from gmconf.model.names import Address, Duration, Ip, Line, Size
-from gmconf.model.names import Network as Cidr
+from gmconf.model.names import Address, Count, Duration, Line, Size
+from gmconf.model.networks import Network as Cidr
+from gmconf.model.networks import Peer
 from gmconf.model.operation import Client, Policies, Procedures, Shown, Support, Waiver
 from gmconf.model.talk import Chat, News
 from gmconf.model.transport import Destination
@@ -46,9 +47,9 @@ class Limits(Part):
     """Bytes of one message, as transferred. The scanners' limits follow from it."""
     quota: Size = 2 * 1024**3
     """Bytes per mailbox where nothing else is said."""
-    messages_per_hour: int = Field(default=200, ge=1)
+    messages_per_hour: Count = 200
     """Recipients a login may send to in an hour."""
-    recipients: int = Field(default=100, ge=100)
+    recipients: int = Field(default=100, ge=100, le=1_000_000)
     """Recipients of one message (RFC 5321 section 4.5.3.1.8 asks for 100 at least)."""
     queue_life: Duration = 5 * 86400
     """Seconds until an undeliverable message is returned (RFC 5321 section 4.5.4.1: four to five days)."""
@@ -84,7 +85,7 @@ class Tls(Part):
 class Resolver(Part):
     """The validating resolver on every host."""
 
-    forwarders: tuple[Ip, ...] = ()
+    forwarders: tuple[Peer, ...] = ()
     """Ask these instead of the Internet's own servers; needed in a closed network."""
     trust_anchors: tuple[TrustAnchor, ...] = ()
     """DS or DNSKEY lines to trust instead of the Internet's root key, in a closed network."""
@@ -95,7 +96,7 @@ class Network(Part):
 
     admin: tuple[Cidr, ...] = ("0.0.0.0/0", "::/0")
     """Networks that may reach SSH."""
-    http_proxies: tuple[Ip, ...] = ()
+    http_proxies: tuple[Peer, ...] = ()
     """Proxies and mirrors on any port that the hosts may reach besides web servers on ports 80 and 443."""
     time_servers: tuple[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:-]+$", max_length=253)], ...] = ()
     """NTP servers; default: Debian's pool."""
