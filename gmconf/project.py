@@ -6,6 +6,9 @@ import json
 
 from gmconf.model import Role, Site
 
+SSH = 22
+"""The port that ssh takes by itself."""
+
 
 def inventory(site: Site) -> str:
     """An inventory with all hosts and a group per role. JSON strings are YAML strings, so values are quoted with json."""
@@ -13,6 +16,8 @@ def inventory(site: Site) -> str:
     for host in sorted(site.hosts, key=lambda h: h.name):
         lines += [f"    {host.name}:", f"      ansible_host: {json.dumps(host.ansible_host or host.name)}"]
         lines += ["      ansible_user: root"]
+        if site.network.ssh(host) != SSH:
+            lines += [f"      ansible_port: {site.network.ssh(host)}"]
     lines.append("  children:")
     for role in Role:
         holders = sorted(h.name for h in site.hosts if role in h.roles)

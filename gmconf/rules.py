@@ -24,6 +24,7 @@ from gmconf.limits import MIB, chain
 from gmconf.model import OPTIONAL_ROLES, Role, Site
 from gmconf.namerules import NAME_RULES
 from gmconf.nameserverrules import NAMESERVER_RULES
+from gmconf.networkrules import NETWORK_RULES
 from gmconf.requirements import lacking, misnamed
 from gmconf.webrules import WEB_RULES
 from gmconf.zonerules import ZONE_RULES
@@ -352,5 +353,5 @@ RULES: tuple[Rule, ...] = (
     role_addresses_stay, senders_are_ours, hosts_once, addresses_of_families, roles_are_held, names_are_not_domains,
     thresholds_ascend, sizes_fit, memory_fits, closed_network_is_whole, admins_can_enter, numbers_fit_together,
     senders_to_switch_to, blocks_name_one, contacts_can_be_reached, questions_are_kept, quotas_have_units, forwards_lead_somewhere, roles_once,
-    resolvers_are_elsewhere, lists_name_once, destinations_are_sound, tls_reports_can_be_sent, chat_and_news_have_a_place, level_is_whole, proofs_have_controls, *ZONE_RULES, *ACME_RULES, *WEB_RULES, *NAME_RULES, *NAMESERVER_RULES,
+    resolvers_are_elsewhere, lists_name_once, destinations_are_sound, tls_reports_can_be_sent, chat_and_news_have_a_place, level_is_whole, proofs_have_controls, *ZONE_RULES, *ACME_RULES, *WEB_RULES, *NAME_RULES, *NAMESERVER_RULES, *NETWORK_RULES,
 )  # fmt: skip

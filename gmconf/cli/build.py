@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gmconf.cli.app import Format, OutputFormat, SitePath, app, load_site, print_json
+from gmconf.cli.app import Format, OutputFormat, SitePath, app, load_site, print_json, say_notices
 from gmconf.errors import SiteError
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def validate(site: SitePath, output: OutputFormat = Format.text) -> None:
     """Check a site: types, names, and the rules between its fields. Prints nothing when it is fine."""
     try:
-        load_site(site)
+        loaded = load_site(site)
     except SiteError as error:
         if output is Format.json:
             print_json(
@@ -34,6 +34,7 @@ def validate(site: SitePath, output: OutputFormat = Format.text) -> None:
         raise
     if output is Format.json:
         print_json([])
+    say_notices(loaded)
 
 
 @app.command(epilog="Examples: gmconf render site.yml -o build; gmconf render site.yml -o build --check")
@@ -46,6 +47,7 @@ def render(
 ) -> None:
     """Render a site into a self-contained Ansible project and say what changed since the last time."""
     loaded = load_site(site)
+    say_notices(loaded)
 
     from gmconf import output as build_folder
     from gmconf.diff import changes

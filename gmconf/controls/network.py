@@ -88,12 +88,13 @@ class Ingress(Control):
     live = ("ports",)
     settings: ClassVar = {
         NFT: {
-            "admin_tcp": Only("22"),
+            "admin_tcp": Model(lambda c: [c.site.network.ssh(c.host)], "network.ssh_port"),
             "admin4": admin(4),
             "admin6": admin(6),
             "site_tcp": Model(_inside, "what other hosts of the site ask this one for"),
             "public_tcp": Model(_public, "the ports of the host's roles, and no other"),
             "public_udp": Model(lambda c: [53] if c.has(Role.NAMESERVER) else [], "53 for name servers, and no other"),
+            "forward": Model(lambda c: "" if c.site.network.forward == "leave" else "drop", "network.forward"),
         }
     }
 

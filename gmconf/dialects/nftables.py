@@ -1,12 +1,17 @@
-"""How nftables spells values: numbers, addresses and networks bare, everything else in quotes (it knows no escapes)."""
+"""How nftables spells values: numbers, ranges, addresses, networks and its own words bare, everything else in quotes (it knows no escapes)."""
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from ipaddress import ip_network
 
 from gmconf.errors import GmconfError
 from gmconf.settings import Value
+
+WORDS = frozenset({"ip", "ip6", "tcp", "udp", "drop"})
+"""Words of the language itself that settings choose between."""
+_RANGE = re.compile(r"[0-9]{1,5}-[0-9]{1,5}")
 
 
 def spell(value: Value) -> str:
@@ -16,7 +21,7 @@ def spell(value: Value) -> str:
     if isinstance(value, int):
         return str(value)
     if isinstance(value, str):
-        return value if _address(value) else _quoted(value)
+        return value if value in WORDS or _RANGE.fullmatch(value) or _address(value) else _quoted(value)
     if not value:
         raise GmconfError("nftables has no empty list")
     return ", ".join(spell(item) for item in value)

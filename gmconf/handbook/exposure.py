@@ -12,6 +12,7 @@ from gmconf.model import Host
 from gmconf.plan import File, Plan, Reach, View
 from gmconf.render import Rendered, render
 from gmconf.services.nftables import CONF
+from gmconf.services.openings import Opening, incoming
 from gmconf.settings import Reason
 
 _WAY = re.compile(
@@ -50,6 +51,8 @@ class Exposure:
     programs: tuple[str, ...]
     """Names of the plans with packages."""
     ports: tuple[Port, ...]
+    opened: tuple[Opening, ...]
+    """What the site lets in for programs that gmconf does not run."""
     ways: tuple[Way, ...]
 
     def open(self, port: int) -> bool:
@@ -62,7 +65,7 @@ def exposure(view: View, plans: Sequence[Plan]) -> Exposure:
     ports = {Port(number, reach, plan.name) for plan in plans for number, reach in plan.listens}
     firewall = next(f for plan in plans for f in plan.files if isinstance(f, File) and f.path == CONF)
     programs = tuple(plan.name for plan in plans if plan.packages)
-    return Exposure(view.host, programs, tuple(sorted(ports, key=lambda p: (p.number, p.program))), tuple(dict.fromkeys(_ways(render(firewall)))))
+    return Exposure(view.host, programs, tuple(sorted(ports, key=lambda p: (p.number, p.program))), tuple(incoming(view)), tuple(dict.fromkeys(_ways(render(firewall)))))
 
 
 def _ways(rules: Rendered) -> Iterator[Way]:

@@ -12,6 +12,7 @@ from gmconf.handbook.people import searching
 from gmconf.handbook.words import debian, span
 from gmconf.model import Role
 from gmconf.plan import Reach
+from gmconf.services.openings import Opening
 from gmconf.services.postfix_maps import BLOCKED
 from gmconf.settings import Settings, Value
 
@@ -93,10 +94,29 @@ def _ports(c: Settings, desk: Desk) -> None:
         for port in e.ports:
             rows.setdefault(port, []).append(e.host.name)
     c.rows("ports", [
-        {"port": (port.number, why), "spoken": (PROTOCOLS.get(port.number, "no standard one"), why), "program": (_program(port), why),
+        {"port": (port.number, why), "spoken": (_protocol(port), why), "program": (_program(port), why),
          "hosts": (_on(desk, on), (*why, desk.why("hosts"))), "reach": (_reach(port.reach), why)}
         for port, on in sorted(rows.items(), key=lambda item: (item[0].number, item[0].program, item[0].reach))
     ])  # fmt: skip
+    _opened(c, desk)
+
+
+def _opened(c: Settings, desk: Desk) -> None:
+    """What the site lets in for programs that gmconf does not run."""
+    why = (control("net.ingress-filter"), control("doc.firewall"))
+    rows: dict[Opening, list[str]] = {}
+    for e in desk.exposures:
+        for opening in e.opened:
+            rows.setdefault(opening, []).append(e.host.name)
+    c.rows("opened", [
+        {"ports": ([str(p) for p in o.ports], (*o.because, *why)), "protocol": (o.protocol.upper(), o.because), "purpose": (o.purpose, o.because),
+         "hosts": (_on(desk, on), (*o.because, desk.why("hosts"))), "reach": (list(o.networks) or "everybody", o.because)}
+        for o, on in rows.items()
+    ])  # fmt: skip
+
+
+def _protocol(port: Port) -> str:
+    return "SSH" if port.program == "nftables" else PROTOCOLS.get(port.number, "no standard one")
 
 
 def _program(port: Port) -> str:

@@ -5,8 +5,9 @@ from gmconf.model.acme import Acme
 from gmconf.model.dns import Dns
 from gmconf.model.domains import Domain
 from gmconf.model.filter import Dnsbl, Filter, Signatures
+from gmconf.model.firewall import Network
 from gmconf.model.hosts import LOGIN_ROLES, OPTIONAL_ROLES, Host, Role
-from gmconf.model.site import Limits, Logs, Network, Organisation, Overrides, Pop3, Resolver, Secrets, Site, Tls
+from gmconf.model.site import Limits, Logs, Organisation, Overrides, Pop3, Resolver, Secrets, Site, Tls
 from gmconf.model.talk import Chat, Group, News
 
 __all__ = [

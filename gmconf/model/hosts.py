@@ -37,6 +37,9 @@ OPTIONAL_ROLES = (*LOGIN_ROLES, Role.WEB, Role.NAMESERVER)
 """A mail service is whole without them."""
 
 
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
 class SendsFrom(Part):
     """Another of the host's own IPv4 addresses to send from, for as long as the first one suffers from a mended fault."""
 
@@ -64,3 +67,5 @@ class Host(Part):
     """Default: whichever address the system chooses, normally the first."""
     ansible_host: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.:_-]*[A-Za-z0-9])?$", max_length=253)] | None = None
     """Where Ansible connects to; default: the name."""
+    ssh_port: Port | None = None
+    """Port of its sshd; default: ``network.ssh_port``."""

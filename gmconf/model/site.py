@@ -10,9 +10,9 @@ from gmconf.model.base import Part
 from gmconf.model.dns import Dns
 from gmconf.model.domains import Domain
 from gmconf.model.filter import Filter
+from gmconf.model.firewall import Network
 from gmconf.model.hosts import Host
 from gmconf.model.names import Address, Count, Duration, Line, Size
-from gmconf.model.networks import Network as Cidr
 from gmconf.model.networks import Peer
 from gmconf.model.operation import Client, Policies, Procedures, Shown, Support, Waiver
 from gmconf.model.talk import Chat, News
@@ -89,19 +89,6 @@ class Resolver(Part):
     """Ask these instead of the Internet's own servers; needed in a closed network."""
     trust_anchors: tuple[TrustAnchor, ...] = ()
     """DS or DNSKEY lines to trust instead of the Internet's root key, in a closed network."""
-
-
-class Network(Part):
-    """Who may reach what."""
-
-    admin: tuple[Cidr, ...] = ("0.0.0.0/0", "::/0")
-    """Networks that may reach SSH."""
-    http_proxies: tuple[Peer, ...] = ()
-    """Proxies and mirrors on any port that the hosts may reach besides web servers on ports 80 and 443."""
-    time_servers: tuple[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:-]+$", max_length=253)], ...] = ()
-    """NTP servers; default: Debian's pool."""
-    rpki: Shown | None = None
-    """Who saw when that the routes to MX and name servers are authorised (ROA) and announced as such; for internet.nl's test."""
 
 
 class Logs(Part):

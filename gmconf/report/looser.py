@@ -60,6 +60,7 @@ def _place(loaded: Loaded, path: str) -> str:
 def _found(site: Site) -> Iterator[tuple[str, str, str]]:
     if any(ip_network(net, strict=False).prefixlen == 0 for net in site.network.admin):
         yield "network.admin", ", ".join(site.network.admin), "SSH answers the whole Internet; name the networks that need it."
+    yield from _openings(site)
     if site.tls.source == "internal-ca":
         yield "tls.source", "internal-ca", "Certificates of a CA of our own: programs outside do not trust them."
     if site.tls.acme and site.tls.acme.authority:
@@ -72,6 +73,15 @@ def _found(site: Site) -> Iterator[tuple[str, str, str]]:
     yield from _filter(site.filter)
     yield from _limits(site)
     yield from _accounts(site)
+
+
+def _openings(site: Site) -> Iterator[tuple[str, str, str]]:
+    for direction, entries in site.network.allow:
+        for number, one in enumerate(entries):
+            where = ", ".join(one.networks) or ("everybody" if direction == "incoming" else "everywhere")
+            yield f"network.allow.{direction}[{number}]", f"{', '.join(one.ports)} ({one.protocol.upper()}), {where}", f"The firewall lets it through: {one.reason}."
+    if site.network.forward == "leave":
+        yield "network.forward", "leave", "Packets that a host passes on for others are bound by other tables only."
 
 
 def _outgoing(site: Site) -> Iterator[tuple[str, str, str]]:

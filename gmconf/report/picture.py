@@ -102,7 +102,8 @@ def picture(groups: Sequence[Group], admins: str) -> Picture:
     under = any(b.x > columns[1] and set(b.doors) & {p.kind for p in parties} for b in boxes.values())
     height = max(bottom, lane + 8 if under else 0, *(p.y + p.height for p in parties)) + GAP
     note = Box(-PAD, height, columns[1] + BOX if not back else columns[2] + BOX, "note")
-    note.write(f"22 SSH on every host: {admins}", "small")
+    ssh = sorted({p.number for g in groups for p in g.ports if p.reach == "admin"})
+    note.write(f"{', '.join(map(str, ssh))} SSH on every host: {admins}", "small")
     width = (columns[2] if back else columns[1]) + BOX + LOOP + 4
     names = "; ".join(f"{g.title}: {len(g.hosts)} {'host' if len(g.hosts) == 1 else 'hosts'}" for g in groups)
     return Picture(width, height + note.height + 6, f"Hosts and who reaches them. {names}.", (*parties, *boxes.values(), note), tuple(wires))

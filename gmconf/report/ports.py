@@ -72,7 +72,8 @@ class Row:
 def ports(side: HostSide) -> tuple[Port, ...]:
     """What listens on a host, by number."""
     found = sorted({listening for plan in side.plans for listening in plan.listens})
-    return tuple(Port(number, PROTOCOLS.get(number, "TCP"), reach) for number, reach in found)
+    ssh = side.case.site.network.ssh(side.case.host)
+    return tuple(Port(number, PROTOCOLS[22] if number == ssh else PROTOCOLS.get(number, "TCP"), reach) for number, reach in found)
 
 
 def groups(hosts: Sequence[HostSide]) -> tuple[Group, ...]:

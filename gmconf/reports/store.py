@@ -50,12 +50,12 @@ def items(mail: Directory, options: tuple[str, ...], since: datetime) -> Iterato
     """Messages that came after a time and may be reports. Raises GmconfError when a host cannot be asked."""
     for login in mailboxes(mail):
         for host in mail.hosts[Role.STORE]:
-            yield from _of_login(host, login, options, since)
+            yield from _of_login(mail, host, login, options, since)
 
 
-def _of_login(host: Host, login: str, options: tuple[str, ...], since: datetime) -> Iterator[Item]:
+def _of_login(mail: Directory, host: Host, login: str, options: tuple[str, ...], since: datetime) -> Iterator[Item]:
     where = host.ansible_host or host.name
-    argv = [*remote.ssh(host, options), shlex.join(["doveadm", "exec", "imap", "-u", login])]
+    argv = [*remote.ssh(mail.site.network, host, options), shlex.join(["doveadm", "exec", "imap", "-u", login])]
     try:
         imap = imaplib.IMAP4_stream(shlex.join(argv))
     except (imaplib.IMAP4.error, OSError) as error:

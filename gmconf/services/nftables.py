@@ -12,13 +12,13 @@ from gmconf.model import Role
 from gmconf.nameservice import keepers
 from gmconf.plan import File, Plan, Reach, Unit, View
 from gmconf.services import mta_sts
+from gmconf.services.openings import Opening, incoming, merged, outgoing
 from gmconf.services.prosody import SERVERS, SERVERS_TLS, chat
-from gmconf.settings import Reason, Settings, need
+from gmconf.settings import Reason, Settings, Value, need
 
 CONF = "/etc/nftables.conf"
 ISOLATE = "/etc/gmconf/isolate.nft"
 PER_CLIENT = 100
-SSH: tuple[int, Reach] = (22, "admin")
 
 
 def plan(view: View, others: Sequence[Plan]) -> Plan:
@@ -33,7 +33,7 @@ def plan(view: View, others: Sequence[Plan]) -> Plan:
         units=(Unit("nftables.service"),),
         probes=({"name": "firewall", "kind": "exec", "argv": ["nft", "list", "chain", "inet", "gmconf", "input"],
                  "expect": "policy drop"},),
-        listens=(SSH,),
+        listens=((view.site.network.ssh(view.host), "admin"),),
     )  # fmt: skip
 
 
@@ -41,7 +41,7 @@ def _isolate(view: View) -> Settings:
     c = Settings(ISOLATE)
     why = control("prc.incident-isolate")
     _addresses(c, "admin", view.site.network.admin, why, view.why("network.admin"))
-    c.set("admin_tcp", [SSH[0]], why)
+    c.set("admin_tcp", [view.site.network.ssh(view.host)], why, view.why("network.ssh_port"))
     return c
 
 
@@ -52,12 +52,17 @@ def _settings(view: View, others: Sequence[Plan]) -> Settings:
     # Itself included: then the list is the same on all hosts, and a host may talk to itself anyway.
     peers = view.mail.host_addresses if len(view.site.hosts) > 1 else ()
     _addresses(c, "site", peers, view.why("hosts"))
-    for name, reach in (("admin_tcp", "admin"), ("site_tcp", "site"), ("public_tcp", "any")):
+    ssh = view.site.network.ssh(view.host)
+    c.set("admin_tcp", sorted({ssh, *_ports(others, "admin")}), ingress, view.why("network.ssh_port"))
+    for name, reach in (("site_tcp", "site"), ("public_tcp", "any")):
         c.set(name, _ports(others, reach), ingress)
     c.set("public_udp", sorted({port for plan in others for port in plan.datagrams}), ingress)
     _zones(c, view)
-    everything = sorted({port for name in ("admin", "site", "any") for port in _ports(others, name)})
-    c.set("answering_tcp", everything, need("nftables", "a first roll-out must not cut the sessions that are open"))
+    _open(c, view)
+    answering = {ssh, *(port for name in ("admin", "site", "any") for port in _ports(others, name))}
+    further = [p for o in incoming(view) if o.protocol == "tcp" for p in o.ports]
+    c.set("answering_tcp", merged([*answering, *further]), need("nftables", "a first roll-out must not cut the sessions that are open"))
+    c.set("forward", "drop" if view.site.network.forward == "drop" else "", ingress, view.why("network.forward"))
     _flood(c, view)
     c.set("smtp_user", "postfix", egress)
     c.set("site_ports", _site_ports(view), egress, view.why("hosts"))
@@ -83,6 +88,29 @@ def _settings(view: View, others: Sequence[Plan]) -> Settings:
     if checks:
         c.set("filter_user", "_rspamd", why)
     return c
+
+
+def _open(c: Settings, view: View) -> None:
+    """Rules that the site asked for: lists by shape, because an anonymous set cannot be empty."""
+    came, left = tuple(incoming(view)), tuple(outgoing(view))
+    _rules(c, "opened", came, networks=False, user=False)
+    _rules(c, "opened_to", came, networks=True, user=False)
+    for name, user in (("leaves", False), ("leaves_as", True)):
+        _rules(c, name, left, networks=False, user=user)
+        _rules(c, f"{name}_to", left, networks=True, user=user)
+
+
+def _rules(c: Settings, name: str, openings: Iterable[Opening], *, networks: bool, user: bool) -> None:
+    rows = []
+    for o in openings:
+        if bool(o.networks) == networks and bool(o.user) == user:
+            row: dict[str, tuple[Value, Sequence[Reason]]] = {"protocol": (o.protocol, o.because), "ports": (o.ports, o.because)}
+            if networks:
+                row |= {"family": (o.family, o.because), "networks": (o.networks, o.because)}
+            if user:
+                row["user"] = (o.user, o.because)
+            rows.append(row)
+    c.rows(name, rows)
 
 
 def _zones(c: Settings, view: View) -> None:
@@ -119,8 +147,7 @@ def _short(network: str) -> str:
 
 
 def _ports(plans: Iterable[Plan], reach: Reach | str) -> list[int]:
-    found = {port for plan in plans for port, who in plan.listens if who == reach}
-    return sorted(found | ({SSH[0]} if reach == SSH[1] else set()))
+    return sorted({port for plan in plans for port, who in plan.listens if who == reach})
 
 
 def _site_ports(view: View) -> list[int]:

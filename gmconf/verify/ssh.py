@@ -61,7 +61,7 @@ def switches(text: str) -> dict[str, str]:
 
 def command(at: At, ssh: Ssh) -> list[str]:
     """How the program gets to the host."""
-    return [*remote.ssh(at.host, ssh.options, ssh.user), "python3", "-"]
+    return [*remote.ssh(at.run.loaded.site.network, at.host, ssh.options, ssh.user), "python3", "-"]
 
 
 def look(at: At) -> dict[str, Any]:
