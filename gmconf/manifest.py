@@ -51,6 +51,7 @@ def _facts(host: Host, plans: Sequence[Plan]) -> dict[str, object]:
         "owned": sorted({path for plan in plans for path in plan.owned}),
         "stage_prefixes": sorted({path for plan in plans for path in (*plan.stage_prefixes, *plan.owned)}),
         "absent": sorted({path for plan in plans for path in plan.absent}),
+        "retired": sorted({path for plan in plans for path in plan.retired}),
         "compile": [dict(step) for plan in plans for step in plan.compile],
         "validate": [{"name": plan.name, **judge} for plan in plans for judge in plan.validate],
         "tls": [dict(pair) for plan in plans for pair in plan.tls],

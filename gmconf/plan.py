@@ -111,6 +111,8 @@ class Plan(NamedTuple):
     stage_prefixes: tuple[str, ...] = ()
     """Path prefixes rewritten when the staged tree is judged."""
     absent: tuple[str, ...] = ()
+    retired: tuple[str, ...] = ()
+    """Places where an earlier gmconf kept files, in folders of daemons: removed with all in them once the new generation stands."""
     compile: tuple[Mapping[str, object], ...] = ()
     validate: tuple[Mapping[str, object], ...] = ()
     units: tuple[Unit, ...] = ()

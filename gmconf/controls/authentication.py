@@ -122,7 +122,7 @@ class DkimSign(Control):
             return
         wanted = [f"{RSPAMD}/dkim_signing.conf", f"{RSPAMD}/maps.d/signing.map", f"{RSPAMD}/maps.d/dkim-domains.conf"]
         for domain in case.mail.sending:
-            wanted += [f"/var/lib/rspamd/dkim/{domain.name}.{domain.dkim.selector}-{kind}.key" for kind in ("rsa", "ed25519")]
+            wanted += [f"/etc/gmconf/dkim/{domain.name}.{domain.dkim.selector}-{kind}.key" for kind in ("rsa", "ed25519")]
         yield from case.there(*wanted)
 
 

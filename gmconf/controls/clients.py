@@ -148,7 +148,7 @@ class News(Control):
         INN: {
             "account": True, "sender": True, "readers": True, "client": False, "cancels": "none", "address4": "127.0.0.1", "address6": "::1",
             "complaints": Model(lambda c: c.site.organisation.abuse or c.site.organisation.postmaster, "organisation.abuse"),
-            "backoff.user": True, "backoff.folder": "/var/spool/news/backoff", "backoff.free": 20, "backoff.factor": 2, "backoff.fast": 5,
+            "backoff.user": True, "backoff.folder": "/var/lib/gmconf-news", "backoff.free": 20, "backoff.factor": 2, "backoff.fast": 5,
             "backoff.slow": 60, "disk": 1024 * 1024,
         },
         READERS: {

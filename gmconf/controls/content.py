@@ -53,7 +53,7 @@ class VirusReject(Control):
     id, level, sources = "flt.virus-reject", "basic", ("G:7", "P:90")
     on = BY_FILTER
     settings: ClassVar = {CLAMD: {"mail": True, "archive": True}, LUA: {"clamd": "/run/clamav/clamd.ctl"}}
-    files = (CLAMD, "/var/lib/clamav/gmconf.ndb")
+    files = (CLAMD, "/etc/gmconf/clamav/gmconf.ndb")
     live = ("virus", "submission-virus")
 
 

@@ -370,7 +370,7 @@ class CertificateTrust(Control):
             "directory": Model(lambda c: c.site.tls.acme.directory if c.site.tls.acme else "", "that of tls.acme"),
             "pairs[*].name": Model(_shown, "every name that the host shows a certificate for"),
         },
-        "/etc/systemd/system/gmconf-acme.service": {"command": "/usr/bin/python3 /usr/local/lib/gmconf/acme /etc/gmconf/acme.ini"},
+        "/etc/systemd/system/gmconf-acme.service": {"command": "/usr/bin/python3 -B /usr/local/lib/gmconf/acme /etc/gmconf/acme.ini"},
     }
 
     @classmethod
@@ -387,7 +387,7 @@ class CertificateTrust(Control):
         if acme:
             secret = ["/etc/gmconf/acme/tsig.secret"] if acme.update else []
             units = [f"/etc/systemd/system/gmconf-acme.{kind}" for kind in ("service", "timer")]
-            yield from case.there(ACME, "/usr/local/lib/gmconf/acme", *units, *secret)
+            yield from case.there(ACME, "/usr/local/lib/gmconf/acme", "/usr/local/lib/gmconf/places.py", *units, *secret)
 
 
 class Received(Control):

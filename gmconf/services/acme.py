@@ -105,7 +105,7 @@ def _settings(view: View, acme: Acme, pairs: Sequence[tuple[str, str, tuple[str,
 
 def _units(because: Reason) -> list[File | SecretFile]:
     service, timer = map(Settings, FILES)
-    service.set("command", f"/usr/bin/python3 {PROGRAM} {CONF}", because)
+    service.set("command", f"/usr/bin/python3 -B {PROGRAM} {CONF}", because)
     timer.set("first", "15s", need("acme", "a roll-out that changes something here is over by then"))
     timer.set("again", "12h", need("acme", "a CA that is out of order is asked again before anybody notices; CAs ask for no more than twice a day"))
     return [

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gmconf.controls import control
+from gmconf.dialects import ini
 from gmconf.dialects.clamav import spell
 from gmconf.limits import chain
 from gmconf.model import Role
 from gmconf.plan import File, Plan, Unit, View
-from gmconf.settings import Settings, need
+from gmconf.settings import Reason, Settings, need
 
 CLAMD, FRESHCLAM = "/etc/clamav/clamd.conf", "/etc/clamav/freshclam.conf"
 SOCKET = "/run/clamav/clamd.ctl"
-TEST_SIGNATURE = "/var/lib/clamav/gmconf.ndb"
+DATABASE = "/var/lib/clamav"
+TEST_SIGNATURE = "/etc/gmconf/clamav/gmconf.ndb"
 UNIT_FILE = "/etc/systemd/system/clamav-daemon.service"
 APPARMOR = "/etc/apparmor.d/local/usr.bin.freshclam"
 GIB = 1024**3
@@ -29,24 +31,25 @@ def plan(view: View) -> Plan:
     runs = need("clamav", "clamd owns its socket itself, so that a stopped scanner is seen as stopped and mail gets 4xx")
     files = [
         File(CLAMD, "clamav", proof, "clamav/clamd.conf.j2", clamd(view), spell),
-        File(UNIT_FILE, "clamav", runs, "clamav/clamav-daemon.service.j2", Settings(UNIT_FILE)),
-        File(TEST_SIGNATURE, "clamav", proof, lines=_test_signature, comment="", owner="clamav", group="clamav"),
+        File(UNIT_FILE, "clamav", runs, "clamav/clamav-daemon.service.j2", _unit(runs), ini.spell),
+        File(TEST_SIGNATURE, "clamav", proof, lines=_test_signature, comment=""),
     ]
     updates = bool(sources(view))
     if updates:
         files.append(File(FRESHCLAM, "clamav", control("ops.update-7d"), "clamav/freshclam.conf.j2", freshclam(view),
-                          spell, owner="clamav", group="adm", mode="0444"))  # fmt: skip
+                          spell))  # fmt: skip
     local = [url for url in view.site.filter.signatures.urls if url.startswith("file:")]
     if local:
         files.append(File(APPARMOR, "clamav", view.why("filter.signatures.urls"), lines=lambda: _apparmor(local)))
     units = [
-        Unit("clamav-daemon.service", restart_paths=(CLAMD, UNIT_FILE)),
+        Unit("clamav-daemon.service", restart_paths=(CLAMD, UNIT_FILE, TEST_SIGNATURE)),
         *((Unit("clamav-freshclam.service", on_change="restart"),) if updates else ()),
     ]
     return Plan(
         name="clamav",
         packages=("clamav", "clamav-daemon", "clamav-freshclam", "clamdscan"),
         files=tuple(files),
+        directories=(("/etc/gmconf", "root", "root", "0755"), (TEST_SIGNATURE.rpartition("/")[0], "root", "root", "0755")),
         # 12 and 13 start freshclam once from a timer too; the daemon does it anyway.
         mask=(
             "clamav-daemon.socket",
@@ -95,7 +98,7 @@ def clamd(view: View) -> Settings:
     c.set("socket_mode", 660, closed)
     c.set("stale", True, need("clamav", "a crash must not keep clamd from starting again"))
     c.set("user", "clamav", closed)
-    c.set("database", "/var/lib/clamav", need("clamav", "where freshclam puts signatures"))
+    c.set("database", DATABASE, need("clamav", "where freshclam puts signatures"))
     c.set("log", True, control("log.correlate"))
     c.set("log_facility", "LOG_MAIL", control("log.correlate"))
     c.set("log_time", False, need("clamav", "the journal has the time already"))
@@ -133,7 +136,7 @@ def freshclam(view: View) -> Settings:
     signatures, fresh = view.site.filter.signatures, control("ops.update-7d")
     why = view.why("filter.signatures")
     c.set("owner", "clamav", need("clamav", "it runs as the user of clamd"))
-    c.set("database", "/var/lib/clamav", need("clamav", "where clamd reads"))
+    c.set("database", DATABASE, need("clamav", "where clamd reads"))
     c.set("log", True, control("log.correlate"))
     c.set("log_facility", "LOG_MAIL", control("log.correlate"))
     c.set("checks", signatures.checks_per_day, fresh, view.why("filter.signatures.checks_per_day"))
@@ -144,6 +147,14 @@ def freshclam(view: View) -> Settings:
     c.set("receive_timeout", 300, need("clamav", "nor one that stops in the middle"))
     c.rows("mirrors", [{"name": (name, (why, fresh))} for name in signatures.mirrors])
     c.rows("urls", [{"url": (url, (why, fresh))} for url in signatures.urls])
+    return c
+
+
+def _unit(runs: Reason) -> Settings:
+    c = Settings(UNIT_FILE)
+    copied = need("clamav", "the folder of signatures is clamav's own: root writes nothing there, and what is lost comes back at the next start")
+    c.set("lay", f"/usr/bin/install -m 0644 {TEST_SIGNATURE} {DATABASE}/gmconf.ndb", copied)
+    c.set("run", "/usr/sbin/clamd --foreground=true", runs)
     return c
 
 

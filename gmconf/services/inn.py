@@ -18,7 +18,7 @@ CONF, READERS, GROUPS = f"{FOLDER}/inn.conf", f"{FOLDER}/readers.conf", f"{FOLDE
 STEM = f"{FOLDER}/tls/host"
 PROGRAMS = "/usr/local/lib/gmconf"
 LOGIN, SYNC = f"{PROGRAMS}/nnrpd-login", f"{PROGRAMS}/news-groups"
-BACKOFF = "/var/spool/news/backoff"
+BACKOFF = "/var/lib/gmconf-news"
 STORE_PORT = 1119
 PORTS = {"nntp": 119, "nntps": 563}
 CHECKED = ("control.ctl", "expire.ctl", "incoming.conf", "inn.conf", "newsfeeds", "readers.conf", "storage.conf")
@@ -62,6 +62,7 @@ def _store(view: View, news: News) -> Plan:
         ),
         directories=((f"{SYSTEMD}/inn2.service.d", "root", "root", "0755"), (PROGRAMS, "root", "root", "0755"), (BACKOFF, "news", "news", "0750")),
         stage_prefixes=(f"{FOLDER}/",),
+        retired=("/var/spool/news/backoff",),
         validate=(
             {"argv": ["env", f"INNCONF={{{CONF}}}", "/usr/lib/news/bin/innconfval", "-C"]},
             {"argv": ["env", f"INNCONF={{{CONF}}}", "/usr/lib/news/bin/inncheck", "--noperm", *CHECKED]},

@@ -21,6 +21,8 @@ def plan(view: View) -> Plan:
         name="redis",
         packages=("redis-server",),
         files=(File(CONF, "redis", why, "redis/redis.conf.j2", _settings(view), spell, group="redis", mode="0640"),),
+        # The package gives the folder to redis, which could plant there what root then writes to.
+        directories=((CONF.rpartition("/")[0], "root", "redis", "0750"),),
         # No judge: redis-server can only be asked by starting it, which would touch the data.
         units=(Unit("redis-server.service", on_change="restart"),),
         probes=({"name": "redis", "kind": "exec", "argv": ["redis-cli", "-s", SOCKET, "ping"], "expect": "^PONG"},),

@@ -15,7 +15,7 @@ from gmconf.services import dmarc_reports, rspamd_maps, rspamd_rules
 from gmconf.services.redis import SOCKET as REDIS
 from gmconf.settings import Reason, Settings, need
 
-LOCAL, OVERRIDE, DKIM = "/etc/rspamd/local.d", "/etc/rspamd/override.d", "/var/lib/rspamd/dkim"
+LOCAL, OVERRIDE, DKIM = "/etc/rspamd/local.d", "/etc/rspamd/override.d", rspamd_maps.KEYS
 MILTER, CONTROLLER = "/run/rspamd/milter.sock", "/run/rspamd/controller.sock"
 OWN_OVERRIDES = ("options", "rbl")
 
@@ -48,9 +48,11 @@ def plan(view: View) -> Plan:
             (LOCAL, "root", "root", "0755"),
             (rspamd_maps.FOLDER, "root", "root", "0755"),
             (OVERRIDE, "root", "root", "0755"),
-            (DKIM, "_rspamd", "_rspamd", "0700"),
+            ("/etc/gmconf", "root", "root", "0755"),
+            (DKIM, "root", "_rspamd", "0750"),
         ),
         owned=(f"{LOCAL}/", f"{OVERRIDE}/", f"{DKIM}/"),
+        retired=("/var/lib/rspamd/dkim",),
         validate=(
             {
                 "argv": ["rspamadm", "--var=LOCAL_CONFDIR={/etc/rspamd}", "configtest", "--strict"],
@@ -78,7 +80,7 @@ def _keys(mail: Directory) -> tuple[SecretFile, ...]:
     because = control("auth.dkim-sign")
     names = ((domain.name, f"{domain.dkim.selector}-{kind}") for domain in mail.sending for kind in ("rsa", "ed25519"))
     return tuple(
-        SecretFile(f"{DKIM}/{name}.{selector}.key", "rspamd", because, f"dkim/{name}/{selector}.key.vault", "_rspamd", "_rspamd",
+        SecretFile(f"{DKIM}/{name}.{selector}.key", "rspamd", because, f"dkim/{name}/{selector}.key.vault", group="_rspamd", mode="0640",
                    records=(f"{selector}._domainkey.{name} TXT",))
         for name, selector in names
     )

@@ -9,7 +9,7 @@ from gmconf.dialects.ucl import spell
 from gmconf.plan import File, View
 
 FOLDER = "/etc/rspamd/local.d/maps.d"
-KEYS = "/var/lib/rspamd/dkim"
+KEYS = "/etc/gmconf/dkim"
 
 
 def files(view: View) -> list[File]:

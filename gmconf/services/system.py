@@ -14,7 +14,7 @@ MIB = 1024 * 1024
 TIME = "/etc/systemd/timesyncd.conf.d/gmconf.conf"
 JOURNAL = "/etc/systemd/journald.conf.d/gmconf.conf"
 UPDATES = "/etc/apt/apt.conf.d/99gmconf"
-RECOVER = "/usr/local/lib/gmconf/recover"
+RECOVER, PLACES = "/usr/local/lib/gmconf/recover", "/usr/local/lib/gmconf/places.py"
 RECOVER_UNIT = "/etc/systemd/system/gmconf-recover.service"
 
 
@@ -27,11 +27,12 @@ def _recover() -> Plan:
     crash = need("system", "a host that went down in the middle of a roll-out starts with the previous generation")
     unit = Settings(RECOVER_UNIT)
     unit.set("journal", "/var/lib/gmconf/journal", crash)
-    unit.set("command", f"/usr/bin/python3 {RECOVER}", crash)
+    unit.set("command", f"/usr/bin/python3 -B {RECOVER}", crash)
     return Plan(
         name="recover",
         files=(
             File(RECOVER, "recover", crash, lines=partial(program, "module_utils/gmconf_host/journal.py"), shared=True, mode="0755"),
+            File(PLACES, "recover", crash, lines=partial(program, "module_utils/gmconf_host/places.py"), shared=True),
             File(RECOVER_UNIT, "recover", crash, "system/recover.service.j2", unit, ini.spell),
         ),
         directories=(("/usr/local/lib/gmconf", "root", "root", "0755"),),

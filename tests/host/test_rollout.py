@@ -202,7 +202,7 @@ def test_changed_logins_end_sessions(mx) -> None:
 @pytest.mark.promise("a roll-out that would make a published record false is refused before it touches the host")
 def test_a_selector_that_is_not_published(mx) -> None:
     """Refused, under --check too, while nobody finds the new key; done as soon as it is published; back to the old one, still published."""
-    keys = "ls -l --time-style=full-iso /var/lib/rspamd/dkim"
+    keys = "ls -l --time-style=full-iso /etc/gmconf/dkim"
     before = mx.ssh(ETC), mx.ssh(keys)
     try:
         mx.write_site(change=(f"  - name: {mx.domain}\n", f"  - name: {mx.domain}\n    dkim: {{selector: next1}}\n"))

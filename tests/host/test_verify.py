@@ -152,7 +152,7 @@ SPOILS = (
     Spoil(("spoof",), without("check_sender_access lmdb:/etc/postfix/maps/own-domains"), says="from outside"),
     Spoil(("spam", "submission-spam"), postfix("smtpd_milters="), ("drift", "virus", "submission-virus", "attachment", "malformed",
           "submission-malformed", "submission-sender", "roundtrip"), says="GTUBE"),
-    Spoil(("virus", "submission-virus"), edited("/var/lib/clamav/gmconf.ndb", "s/58354f/59354f/", "fresh clamav-daemon"), says="EICAR"),
+    Spoil(("virus", "submission-virus"), edited("/etc/gmconf/clamav/gmconf.ndb", "s/58354f/59354f/", "fresh clamav-daemon"), says="EICAR"),
     Spoil(("attachment",), edited("/etc/rspamd/local.d/rspamd.lua", 's/"exe", //', "fresh rspamd"), says=".exe"),
     Spoil(("malformed", "submission-malformed"), edited("/etc/rspamd/local.d/rspamd.lua", "s/^local strict = true/local strict = false/", "fresh rspamd"),
           says="without author"),
@@ -223,7 +223,7 @@ plant() { if test -e $1; then keep $1; else echo $1 >> /root/planted; fi; echo "
 fresh() {
   case $1 in
     rspamd|unbound) systemctl restart $1;;
-    clamav*) systemctl reload clamav-daemon;;
+    clamav*) systemctl restart clamav-daemon; clamdscan --config-file=/etc/clamav/clamd.conf --ping=60;;
     *) systemctl reload $1;;
   esac
   sleep 1.5

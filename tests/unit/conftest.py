@@ -14,6 +14,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 ansible.module_utils.__path__.append(str(ROOT / "roles/gmconf/module_utils"))
+sys.path.append(str(ROOT / "roles/gmconf/module_utils/gmconf_host"))  # programs find places.py beside them
 
 PASSWORD = b"of the vault"
 

@@ -181,7 +181,7 @@ def forms(world, kind: str) -> dict[str, str]:
     """The site's RSA key as p= may spell it, and its chain as TLSA may."""
     manifest, sources, _, _ = world
     by_path = {entry["path"]: sources.get(entry["sha256"]) for entry in manifest["files"]}
-    rsa = load_pem_private_key(by_path["/var/lib/rspamd/dkim/example.org.gm4-rsa.key"], None).public_key()
+    rsa = load_pem_private_key(by_path["/etc/gmconf/dkim/example.org.gm4-rsa.key"], None).public_key()
     chain = load_pem_x509_certificates(Path(by_path[CERTIFICATE]).read_bytes())
     leaf, last = chain[0], chain[-1]
     spki = leaf.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
@@ -223,7 +223,7 @@ def test_dkim(judged, world) -> None:
 
 
 def test_a_switch_to_a_key_that_nobody_finds(judged) -> None:
-    other = ("/var/lib/rspamd/dkim/example.org.gm3-rsa.key", "/var/lib/rspamd/dkim/example.org.uk.gm3-rsa.key")
+    other = ("/etc/gmconf/dkim/example.org.gm3-rsa.key", "/etc/gmconf/dkim/example.org.uk.gm3-rsa.key")
     assert judged({f"{RSA} TXT": []}, other[1:]) == ([], [])
     assert judged({f"{RSA} TXT": []}, other)[0] == [f"{RSA} TXT is not published, and the key before it would go"]
     assert judged({}, other) == ([], [])

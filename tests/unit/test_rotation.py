@@ -96,8 +96,8 @@ def signing(world: World) -> set[str]:
     assert all(base in line for base in bases)
     # A roll-out takes away every other key that lies in the folder.
     manifest = json.loads(files["hosts/mail.example.org/manifest.json"])
-    assert "/var/lib/rspamd/dkim/" in manifest["owned"]
-    paths = {f["path"].rsplit("/", 1)[1] for f in manifest["files"] if f["path"].startswith("/var/lib/rspamd/dkim/example.org.")}
+    assert "/etc/gmconf/dkim/" in manifest["owned"]
+    paths = {f["path"].rsplit("/", 1)[1] for f in manifest["files"] if f["path"].startswith("/etc/gmconf/dkim/example.org.")}
     assert paths == {f"example.org.{base}-{kind}.key" for base in bases for kind in ("rsa", "ed25519")}
     return bases
 

@@ -62,7 +62,7 @@ LOCAL = "/etc/rspamd/local.d"
         ("maps.d/senders.map", "alice@example.com alice@example.org"),
         ("maps.d/limits.map", "bob@example.org 5"),
         ("maps.d/domains.map", "example.net"),
-        ("maps.d/dkim-domains.conf", '"example.org" { selectors [ { selector = "gm1-rsa"; path = "/var/lib/rspamd/dkim/example.org.gm1-rsa.key"; }'),
+        ("maps.d/dkim-domains.conf", '"example.org" { selectors [ { selector = "gm1-rsa"; path = "/etc/gmconf/dkim/example.org.gm1-rsa.key"; }'),
         ("rspamd.lua", "local scan_retries = 1"),
     ],
 )

@@ -16,7 +16,7 @@ from ansible.module_utils.gmconf_host.journal import Journal
 
 OLD = {"/etc/a.conf": b"old a\n", "/etc/sub/b.conf": b"old b\n", "/etc/gone.conf": b"goes\n"}
 NEW = {"/etc/a.conf": b"new a\n", "/etc/sub/b.conf": b"old b\n", "/etc/new/c.conf": b"new c\n", "/etc/link.conf": b"was a link\n"}
-CALLS = ("replace", "unlink", "fsync", "makedirs", "open", "symlink", "chmod")
+CALLS = ("replace", "unlink", "fsync", "makedirs", "mkdir", "open", "symlink", "fchmod", "fchown")
 
 
 def digest(data: bytes) -> str:
@@ -30,7 +30,7 @@ def manifest() -> dict:
     me, mine = pwd.getpwuid(os.geteuid()).pw_name, grp.getgrgid(os.getegid()).gr_name
     return {
         "packages": [], "users": [], "directories": [], "owned": ["/etc/sub"], "stage_prefixes": [], "absent": ["/etc/gone.conf"],
-        "compile": [], "validate": [], "tls": [], "services": [], "mask": [], "commands": [], "probes": [],
+        "compile": [], "validate": [], "tls": [], "services": [], "mask": [], "retired": [], "commands": [], "probes": [],
         "files": [{"path": path, "owner": me, "group": mine, "mode": "0640", "service": "x", "sha256": digest(data)} for path, data in NEW.items()],
     }  # fmt: skip
 
@@ -74,8 +74,9 @@ def switch(root: Path) -> Journal:
     wanted = manifest()
     made = stage.Stage(wanted, archive(root))
     journal = Journal(host.STATE, str(root))
-    changed = compare.changed_files(wanted)
-    rollout.switch(wanted, made, journal, changed, [], compare.unwanted(wanted))
+    with host.filesystem() as places:
+        changed, extra = compare.changed_files(wanted, places), compare.unwanted(wanted, places)
+    rollout.switch(wanted, made, journal, changed, [], extra)
     return journal
 
 
@@ -84,8 +85,9 @@ def test_switch_and_back(root) -> None:
     journal = switch(root)
     after = picture(root)
     assert {f"/{name}": seen[0] for name, seen in after.items()} == NEW
-    assert compare.changed_files(manifest()) == []
-    assert compare.unwanted(manifest()) == []
+    with host.filesystem() as places:
+        assert compare.changed_files(manifest(), places) == []
+        assert compare.unwanted(manifest(), places) == []
     journal.roll_back()
     journal.close()
     assert picture(root) == before

@@ -15,7 +15,7 @@ from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 
 MODULE = "gmconf_tree"
-KINDS = ("missing_packages", "files", "removed", "directories", "compiled", "users", "units", "interrupted")
+KINDS = ("missing_packages", "files", "removed", "retired", "directories", "compiled", "users", "units", "interrupted")
 """What a host can differ in, for -v."""
 IGNORE = "gmconf_against_dns"
 """Extra variable that lets a roll-out go against what DNS says: where keys are lost or stolen, there is no time to wait."""

@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import dns.exception
 import dns.resolver
+from places import Places
 
 RENEW, ALARM = 1 / 3, 21 / 90
 """Parts of a certificate's life that are left when a new one is asked for, and when somebody has to be told."""
@@ -121,7 +122,7 @@ def credentials(common: Section, folder: str) -> str:
     path = f"{folder}/rfc2136.ini"
     lines = {"server": common["server"], "port": common["port"], "name": common["key"], "secret": read(common["secret"]).strip(),
              "algorithm": common["algorithm"]}  # fmt: skip
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="utf-8") as file:
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "w", encoding="utf-8") as file:
         file.writelines(f"dns_rfc2136_{key} = {value}\n" for key, value in lines.items())
     return path
 
@@ -179,13 +180,9 @@ def show(pair: Section, chain: str) -> None:
         for path, text in ((f"{stem}.key", key), (f"{stem}.crt", chain)):
             if read(path) == text:
                 continue
-            before = os.stat(path)
-            with open(os.open(f"{path}.new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-                file.write(text)
-                os.fchown(file.fileno(), before.st_uid, before.st_gid)
-                os.fchmod(file.fileno(), before.st_mode & 0o777)
-                os.fsync(file.fileno())
-            os.replace(f"{path}.new", path)
+            with Places() as places:
+                before = places.stat(path)
+                places.put(path, text.encode(), before.st_mode & 0o777, (before.st_uid, before.st_gid))
     for unit in pair.get("units", "").split():
         if run("systemctl", "is-active", unit)[0] == 0:
             code, out = run("systemctl", "reload", unit)

@@ -9,6 +9,7 @@ import traceback
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.gmconf_host.compare import compare
 from ansible.module_utils.gmconf_host.host import Refused
+from ansible.module_utils.gmconf_host.places import Unsafe
 from ansible.module_utils.gmconf_host.rollout import apply
 
 DOCUMENTATION = """
@@ -42,6 +43,8 @@ def main():
             result = apply(manifest, module.params["archive"], check=module.check_mode)
     except Refused as error:
         module.fail_json(msg=str(error), **error.details)
+    except Unsafe as error:
+        module.fail_json(msg=f"nothing was touched: {error}")
     except Exception as error:  # every end is a result, so that the operator sees where it happened
         module.fail_json(msg=f"gmconf_tree: {type(error).__name__}: {error}", exception=traceback.format_exc())
     module.params["manifest"] = ""  # not echoed back: it is large

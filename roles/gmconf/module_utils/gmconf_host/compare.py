@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import grp
 import hashlib
-import os
 import pwd
 import stat
 
-from ansible.module_utils.gmconf_host.host import STATE, at, run
+from ansible.module_utils.gmconf_host.host import STATE, filesystem, run
 from ansible.module_utils.gmconf_host.published import ask
 from ansible.module_utils.gmconf_host.units import wrong_units
 
 
-def digest_of(path):
+def digest_of(path, places):
     """SHA-256 of a regular file, None when there is none."""
     try:
-        if not stat.S_ISREG(os.lstat(path).st_mode):
-            return None
-        with open(path, "rb") as file:
+        with places.open(path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
         return None
@@ -32,14 +29,11 @@ def ids(entry):
         return None
 
 
-def meta_differs(entry, path):
+def meta_differs(entry, places):
     """Whether owner, group or mode differ from what is wanted."""
-    try:
-        found = os.lstat(path)
-    except OSError:
-        return True
+    found = places.stat(entry["path"])
     wanted = ids(entry)
-    return (found.st_uid, found.st_gid) != wanted or stat.S_IMODE(found.st_mode) != int(entry["mode"], 8)
+    return found is None or (found.st_uid, found.st_gid) != wanted or stat.S_IMODE(found.st_mode) != int(entry["mode"], 8)
 
 
 def missing_packages(manifest):
@@ -49,32 +43,35 @@ def missing_packages(manifest):
     return sorted(set(manifest["packages"]) - have)
 
 
-def changed_files(manifest):
+def changed_files(manifest, places):
     """Entries whose content or metadata differ."""
-    return [f for f in manifest["files"] if content_differs(f) or meta_differs(f, at(f["path"]))]
+    return [f for f in manifest["files"] if content_differs(f, places) or meta_differs(f, places)]
 
 
-def content_differs(entry):
+def content_differs(entry, places):
     """Whether the content is another one; what is initial is the host's own from then on."""
-    found = digest_of(at(entry["path"]))
+    found = digest_of(entry["path"], places)
     return found is None if entry.get("initial") else found != entry["sha256"]
 
 
-def unwanted(manifest):
+def unwanted(manifest, places):
     """Files that may not be there: in owned directories, and those named absent."""
     keep = {f["path"] for f in manifest["files"]} | {c["makes"] for c in manifest["compile"]}
-    found = [path for path in manifest["absent"] if os.path.lexists(at(path))]
+    found = [path for path in manifest["absent"] if places.stat(path)]
     for folder in manifest["owned"]:
-        for parent, _, names in os.walk(at(folder)):
-            paths = ("/" + os.path.relpath(os.path.join(parent, name), at("/")) for name in names)
-            found += [path for path in paths if path not in keep]
+        found += [path for path in places.files(folder) if path not in keep]
     return sorted(found)
 
 
-def stale_compiled(manifest, changed):
+def retired(manifest, places):
+    """Places where an earlier gmconf kept files that lie elsewhere now."""
+    return [path for path in manifest["retired"] if places.stat(path)]
+
+
+def stale_compiled(manifest, changed, places):
     """Derived files to be made again."""
     paths = {f["path"] for f in changed}
-    return [c for c in manifest["compile"] if c["source"] in paths or not os.path.exists(at(c["makes"]))]
+    return [c for c in manifest["compile"] if c["source"] in paths or not places.stat(c["makes"])]
 
 
 def missing_users(manifest):
@@ -105,17 +102,20 @@ def compare(manifest):
     ``published``: what DNS says under the names that files about to change must agree with.
     """
     packages = missing_packages(manifest)
-    changed = changed_files(manifest)
-    live = {digest_of(at(f["path"])) for f in manifest["files"]}
-    found = {
-        "missing_packages": packages,
-        "files": [f["path"] for f in changed],
-        "removed": unwanted(manifest),
-        "directories": [d["path"] for d in manifest["directories"] if meta_differs(d, at(d["path"]))],
-        "compiled": [c["makes"] for c in stale_compiled(manifest, changed)],
-        "users": [u["name"] for u in missing_users(manifest)],
-        "units": [] if packages else wrong_units(manifest),
-        "interrupted": os.path.exists(at(f"{STATE}/journal")),
-    }
-    published = ask([record.split() for f in changed if "records" in f and content_differs(f) for record in f["records"]])
+    with filesystem() as places:
+        changed = changed_files(manifest, places)
+        live = {digest_of(f["path"], places) for f in manifest["files"]}
+        found = {
+            "missing_packages": packages,
+            "files": [f["path"] for f in changed],
+            "removed": unwanted(manifest, places),
+            "retired": retired(manifest, places),
+            "directories": [d["path"] for d in manifest["directories"] if meta_differs(d, places)],
+            "compiled": [c["makes"] for c in stale_compiled(manifest, changed, places)],
+            "users": [u["name"] for u in missing_users(manifest)],
+            "units": [] if packages else wrong_units(manifest),
+            "interrupted": places.stat(f"{STATE}/journal") is not None,
+        }
+        asked = [record.split() for f in changed if "records" in f and content_differs(f, places) for record in f["records"]]
+    published = ask(asked)
     return {**found, "changed": any(found.values()), "need": sorted({f["sha256"] for f in manifest["files"]} - live), "published": published}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 
+from ansible.module_utils.gmconf_host.places import Places
+
 ROOT = ""
 """Another one than "" only in tests."""
 STATE = "/var/lib/gmconf"
@@ -23,6 +25,11 @@ class Refused(Exception):
 def at(path):
     """A host path below the root."""
     return ROOT + path
+
+
+def filesystem():
+    """The host's files, below the root."""
+    return Places(ROOT)
 
 
 def run(argv, timeout=120):

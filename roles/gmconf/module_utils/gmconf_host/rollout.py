@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import fcntl
 import json
@@ -19,11 +20,13 @@ from ansible.module_utils.gmconf_host.compare import (
     meta_differs,
     missing_packages,
     missing_users,
+    retired,
     stale_compiled,
     unwanted,
 )
-from ansible.module_utils.gmconf_host.host import STATE, Refused, at, run
-from ansible.module_utils.gmconf_host.journal import Journal, put
+from ansible.module_utils.gmconf_host.host import STATE, Refused, at, filesystem, run
+from ansible.module_utils.gmconf_host.journal import Journal
+from ansible.module_utils.gmconf_host.places import Unsafe
 from ansible.module_utils.gmconf_host.probes import probe
 from ansible.module_utils.gmconf_host.stage import Stage
 
@@ -36,26 +39,37 @@ def switch(manifest, stage, journal, changed, compiled, extra):
     paths = [*(f["path"] for f in changed), *(c["makes"] for c in compiled), *extra]
     gone = units.of_files(extra)
     journal.open(paths, units.snapshot(manifest) | units.states(gone))
-    for folder in manifest["directories"]:
-        if meta_differs(folder, at(folder["path"])):
-            os.makedirs(at(folder["path"]), exist_ok=True)
-            owner = ids(folder)
-            if owner and os.geteuid() == 0:
-                os.chown(at(folder["path"]), *owner)
-            os.chmod(at(folder["path"]), int(folder["mode"], 8))
-    for entry in changed:
-        # Of what is the host's own only owner and mode are put right.
-        source = stage.root + entry["path"] if content_differs(entry) else at(entry["path"])
-        with open(source, "rb") as file:
-            put(at(entry["path"]), file.read(), int(entry["mode"], 8), ids(entry))
-    for step in compiled:
-        with open(stage.root + step["makes"], "rb") as file:
-            put(at(step["makes"]), file.read(), 0o644, (0, 0))
-    for unit in gone:  # while its file is there: afterwards systemd knows no more what enabled it
-        run(["systemctl", "disable", "--now", unit])
-    for path in extra:
-        os.unlink(at(path))
+    with filesystem() as places:
+        for folder in sorted(manifest["directories"], key=lambda folder: folder["path"]):
+            if meta_differs(folder, places):
+                places.make(folder["path"], int(folder["mode"], 8), ids(folder))
+        for entry in changed:
+            # Of what is the host's own only owner and mode are put right.
+            with stage.open(entry["path"]) if content_differs(entry, places) else places.open(entry["path"]) as file:
+                data = file.read()
+            places.put(entry["path"], data, int(entry["mode"], 8), ids(entry))
+        for step in compiled:
+            with stage.open(step["makes"]) as file:
+                places.put(step["makes"], file.read(), 0o644, (0, 0))
+        for unit in gone:  # while its file is there: afterwards systemd knows no more what enabled it
+            run(["systemctl", "disable", "--now", unit])
+        for path in extra:
+            places.remove(path)
     return paths
+
+
+def unsafe(manifest, changed, compiled, extra, places):
+    """Sentences about folders to write in where others than root can write too; those that the roll-out gives to root are none."""
+    given = {folder["path"] for folder in manifest["directories"] if folder["owner"] == "root"}
+    folders = {path.rpartition("/")[0] for path in (*(f["path"] for f in changed), *(c["makes"] for c in compiled), *extra)}
+    folders |= {folder["path"].rpartition("/")[0] for folder in manifest["directories"]}
+    for folder in sorted(folders - given):
+        try:
+            places.directory(folder)
+        except (FileNotFoundError, NotADirectoryError):
+            continue  # it is made, or making it says so
+        except Unsafe as error:
+            yield str(error)
 
 
 def make_users(manifest):
@@ -79,7 +93,7 @@ def _must(argv):
         raise Refused(f"{' '.join(argv)}: {out}")
 
 
-def diffs(changed, extra, stage):
+def diffs(changed, extra, stage, places):
     """Per-file before and after for --diff; secrets and large files are named only."""
     found = []
     for entry in changed:
@@ -87,7 +101,7 @@ def diffs(changed, extra, stage):
         if "secret" in entry:
             found.append({"prepared": f"{path}: (secret, not shown)\n"})
             continue
-        before, after = text_of(at(path)), text_of(stage.root + path)
+        before, after = text_of(path, places), text_of(path, stage)
         if before == after:
             found.append({"prepared": f"{path}: owner or mode becomes {entry['owner']}:{entry['group']} {entry['mode']}\n"})
             continue
@@ -97,20 +111,24 @@ def diffs(changed, extra, stage):
     return found
 
 
-def text_of(path):
-    """A file's text; empty when it is missing, a note when it is large."""
+def text_of(path, places):
+    """A file's text; empty when it is missing, a note when it is large or others than root may have put it there."""
     try:
-        if os.path.getsize(path) > DIFF_LIMIT:
-            return f"({os.path.getsize(path)} bytes)\n"
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read()
+        if not places.is_closed(path.rpartition("/")[0]):
+            return "(not shown: others than root can write in its folder)\n"
+        with places.open(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            return f"({size} bytes)\n" if size > DIFF_LIMIT else file.read().decode("utf-8", "replace")
     except OSError:
         return ""
 
 
 def apply(manifest, archive, check=False):
     """Roll out, or with ``check`` say what would happen. Raises Refused."""
-    os.makedirs(at(STATE), 0o700, exist_ok=True)
+    with filesystem() as places:
+        if not places.stat(STATE):
+            places.make(STATE, 0o700)
+        places.directory(STATE)
     with open(at(f"{STATE}/lock"), "a+", encoding="utf-8") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -135,9 +153,13 @@ def _apply(manifest, archive, check):
         if not packages:
             stage.compile()
             stage.judge()
-        changed, extra = changed_files(manifest), unwanted(manifest)
-        compiled = stale_compiled(manifest, changed)
-        result = {"changed": True, "diff": diffs(changed, extra, stage), "files": [f["path"] for f in changed], "removed": extra}
+        with filesystem() as places:
+            changed, extra = changed_files(manifest, places), unwanted(manifest, places)
+            compiled = stale_compiled(manifest, changed, places)
+            found = list(unsafe(manifest, changed, compiled, extra, places))
+            if found:
+                raise Refused("nothing was touched:\n" + "\n".join(found))
+            result = {"changed": True, "diff": diffs(changed, extra, stage, places), "files": [f["path"] for f in changed], "removed": extra}
         if check:
             return result
         try:
@@ -149,8 +171,12 @@ def _apply(manifest, archive, check):
         if complaints:
             _go_back(manifest, journal)
             raise Refused("rolled back: " + "\n".join(complaints), rolled_back=True)
-        put(at(f"{STATE}/generation"), json.dumps({"files": {f["path"]: f["sha256"] for f in manifest["files"]}}).encode(), 0o600)
-        journal.close()
+        with filesystem() as places:
+            places.put(f"{STATE}/generation", json.dumps({"files": {f["path"]: f["sha256"] for f in manifest["files"]}}).encode(), 0o600)
+            journal.close()
+            for path in retired(manifest, places):
+                with contextlib.suppress(OSError, RecursionError):  # the next roll-out tries again
+                    places.remove_all(path)
         return result
     finally:
         shutil.rmtree(stage.root, ignore_errors=True)

@@ -9,7 +9,7 @@ import shutil
 import tarfile
 
 from ansible.module_utils.gmconf_host.compare import digest_of, ids
-from ansible.module_utils.gmconf_host.host import STATE, Refused, at, run
+from ansible.module_utils.gmconf_host.host import STATE, Refused, at, filesystem, run
 
 
 class Stage:
@@ -19,9 +19,10 @@ class Stage:
         self.manifest = manifest
         self.root = at(f"{STATE}/stage")
         self.judged = at(f"{STATE}/judge")
-        for folder in (self.root, self.judged):
-            shutil.rmtree(folder, ignore_errors=True)
-            os.makedirs(folder, 0o700)
+        with filesystem() as places:
+            for folder in ("stage", "judge"):
+                places.remove_all(f"{STATE}/{folder}")
+                places.make(f"{STATE}/{folder}", 0o700)
         self._contents(archive)
 
     def _contents(self, archive):
@@ -35,23 +36,35 @@ class Stage:
                     raise Refused(f"the archive is damaged: {member.name}")
                 for entry in by_digest.pop(member.name, ()):
                     self._put(entry, data)
-        for digest, entries in by_digest.items():
-            live = next(f["path"] for f in self.manifest["files"] if digest_of(at(f["path"])) == digest)
-            with open(at(live), "rb") as file:
-                data = file.read()
-            for entry in entries:
-                self._put(entry, data)
+        with filesystem() as places:
+            for digest, entries in by_digest.items():
+                live = next(f["path"] for f in self.manifest["files"] if digest_of(f["path"], places) == digest)
+                with places.open(live) as file:
+                    data = file.read()
+                if hashlib.sha256(data).hexdigest() != digest:
+                    raise Refused(f"{live} changes while it is read")
+                for entry in entries:
+                    self._put(entry, data)
+
+    def open(self, path):
+        """A file of the new tree for reading, in bytes."""
+        return open(self.root + path, "rb")
+
+    def is_closed(self, _folder):
+        """Nobody but root reaches the new tree."""
+        return True
 
     def _put(self, entry, data):
+        # Both copies lie where nobody but root can even enter, and were made from nothing.
         for root, content in ((self.root, data), (self.judged, self._rewritten(data))):
             path = root + entry["path"]
             os.makedirs(os.path.dirname(path), exist_ok=True)
-            with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb") as file:
                 file.write(content)
-            owner = ids(entry)
-            if owner and os.geteuid() == 0:
-                os.chown(path, *owner)
-            os.chmod(path, int(entry["mode"], 8))
+                owner = ids(entry)
+                if owner and os.geteuid() == 0:
+                    os.fchown(file.fileno(), *owner)
+                os.fchmod(file.fileno(), int(entry["mode"], 8))
 
     def _rewritten(self, data):
         """Paths that this roll-out delivers, as they lie in the copy for the judges."""
