@@ -9,6 +9,8 @@ from gmconf.model import Domain, Role, Site
 TRANSFER = "dns/transfer.vault"
 """The TSIG key by which name servers of the site know each other, as Knot reads it."""
 TRANSFER_KEY = "gmconf-transfer"
+PASSWORDS = "passwords.vault"
+"""What build/ has of all password hashes."""
 DKIM_KINDS = ("rsa", "ed25519")
 
 
@@ -106,7 +108,7 @@ def vault_files(site: Site) -> Iterator[tuple[str, str]]:
     servers = [number for number, host in enumerate(site.hosts) if Role.NAMESERVER in host.roles]
     if len(servers) > 1:
         yield TRANSFER, f"hosts[{servers[1]}]"
-    yield "passwords.vault", "domains"
+    yield PASSWORDS, "domains"
 
 
 def tsig_file(key: str) -> str:

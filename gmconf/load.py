@@ -13,11 +13,13 @@ from pydantic import BaseModel, ValidationError
 
 from gmconf.certificates import wrong
 from gmconf.complaints import sentence
+from gmconf.credentials import FOLDER as PASSWORD_FILES
+from gmconf.credentials import kept
 from gmconf.directory import Directory
 from gmconf.document import Document, PathParts, parse_path, read_text, spell_path
 from gmconf.errors import Mark, Problem, SiteError
 from gmconf.folder import Folder
-from gmconf.keynames import optional_files, public_files, served, vault_files
+from gmconf.keynames import PASSWORDS, optional_files, public_files, served, vault_files
 from gmconf.model import Site
 from gmconf.rollover import FILE, NOTHING, Read, Rollover, apply, disagreements
 from gmconf.rollover import read as read_rollover
@@ -52,6 +54,10 @@ class Loaded:
         if self.document.has(parts):
             return Reason("site", str(self.document.mark(parts, key=True)), path)
         return Reason("site", self.document.name, f"{path} (default)")
+
+    def problem(self, path: str, message: str) -> Problem:
+        """A sentence about a field of the site, or about a line of a user file (FILE:LINE)."""
+        return _broken(self.document, path, message)
 
 
 def load(path: Path, *, keys: bool | Literal["public"] = True, lenient: bool = False) -> Loaded:
@@ -168,6 +174,9 @@ def _read_keys(site: Site, path: Path, document: Document, state: Read, *, vault
             except (OSError, UnicodeDecodeError):
                 missing.setdefault(_maker(site, name), []).append((place(name), field))
         for name, field in vault_files(site) if vaults else ():
+            if name == PASSWORDS:
+                problems += [_broken(document, field, what) for what in _passwords(folder)]
+                continue
             try:
                 start = there.read(place(name), 14)
             except OSError:
@@ -185,6 +194,18 @@ def _read_keys(site: Site, path: Path, document: Document, state: Read, *, vault
         more = f" and {len(files) - 1} more are missing" if len(files) > 1 else " is missing"
         problems.append(_broken(document, field, f"{site.secrets.folder}/{name}{more}; {remedy}"))
     return public, problems
+
+
+def _passwords(folder: Path) -> Iterator[str]:
+    """What keeps the passwords from being rolled out."""
+    form = kept(folder)
+    shown = f"{folder.name}/{PASSWORD_FILES}"
+    if form == "none":
+        yield f"{shown} is missing; set a password: gmconf passwd SITE LOGIN, or make one for every login: gmconf passwd SITE --generate"
+    if form == "both":
+        yield f"{folder.name}/{PASSWORDS} lies beside {shown}; join them: gmconf passwd SITE --join (what stands in {shown} counts)"
+    if form == "old" and (folder / PASSWORDS).read_bytes()[:14] != b"$ANSIBLE_VAULT":
+        yield f"{folder.name}/{PASSWORDS} is not an Ansible Vault file; encrypt it: ansible-vault encrypt"
 
 
 def _read_rollover(site: Site, folder: Path, state: Read, public: dict[str, str]) -> Iterator[Problem]:
@@ -217,8 +238,6 @@ def _misnamed(site: Site, public: Mapping[str, str], document: Document, rollove
 def _maker(site: Site, name: str) -> str:
     if name.startswith("ca/") and name != "ca/ca.crt":
         return "put the certificate (PEM) of that CA there"
-    if name == "passwords.vault":
-        return "set a password: gmconf passwd SITE LOGIN"
     if name.startswith("tls/") and site.tls.source == "files":
         return "put the certificate chain (.crt) and the encrypted key (.key.vault) there"
     return "create them: gmconf keys SITE"

@@ -1,20 +1,21 @@
-"""Passwords of mailboxes and service accounts: strength, hash, and the vault file that holds the hashes."""
+"""Passwords of mailboxes and service accounts: strength, hash, new ones, and hashes that come from elsewhere."""
 
 from __future__ import annotations
 
 import re
+import secrets
+from collections.abc import Collection
 from itertools import pairwise
-from pathlib import Path
 
-from gmconf import vault
-from gmconf.errors import GmconfError
-from gmconf.model.names import address
+from gmconf import schemes
+from gmconf.errors import Mark, Problem, SiteError
 
 MINIMUM = 12
 """Characters; NIST SP 800-63B asks for length, not for classes of characters."""
 _COMMON = ("password", "passwort", "qwertz", "qwerty", "letmein", "welcome", "admin", "iloveyou", "123456", "abc123", "monkey",
            "dragon", "secret", "changeme", "football", "sunshine", "master", "hello")  # fmt: skip
-_LINE = re.compile(r"([^:\s]+):(\{[A-Z0-9-]+\}[\x21-\x39\x3b-\x7e]+)\Z")
+_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
+"""Without signs that look like others."""
 
 
 def check_strength(password: str, login: str) -> list[str]:
@@ -56,27 +57,36 @@ def hash_password(password: str) -> str:
     return "{ARGON2ID}" + hasher.hash(password)
 
 
-def read_hashes(file: Path, password: bytes) -> dict[str, str]:
-    """Login -> hash of a vault file; empty when there is none yet."""
-    if not file.exists():
-        return {}
-    found = {}
-    for number, line in enumerate(vault.decrypt(file.read_bytes(), password, file.name).decode().splitlines(), 1):
-        match = _LINE.match(line)
-        if not match:
-            raise GmconfError(f"{file.name}: line {number} is not login:{{SCHEME}}hash")
-        found[match[1]] = match[2]
+def new_password() -> str:
+    """A random one that can be read out and typed: 25 signs of 31, 123 bits."""
+    return "-".join("".join(secrets.choice(_ALPHABET) for _ in range(5)) for _ in range(5))
+
+
+def imported(text: str, name: str, logins: Collection[str]) -> dict[str, str]:
+    """Login -> hash of a passwd-file: login:{SCHEME}hash, further fields are left out; crypt(3) hashes may come without a scheme.
+
+    Raises SiteError with every line that cannot be taken, by its number in the file ``name``.
+    """
+    found: dict[str, str] = {}
+    problems = []
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        login, colon, rest = line.strip().partition(":")
+        login, hashed = login.lower(), schemes.named(rest.partition(":")[0])
+        wrong = schemes.complaint(hashed)
+        if not colon:
+            said = "login:{SCHEME}hash is needed"
+        elif login not in logins:
+            said = f"{login or 'nothing'} is no login of the site; add the mailbox first, or remove the line"
+        elif login in found:
+            said = f"{login} stands here twice; keep one"
+        elif wrong and schemes.scheme(hashed) in (None, *schemes.PLAIN):
+            said = f"{login}: {wrong}"
+        else:
+            found[login] = hashed
+            continue
+        problems.append(Problem(Mark(name, number, 1), "", said))
+    if problems:
+        raise SiteError(problems)
     return found
-
-
-def set_password(file: Path, login: str, hashed: str, password: bytes) -> None:
-    """Add or replace the hash of one login."""
-    try:
-        login = address(login)
-    except ValueError as error:
-        raise GmconfError(f"{login}: {error}") from None
-    if not _LINE.match(f"{login}:{hashed}"):
-        raise GmconfError("that is no hash with a scheme such as {ARGON2ID}")
-    hashes = {**read_hashes(file, password), login: hashed}
-    text = "".join(f"{name}:{value}\n" for name, value in sorted(hashes.items()))
-    vault.write_file(file, vault.encrypt(text.encode(), password))

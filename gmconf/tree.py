@@ -8,8 +8,10 @@ from collections.abc import Callable, Hashable
 from functools import partial
 
 from gmconf import __version__
+from gmconf.credentials import bundle
 from gmconf.documents import written
 from gmconf.errors import GmconfError
+from gmconf.keynames import PASSWORDS
 from gmconf.load import Loaded
 from gmconf.manifest import manifest
 from gmconf.output import MARKER
@@ -62,6 +64,9 @@ def build(loaded: Loaded, *, secrets: bool = True) -> Tree:
         documents.put(tree, trace)
     vaults = str(loaded.secrets)
     for name in sorted(needed) if secrets else ():
+        if name == PASSWORDS:
+            tree.files[f"secrets/{name}"] = bundle(loaded.secrets, {account.login for account in loaded.mail.accounts})
+            continue
         with open(f"{vaults}/{loaded.rollover.place(name)}", "rb", buffering=0) as vaulted:
             tree.files[f"secrets/{name}"] = vaulted.read()
     tree.files["trace.json"] = trace.dump().encode()

@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 from gmconf.errors import GmconfError
+from gmconf.lock import FRESH
 
 
 def read_password(file: Path | None) -> bytes:
@@ -28,6 +29,17 @@ def read_password(file: Path | None) -> bytes:
     return password
 
 
+def agree(folder: Path, password: bytes) -> None:
+    """Raises GmconfError when a vault file of the folder has another password: one more would be lost among them."""
+    for parent, folders, names in os.walk(folder):
+        folders.sort()
+        for name in sorted(names):
+            if name.endswith(".vault"):
+                path = Path(parent) / name
+                decrypt(path.read_bytes(), password, str(path.relative_to(folder.parent)))
+                return
+
+
 def encrypt(plain: bytes, password: bytes) -> bytes:
     """Content of a vault file, readable with ``ansible-vault view``."""
     from ansible.parsing.vault import VaultLib, VaultSecret
@@ -46,14 +58,15 @@ def decrypt(cipher: bytes, password: bytes, name: str) -> bytes:
         raise GmconfError(f"{name} cannot be decrypted; is it the right vault password?") from None
 
 
-def write_file(path: Path, data: bytes, mode: int = 0o600) -> None:
-    """Write a whole file or nothing, durable, with its mode from the first byte on."""
+def write_file(path: Path, data: bytes, mode: int = 0o600, *, durable: bool = True) -> None:
+    """Write a whole file or nothing, with its mode from the first byte on; not ``durable``: the caller waits for the disk."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f".{path.name}.new")
+    fresh = path.with_name(f".{path.name}{FRESH}")
     fresh.unlink(missing_ok=True)
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     with os.fdopen(descriptor, "wb") as out:
         out.write(data)
         out.flush()
-        os.fsync(out.fileno())
+        if durable:
+            os.fsync(out.fileno())
     fresh.replace(path)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gmconf.cli.app import Format, OutputFormat, SitePath, app, load_site, print_json, say_notices
+from gmconf.cli.app import Format, OutputFormat, SitePath, VaultFile, app, load_site, print_json, say_notices
 from gmconf.errors import SiteError
 
 if TYPE_CHECKING:
@@ -15,13 +16,19 @@ if TYPE_CHECKING:
 
     from gmconf.diff import Change
     from gmconf.explain import Answer
+    from gmconf.load import Loaded
 
 
 @app.command(epilog="Example: gmconf validate site.yml")
-def validate(site: SitePath, output: OutputFormat = Format.text) -> None:
-    """Check a site: types, names, and the rules between its fields. Prints nothing when it is fine."""
+def validate(site: SitePath, output: OutputFormat = Format.text, vault_password_file: VaultFile = None) -> None:
+    """Check a site: types, names, and the rules between its fields. Prints nothing when it is fine.
+
+    With the vault password also passwords (missing, weak) and whether private keys belong to public ones. Logins without a password
+    are named on standard error; that alone is no mistake.
+    """
     try:
         loaded = load_site(site)
+        _custody(loaded, vault_password_file)
     except SiteError as error:
         if output is Format.json:
             print_json(
@@ -35,6 +42,18 @@ def validate(site: SitePath, output: OutputFormat = Format.text) -> None:
     if output is Format.json:
         print_json([])
     say_notices(loaded)
+
+
+def _custody(loaded: Loaded, vault_password_file: Path | None) -> None:
+    """Name what is to be done about secrets. Raises SiteError for what is wrong."""
+    from gmconf.custody import look
+    from gmconf.vault import read_password
+
+    found = look(loaded, read_password(vault_password_file) if vault_password_file else None)
+    for note in sorted(found.notes):
+        print(f"note: {note}", file=sys.stderr)
+    if found.wrong:
+        raise SiteError(found.wrong)
 
 
 @app.command(epilog="Examples: gmconf render site.yml -o build; gmconf render site.yml -o build --check")

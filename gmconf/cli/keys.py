@@ -40,12 +40,16 @@ def make(
     Public halves lie readable beside the site; private halves are encrypted with Ansible Vault.
     """
     from gmconf.keys import create_missing
-    from gmconf.vault import read_password
+    from gmconf.lock import alone
+    from gmconf.vault import agree, read_password
 
     loaded = load_site(site, keys=False)
-    created = create_missing(
-        loaded.site, site.parent, read_password(vault_password_file), now=datetime.now(UTC), renew=renew, rollover=loaded.rollover
-    )
+    password = read_password(vault_password_file)
+    with alone(loaded.secrets) as waited:
+        agree(loaded.secrets, password)
+        # Another one may have gone a step on meanwhile.
+        loaded = load_site(site, keys=False) if waited else loaded
+        created = create_missing(loaded.site, site.parent, password, now=datetime.now(UTC), renew=renew, rollover=loaded.rollover)
     for name in created:
         print(f"created {name}")
 
@@ -117,10 +121,15 @@ def next_(
 
     from gmconf.lookup.ask import parse_server, system_resolver
     from gmconf.rotation.run import Call, take
-    from gmconf.vault import read_password
+    from gmconf.vault import agree, read_password
+
+    def password() -> bytes:
+        found = read_password(vault_password_file)
+        agree(loaded.secrets, found)
+        return found
 
     done = take(loaded, Call(
-        now=_now(now), resolver=lambda: parse_server(resolver) if resolver else system_resolver(), password=cache(lambda: read_password(vault_password_file)),
+        now=_now(now), resolver=lambda: parse_server(resolver) if resolver else system_resolver(), password=cache(password),
         port=port, only=only, start=start, rolled_out=rolled_out,
     ))  # fmt: skip
     if output is Format.json:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +14,7 @@ from gmconf.certificates import wrong
 from gmconf.errors import GmconfError
 from gmconf.keynames import DKIM_KINDS
 from gmconf.load import Loaded
+from gmconf.lock import alone
 from gmconf.lookup.ask import Server
 from gmconf.rollover import FILE, FIRST, Key, public_file, read, spell, stem
 from gmconf.rotation import evidence as dns
@@ -85,18 +84,14 @@ def take(loaded: Loaded, call: Call) -> list[Done]:
 @contextmanager
 def _alone(loaded: Loaded) -> Iterator[None]:
     """One at a time, and on the state that was read. Raises GmconfError."""
-    loaded.secrets.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(loaded.secrets, os.O_RDONLY)
-    try:
+    with ExitStack() as lock:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock.enter_context(alone(loaded.secrets, wait=False))
         except BlockingIOError:
-            raise GmconfError("another gmconf keys next is at work here") from None
+            raise GmconfError("another gmconf keys or gmconf passwd is at work here; run it again when that one is done") from None
         if read(loaded.secrets, FILE).rollover != loaded.rollover:
             raise GmconfError(f"{FILE} has changed meanwhile; run it again")
         yield
-    finally:
-        os.close(descriptor)
 
 
 def _may_start(loaded: Loaded, subject: Subject, call: Call) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from gmconf import keys, passwords
+from gmconf import credentials, keys
 from gmconf.dns.zonefile import line
 from gmconf.load import Loaded, load
 
@@ -35,8 +35,8 @@ def made(folder: Path, text: str = SITE, level: str = "", more: str = "") -> Loa
     (folder / "site.yml").write_text((f"level: {level}\n" if level else "") + text + more)
     site = load(folder / "site.yml", keys=False, lenient=True).site
     keys.create_missing(site, folder, PASSWORD, now=datetime(2026, 11, 23, tzinfo=UTC))
-    if not (folder / "keys/passwords.vault").exists():
-        passwords.set_password(folder / "keys/passwords.vault", "alice@example.org", "{ARGON2ID}$argon2id$v=19$m=65536,t=3,p=1$YQ$Yg", PASSWORD)
+    if credentials.kept(folder / "keys") == "none":
+        credentials.store(folder / "keys", {"alice@example.org": "{ARGON2ID}$argon2id$v=19$m=65536,t=3,p=1$YQ$Yg"}, PASSWORD)
     return load(folder / "site.yml", lenient=True)
 
 

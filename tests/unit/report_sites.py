@@ -9,7 +9,7 @@ from pathlib import Path
 from conftest import PASSWORD, ROOT, without_chat
 from test_golden_sites import NOW, SITES
 
-from gmconf import keys, passwords
+from gmconf import credentials, keys
 from gmconf.load import Loaded, load
 
 DAY = date(2026, 11, 24)
@@ -30,7 +30,7 @@ def with_keys(work: Path) -> Path:
     path = work / "site.yml"
     site = load(path, keys=False, lenient=True).site
     keys.create_missing(site, work, PASSWORD, now=NOW)
-    passwords.set_password(work / "keys/passwords.vault", "alice@example.org", "{ARGON2ID}$argon2id$v=19$m=65536,t=3,p=1$YQ$Yg", PASSWORD)
+    credentials.store(work / "keys", {"alice@example.org": "{ARGON2ID}$argon2id$v=19$m=65536,t=3,p=1$YQ$Yg"}, PASSWORD)
     return path
 
 

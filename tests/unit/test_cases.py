@@ -21,7 +21,7 @@ import pytest
 import yaml
 from conftest import PASSWORD
 
-from gmconf import check, keys, passwords
+from gmconf import check, credentials, keys
 from gmconf.controls import CATALOGUE
 from gmconf.controls.case import DomainCase, HostCase
 from gmconf.errors import SiteError
@@ -44,7 +44,7 @@ def base(tmp_path_factory) -> Path:
     site = load(work / "site.yml", keys=False).site
     chat = site.model_copy(update={"hosts": tuple(h.model_copy(update={"roles": (*h.roles, Role.CHAT)}) for h in site.hosts)})
     keys.create_missing(chat, work, PASSWORD, now=datetime(2026, 11, 23, tzinfo=UTC))
-    passwords.set_password(work / "keys/passwords.vault", "alice@example.org", "{ARGON2ID}$argon2id$v=19$m=65536,t=3,p=1$YQ$Yg", PASSWORD)
+    credentials.store(work / "keys", {"alice@example.org": "{ARGON2ID}$argon2id$v=19$m=65536,t=3,p=1$YQ$Yg"}, PASSWORD)
     return work
 
 

@@ -16,7 +16,7 @@ from conftest import PASSWORD, ROOT, gmconf, without_chat
 from pages import Page
 from test_golden_sites import NOW, SITES, prepared
 
-from gmconf import explain, keys, output, passwords, tree
+from gmconf import credentials, explain, keys, output, tree
 from gmconf.controls import CATALOGUE, LEVELS
 from gmconf.documents import DOCUMENTS
 from gmconf.errors import SiteError
@@ -33,7 +33,7 @@ def example(work: Path) -> Path:
     """The example of level bronze, with keys."""
     shutil.copyfile(EXAMPLE, work / "site.yml")
     keys.create_missing(load(work / "site.yml", keys=False).site, work, PASSWORD, now=NOW)
-    passwords.set_password(work / "keys/passwords.vault", "alice@example.org", "{ARGON2ID}$argon2id$v=19$m=65536,t=3,p=1$YQ$Yg", PASSWORD)
+    credentials.store(work / "keys", {"alice@example.org": "{ARGON2ID}$argon2id$v=19$m=65536,t=3,p=1$YQ$Yg"}, PASSWORD)
     return work
 
 

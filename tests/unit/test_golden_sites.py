@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from conftest import PASSWORD
 
-from gmconf import explain, keys, output, passwords, tree
+from gmconf import credentials, explain, keys, output, tree
 from gmconf.load import load
 
 SITES = Path(__file__).resolve().parents[1] / "golden/sites"
@@ -25,7 +25,7 @@ def prepared(name: str, work: Path) -> Path:
     shutil.copytree(SITES / name, work, dirs_exist_ok=True)
     site = load(work / "site.yml", keys=False).site
     keys.create_missing(site, work, PASSWORD, now=NOW)
-    passwords.set_password(work / "keys/passwords.vault", "alice@example.org", "{ARGON2ID}$argon2id$v=19$m=65536,t=3,p=1$YQ$Yg", PASSWORD)
+    credentials.store(work / "keys", {"alice@example.org": "{ARGON2ID}$argon2id$v=19$m=65536,t=3,p=1$YQ$Yg"}, PASSWORD)
     return work
 
 

@@ -113,14 +113,3 @@ def test_good_password_hash_is_verified_by_another_library() -> None:
     hashed = passwords.hash_password("correct-horse-7-battery")
     assert hashed.startswith("{ARGON2ID}$argon2id$")
     argon2.PasswordHasher().verify(hashed.removeprefix("{ARGON2ID}"), "correct-horse-7-battery")
-
-
-def test_passwords_file(tmp_path) -> None:
-    file = tmp_path / "passwords.vault"
-    passwords.set_password(file, "bob@example.org", "{X}one", PASSWORD)
-    passwords.set_password(file, "alice@example.org", "{X}two", PASSWORD)
-    passwords.set_password(file, "bob@example.org", "{X}three", PASSWORD)
-    assert passwords.read_hashes(file, PASSWORD) == {"alice@example.org": "{X}two", "bob@example.org": "{X}three"}
-    for hashed in ("plain", "{X}a:b", "{X}a\nb@example.org:{X}c"):
-        with pytest.raises(GmconfError):
-            passwords.set_password(file, "bob@example.org", hashed, PASSWORD)

@@ -44,7 +44,9 @@ def world(tmp_path_factory):
     manifest = json.loads(files[f"hosts/{HOST}/manifest.json"])
     sources = {}
     for entry in manifest["files"]:
-        if "secret" in entry:
+        if entry.get("secret") == "secrets/passwords.vault":
+            entry["sha256"] = ""
+        elif "secret" in entry:
             data = vault.decrypt(files[entry["secret"]], PASSWORD, entry["path"])
             entry["sha256"] = hashlib.sha256(data).hexdigest()
             sources[entry["sha256"]] = data

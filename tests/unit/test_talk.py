@@ -13,7 +13,7 @@ from cryptography import x509
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gmconf import keys, passwords
+from gmconf import credentials, keys
 from gmconf.dialects import inn, lua
 from gmconf.errors import GmconfError, SiteError
 from gmconf.hosting import misplaced
@@ -103,7 +103,7 @@ def written(tmp_path) -> Path:
     file = tmp_path / "site.yml"
     file.write_text(yaml.safe_dump(data("chat")))
     keys.create_missing(load(file, keys=False).site, tmp_path, PASSWORD, now=NOW)
-    passwords.set_password(tmp_path / "keys/passwords.vault", "alice@example.org", "{X}one", PASSWORD)
+    credentials.store(tmp_path / "keys", {"alice@example.org": "{X}one"}, PASSWORD)
     load(file)
     return file
 

@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import tarfile
 import tempfile
 
@@ -89,9 +90,14 @@ class ActionModule(ActionBase):
         with open(path, "rb") as file:
             data = file.read()
         try:
-            return bytes(self._loader._vault.decrypt(data))
+            plain = unbundled(data, self._loader._vault.decrypt) if data.startswith(b"{") else bytes(self._loader._vault.decrypt(data))
         except AnsibleError:
             raise AnsibleError(f"{path} cannot be decrypted: is the vault password given?") from None
+        except Exception as error:
+            raise AnsibleError(f"{path} was changed ({type(error).__name__}); render the site again") from None
+        if path.endswith("/passwords.vault") and (clear := in_clear(plain)):
+            raise AnsibleError(f"refused: these logins have no hash but the password itself, or none: {named(clear)}; set it again: gmconf passwd SITE LOGIN")
+        return plain
 
     def _archive(self, digests, sources):
         """A tar with one member per digest, readable by its owner only."""
@@ -107,6 +113,26 @@ class ActionModule(ActionBase):
                 else:
                     tar.add(source, arcname=digest, recursive=False)
         return path
+
+
+def unbundled(data, decrypt):
+    """login:hash lines of gmconf's password files: each hash is encrypted with one of the keys, which are vault texts, and bound to its login."""
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    bundle = json.loads(data)
+    ciphers = {name: AESGCM(base64.b64decode(decrypt(text.encode()))) for name, text in bundle["keys"].items()}
+    lines = []
+    for login, entry in sorted(bundle["logins"].items()):
+        key, _, sealed = entry.partition(" ")
+        raw = base64.b64decode(sealed)
+        lines.append(f"{login}:{ciphers[key].decrypt(raw[:12], raw[12:], login.encode()).decode()}\n")
+    return "".join(lines).encode()
+
+
+def in_clear(plain):
+    """Logins of login:hash lines whose hash is the password itself, or nothing with a scheme."""
+    pairs = [line.partition(":")[::2] for line in plain.decode("utf-8", "replace").splitlines() if line]
+    return [login for login, hashed in pairs if not re.match(r"\{(?!(PLAIN|CLEAR|CLEARTEXT|PLAIN-TRUNC)[.}])[A-Z0-9-]+[.}]", hashed.upper())]
 
 
 def contradictions(manifest, sources, found):
