@@ -4,7 +4,7 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
-HARD := test_hostile.py test_faults.py test_verify.py
+HARD := test_hostile.py test_floods.py test_faults.py test_verify.py
 EMPTY :=
 SPACE := $(EMPTY) $(EMPTY)
 
