@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from gmconf import schemes, vault
+from gmconf.certificates import alone, outdated
 from gmconf.credentials import entries, file_of, hashes
 from gmconf.errors import Problem
 from gmconf.keynames import dkim_names, served
@@ -32,7 +34,25 @@ def look(loaded: Loaded, password: bytes | None) -> Custody:
     _passwords(loaded, password, found)
     if password is not None:
         found.wrong.extend(_pairs(loaded, password))
+    _chains(loaded, datetime.now(UTC), found)
     return found
+
+
+def _chains(loaded: Loaded, now: datetime, found: Custody) -> None:
+    """Dates of certificates, which a rendered tree does not depend on; and chains of one."""
+    for owner, field in _owners(loaded):
+        name = f"tls/{owner}.crt"
+        text, shown = loaded.public.get(name, ""), f"{loaded.secrets.name}/{loaded.rollover.place(name)}"
+        if complaint := outdated(text, now):
+            found.wrong.append(_at(loaded, field, f"{shown} {complaint}"))
+        if issuer := alone(text):
+            found.notes.append(_at(loaded, field, f"{shown} holds no certificate of {issuer}, which signed it; unless that is a root that clients know, put its chain there"))
+
+
+def _owners(loaded: Loaded) -> Iterator[tuple[str, str]]:
+    """(name, field) of all that have a certificate."""
+    yield from ((host.name, f"hosts[{number}]") for number, host in enumerate(loaded.site.hosts))
+    yield from served(loaded.site)
 
 
 def _passwords(loaded: Loaded, password: bytes | None, found: Custody) -> None:
@@ -63,7 +83,7 @@ def _pairs(loaded: Loaded, password: bytes) -> Iterator[Problem]:
     for _, _, stem, field in dkim_names(site):
         wanted = loaded.public.get(f"{stem}.pub", "")
         yield from _pair(loaded, f"{stem}.key.vault", field, password, wanted, _dkim)
-    for name, field in (*((host.name, f"hosts[{number}]") for number, host in enumerate(site.hosts)), *served(site)):
+    for name, field in _owners(loaded):
         wanted = loaded.public.get(f"tls/{name}.crt", "")
         yield from _pair(loaded, place(f"tls/{name}.key.vault"), field, password, wanted, _certificate)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -30,6 +31,8 @@ class Folder:
 
     def read(self, name: str, most: int | None = None) -> bytes:
         """What a file holds, or its first ``most`` octets. Raises OSError."""
+        if self._number == _NONE:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), f"{self._path}/{name}")
         file = os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=self._number)
         try:
             data = os.read(file, most or _BLOCK)

@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from gmconf.certificates import wrong
+from gmconf.certificates import leaks, wrong
 from gmconf.complaints import sentence
 from gmconf.credentials import FOLDER as PASSWORD_FILES
 from gmconf.credentials import kept
@@ -171,16 +171,24 @@ def _read_keys(site: Site, path: Path, document: Document, state: Read, *, vault
         for name, field in public_files(site):
             try:
                 public[name] = there.read(place(name)).decode()
-            except (OSError, UnicodeDecodeError):
+            except FileNotFoundError:
                 missing.setdefault(_maker(site, name), []).append((place(name), field))
+            except (OSError, UnicodeDecodeError) as error:
+                problems.append(_broken(document, field, f"{site.secrets.folder}/{place(name)} {_unreadable(error)}"))
+            else:
+                if leaked := leaks(public[name]):
+                    problems.append(_broken(document, field, f"{site.secrets.folder}/{place(name)} {leaked}"))
         for name, field in vault_files(site) if vaults else ():
             if name == PASSWORDS:
                 problems += [_broken(document, field, what) for what in _passwords(folder)]
                 continue
             try:
                 start = there.read(place(name), 14)
-            except OSError:
+            except FileNotFoundError:
                 missing.setdefault(_maker(site, name), []).append((place(name), field))
+                continue
+            except OSError as error:
+                problems.append(_broken(document, field, f"{site.secrets.folder}/{place(name)} {_unreadable(error)}"))
                 continue
             if start != b"$ANSIBLE_VAULT":
                 what = f"{site.secrets.folder}/{place(name)} is not an Ansible Vault file; encrypt it: ansible-vault encrypt"
@@ -188,6 +196,8 @@ def _read_keys(site: Site, path: Path, document: Document, state: Read, *, vault
     for name in optional_files(site):
         with suppress(FileNotFoundError), open(f"{folder}/{name}", encoding="utf-8", errors="replace") as file:
             public[name] = file.read()
+            if leaked := leaks(public[name]):
+                problems.append(Problem(document.mark(("secrets",)), "", f"{site.secrets.folder}/{name} {leaked}"))
     problems += _read_rollover(site, folder, state, public)
     for remedy, files in missing.items():
         name, field = files[0]
@@ -208,6 +218,13 @@ def _passwords(folder: Path) -> Iterator[str]:
         yield f"{folder.name}/{PASSWORDS} is not an Ansible Vault file; encrypt it: ansible-vault encrypt"
 
 
+def _unreadable(error: OSError | UnicodeDecodeError) -> str:
+    """Why a file that is there cannot be read."""
+    if isinstance(error, UnicodeDecodeError):
+        return "is not text; PEM is needed (openssl x509 -inform DER -in FILE makes it of a binary one)"
+    return f"cannot be read: {error.strerror}"
+
+
 def _read_rollover(site: Site, folder: Path, state: Read, public: dict[str, str]) -> Iterator[Problem]:
     """Add the public halves of keys that are published besides the active ones; yields what is missing."""
     for name, file, path in state.rollover.public_files(site):
@@ -217,8 +234,13 @@ def _read_rollover(site: Site, folder: Path, state: Read, public: dict[str, str]
             continue
         try:
             public[name] = (folder / file).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError):
+        except FileNotFoundError:
             yield Problem(mark, "", f"{site.secrets.folder}/{file} is missing; restore it, this key is published")
+        except (OSError, UnicodeDecodeError) as error:
+            yield Problem(mark, "", f"{site.secrets.folder}/{file} {_unreadable(error)}")
+        else:
+            if leaked := leaks(public[name]):
+                yield Problem(mark, "", f"{site.secrets.folder}/{file} {leaked}")
 
 
 def _misnamed(site: Site, public: Mapping[str, str], document: Document, rollover: Rollover) -> list[Problem]:
@@ -229,7 +251,7 @@ def _misnamed(site: Site, public: Mapping[str, str], document: Document, rollove
     found = []
     for owner, field in wanted:
         name = f"tls/{owner}.crt"
-        complaint = wrong(public[name], owner) if name in public else None
+        complaint = wrong(public[name], owner) if name in public and not leaks(public[name]) else None
         if complaint:
             found.append(_broken(document, field, f"{site.secrets.folder}/{rollover.place(name)} {complaint}"))
     return found
