@@ -139,7 +139,7 @@ def _spf(records: Sequence[Record], name: str) -> Claim:
     found = [text for text in at(records, name, "TXT") if spf.is_spf(text)]
     read = [spf.parse(text) for text in found]
     good = len(read) == 1 and read[0].end in ("-", "~") and not read[0].wrong and read[0].lookups <= spf.LOOKUPS
-    return _claim(f"one SPF record of {name}, ending in -all or ~all, with ten look-ups at most", found, good and not any("ptr" in o for o in read[0].others))
+    return _claim(f"one SPF record of {name}, ending in -all or ~all, with ten look-ups at most", found, good and not any(m.kind == "ptr" for m in read[0].asking))
 
 
 class DmarcPublish(Control):
@@ -195,7 +195,8 @@ class DmarcReject(Control):
 class DmarcExternal(Control):
     """Whoever gets reports about another domain has allowed it in DNS.
 
-    Without this record reporters send nothing: it keeps others from flooding a stranger with reports.
+    Without this record reporters send nothing: it keeps others from flooding a stranger with reports. Strict parsers want the semicolon
+    that RFC 7489's grammar has after the version.
     """
 
     id, level, sources = "auth.dmarc-extreport", "basic", ("RFC 9990", "RFC 7489", "internet.nl mail test: dmarc_policy")
@@ -208,7 +209,7 @@ class DmarcExternal(Control):
         name = f"{case.domain.name}._report._dmarc.{target}"
         found = at(case.records, name, "TXT")
         if found or case.zone != case.reports_zone:
-            yield _claim(f'{name} TXT "v=DMARC1"', found, found == ["v=DMARC1"])
+            yield _claim(f'{name} TXT "v=DMARC1;"', found, found == ["v=DMARC1;"])
 
 
 class TlsReports(Control):

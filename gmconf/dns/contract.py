@@ -101,7 +101,7 @@ class Contract:
         if self.zones.of(domain.name) == self.reports_zone:
             return None
         id_ = "auth.dmarc-extreport"
-        return Record(self.reports_zone, f"{domain.name}._report._dmarc.{target}", "TXT", ("v=DMARC1",), self.site.dns.ttl, self.need(id_),
+        return Record(self.reports_zone, f"{domain.name}._report._dmarc.{target}", "TXT", ("v=DMARC1;",), self.site.dns.ttl, self.need(id_),
                       (control(id_), self.reports_why))  # fmt: skip
 
     def authorisations(self) -> Iterator[Record]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -54,6 +55,8 @@ class Answer:
     """Seconds that the answer may be kept; the largest of its records."""
     reached: bool = True
     """False: it failed since nobody answered, or nothing that can be read."""
+    targets: tuple[str, ...] = ()
+    """Where its aliases lead, one after the other, no final dot."""
 
 
 class Asker:
@@ -104,8 +107,9 @@ class Asker:
 def _read(message: dns.message.Message, type_: str) -> Answer:
     code = message.rcode()
     secure = bool(message.flags & dns.flags.AD)
+    targets = tuple(_aliases(message))
     if code == dns.rcode.NXDOMAIN:
-        return Answer("no-name", secure=secure)
+        return Answer("no-name", alias=bool(targets), secure=secure, targets=targets)
     if code != dns.rcode.NOERROR:
         told = [option.to_text() for option in message.options if isinstance(option, dns.edns.EDEOption)]
         return Answer("failed", note=" ".join((dns.rcode.to_text(code), *told)))
@@ -113,14 +117,24 @@ def _read(message: dns.message.Message, type_: str) -> Answer:
     # Who keeps the zone above refers to the servers of the one below, and that is what it has to say about them.
     referred = wanted == dns.rdatatype.NS and not message.answer and not message.flags & dns.flags.AA
     values: list[str] = []
-    alias = False
     ttl = 0
     for rrset in (s for s in message.authority if s.name == message.question[0].name) if referred else message.answer:
-        alias = alias or rrset.rdtype == dns.rdatatype.CNAME
         if rrset.rdtype == wanted:
             values += [_text(r, type_) for r in rrset]
+        if rrset.rdtype in (wanted, dns.rdatatype.CNAME):
             ttl = max(ttl, rrset.ttl)
-    return Answer("found" if values else "nothing", tuple(sorted(values)), alias, secure, ttl=ttl)
+    if wanted == dns.rdatatype.CNAME:
+        targets = ()
+    return Answer("found" if values else "nothing", tuple(sorted(values)), bool(targets), secure, ttl=ttl, targets=targets)
+
+
+def _aliases(message: dns.message.Message) -> Iterator[str]:
+    """Targets of the aliases that lead on from the name that was asked about."""
+    leads = {rrset.name: rrset[0].target for rrset in message.answer if rrset.rdtype == dns.rdatatype.CNAME}
+    name = message.question[0].name
+    while name in leads:
+        name = leads.pop(name)
+        yield name.to_text(omit_final_dot=True).lower()
 
 
 def _text(rdata: dns.rdata.Rdata, type_: str) -> str:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gmconf import spf
-from gmconf.controls.zone import tags
 from gmconf.lookup.ask import Answer
+from gmconf.lookup.textrecords import is_key, kind_at
 from gmconf.records import Record
 
-_MATTER = ("v", "p", "sp", "np", "adkim", "aspf", "t", "psd", "pct")
-"""Tags of a DMARC record besides its addresses; pct still counts with old receivers."""
+STRICT = ("dns.fcrdns", "dns.mx-valid", "dns.srv")
+"""Controls whose addresses belong to names that MX and SRV records lead to; these may be no aliases (RFC 2181 section 10.3, RFC 2782)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,19 +26,24 @@ class Difference:
     """Values that have to go."""
     publish: bool = True
     """The wanted records have to be put there."""
+    error: bool = False
+    """It could not be found out."""
 
 
 def differences(wanted: Sequence[Record], answer: Answer) -> list[Difference]:
-    """What one answer about a record set lacks, or has too much of. ``wanted`` has one owner and type."""
+    """What one answer about a record set lacks, or has too much of. ``wanted`` has one owner and type.
+
+    Of SPF it is only judged whether there is one record: what that means has to be asked for (sending.judged).
+    """
     first = wanted[0]
     if answer.status == "failed":
-        return [Difference(f"an answer about {first.owner} {first.type}", answer.note, publish=False)]
+        return [Difference(f"an answer about {first.owner} {first.type}", answer.note, publish=False, error=True)]
     if first.need == "forbidden":
-        there = _ours(first.owner, answer.values) if first.type == "TXT" else answer.values
+        there = _left(first.owner, answer.values) if first.type == "TXT" else answer.values
         return [Difference(f"no {first.type} record", _all(there), remove=tuple(there), publish=False)] if there else []
     found: list[Difference] = []
-    if first.type in ("A", "AAAA") and answer.alias and first.because[0].kind == "control":
-        found.append(Difference(f"{first.owner} itself has addresses", "an alias (CNAME), which an MX may not name", "dns.mx-valid", publish=False))
+    if first.type in ("A", "AAAA") and answer.alias and first.because[0].ref in STRICT:
+        found.append(Difference(f"{first.owner} itself has addresses", "an alias (CNAME), which MX and SRV may not name", "dns.mx-valid", publish=False))
     if first.type == "TXT":
         return found + _txt(first, "".join(first.rdata), answer.values)
     want = {_plain(r.type, r.text) for r in wanted}
@@ -61,85 +66,39 @@ def _plain(type_: str, text: str) -> str:
     if type_ == "CAA":
         flags, tag, value = text.split(" ", 2)
         parts = [part.strip() for part in value.strip('"').split(";")]
-        return f"{flags} {tag.lower()} {parts[0].lower()};{';'.join(sorted(filter(None, parts[1:])))}"
+        # Only the highest bit of the flags means anything, and every CA knows what to do with these tags (RFC 8659 section 4.1).
+        known = "0" if tag.lower() in ("issue", "issuewild", "iodef") else flags
+        return f"{known} {tag.lower()} {parts[0].lower()};{';'.join(sorted(filter(None, parts[1:])))}"
     return text.lower()
 
 
-def _ours(owner: str, values: Sequence[str]) -> list[str]:
-    """TXT records of the kind that belongs at a name; others are somebody else's business."""
-    return [v for v in values if _kind(owner)[0](v)]
+def spf_records(values: Sequence[str]) -> list[str]:
+    """Those of TXT records that are SPF's."""
+    return [v for v in values if spf.is_spf(v)]
 
 
-def _kind(owner: str) -> tuple[Callable[[str], bool], str]:
-    if "._domainkey." in owner:
-        return (lambda v: "p" in tags(v)), "DKIM"
-    if "._report._dmarc." in owner:
-        return (lambda v: tags(v).get("v", "").upper() == "DMARC1"), "report authorisation"
-    if owner.startswith("_dmarc."):
-        return (lambda v: tags(v).get("v", "").upper() == "DMARC1"), "DMARC"
-    if owner.startswith("_smtp._tls."):
-        return (lambda v: v.lower().startswith("v=tlsrptv1")), "TLSRPT"
-    if owner.startswith("_mta-sts."):
-        return (lambda v: v.lower().startswith("v=stsv1")), "MTA-STS"
-    return spf.is_spf, "SPF"
+def _left(owner: str, values: Sequence[str]) -> list[str]:
+    """TXT records that count for something at a name where there should be none of their kind; others are somebody else's business."""
+    kind = kind_at(owner)
+    if kind is None:
+        return spf_records(values)
+    return [v for v in values if (is_key(v) if kind.name == "DKIM" else kind.counts(v))]
 
 
 def _txt(record: Record, wanted: str, values: Sequence[str]) -> list[Difference]:
-    ours, kind = _kind(record.owner)
-    if not ours(wanted):  # the operator's own: a proof of ownership, word by word
+    kind = kind_at(record.owner)
+    if not (kind.counts(wanted) if kind else spf.is_spf(wanted)):  # the operator's own: a proof of ownership, word by word
         return [] if wanted in values else [Difference(wanted, _all(values))]
-    found = _ours(record.owner, values)
+    name = kind.name if kind else "SPF"
+    found = [v for v in values if kind.counts(v)] if kind else spf_records(values)
+    if not found and kind:
+        found = [v for v in values if kind.attempts(v)][:1]
     if not found:
         return [Difference(wanted, _all(values))]
-    if len(found) > 1 and kind != "report authorisation":
-        extra = [v for v in found if _same(kind, wanted, v)]
-        keep = extra[0] if extra else None
+    if len(found) > 1 and name != "report authorisation":
+        keep = next((v for v in found if (not kind.unlike(wanted, v) if kind else v == wanted)), None)
         rest = [v for v in found if v != keep] if len(set(found)) > 1 else found[1:]
-        return [Difference(f"one {kind} record", f"{len(found)}: {_all(found)}", remove=tuple(rest), publish=keep is None)]
-    if why := _unlike(kind, wanted, found[0]):
-        return [Difference(wanted, f"{found[0]} ({why})", remove=(found[0],))]
+        return [Difference(f"one {name} record", f"{len(found)}: {_all(found)}", remove=tuple(rest), publish=keep is None)]
+    if kind and all(kind.unlike(wanted, v) for v in found):
+        return [Difference(wanted, f"{found[0]} ({kind.unlike(wanted, found[0])})", remove=tuple(found))]
     return []
-
-
-def _same(kind: str, wanted: str, found: str) -> bool:
-    return not _unlike(kind, wanted, found)
-
-
-def _unlike(kind: str, wanted: str, found: str) -> str:
-    """Empty when both mean the same, else in what they differ."""
-    if kind == "SPF":
-        return _spf_unlike(spf.parse(wanted), spf.parse(found))
-    want, have = tags(wanted), tags(found)
-    if kind == "DKIM":
-        ours, theirs = (("".join(t.get("p", "").split()), t.get("k", "rsa")) for t in (want, have))
-        return "" if ours == theirs else "the key's type differs" if ours[1] != theirs[1] else "the key differs"
-    if kind == "DMARC":
-        if list(have)[:2] != ["v", "p"]:
-            return "p must stand directly after v"
-        want, have = _dmarc(want), _dmarc(have)
-    wrong = [name for name in sorted({*want, *have}) if want.get(name) != have.get(name)]
-    return f"differs in {', '.join(wrong)}" if wrong else ""
-
-
-def _dmarc(found: dict[str, str]) -> dict[str, str]:
-    """Tags that change what receivers do, with their defaults (RFC 9989); addresses in any order."""
-    policy = found.get("p", "").lower()
-    below = found.get("sp", policy).lower()
-    plain = {name: value.lower() for name, value in found.items() if name in _MATTER}
-    lists: dict[str, str] = {name: ",".join(sorted(part.strip().lower() for part in found[name].split(","))) for name in ("rua", "ruf") if name in found}
-    return {"adkim": "r", "aspf": "r", "t": "n", "pct": "100", "sp": below, "np": below, **plain, **lists}
-
-
-def _spf_unlike(want: spf.Spf, have: spf.Spf) -> str:
-    if have.wrong:
-        return f"cannot be read: {' '.join(have.wrong)}"
-    reasons = []
-    if lost := want.networks - have.networks:
-        reasons.append(f"does not let {', '.join(sorted(n for _, n in lost))} send")
-    if more := have.networks - want.networks:
-        reasons.append(f"lets {', '.join(sorted(n for _, n in more))} send")
-    if want.others != have.others:
-        reasons.append(f"asks for {' '.join(have.others) or 'nothing'} instead of {' '.join(want.others) or 'nothing'}")
-    if want.end != have.end:
-        reasons.append(f"ends in {f'{have.end}all' if len(have.end) == 1 else have.end or 'nothing'}")
-    return "; ".join(reasons)

@@ -1,49 +1,43 @@
-"""What receivers ask about whoever sends: how many look-ups SPF costs, and blocklists."""
+"""What receivers ask about whoever sends: SPF, and blocklists."""
 
 from __future__ import annotations
 
 import asyncio
 
 from gmconf import published, spf
-from gmconf.lookup.ask import Asker
+from gmconf.lookup.ask import Answer, Asker
 from gmconf.lookup.finding import Finding
+from gmconf.lookup.meaning import Difference, differences, spf_records
+from gmconf.lookup.passing import compare
 from gmconf.model import Site
+from gmconf.records import Record
 from gmconf.zones import reverse_name
 
-VOID = 2
-"""The most look-ups without an answer (RFC 7208 section 4.6.4)."""
 
+async def judged(asker: Asker, site: Site, wanted: Record, answer: Answer, name: str) -> list[Difference]:
+    """An SPF record as receivers evaluate it, for every address of the site and for all that either record tells apart.
 
-async def spf_cost(asker: Asker, domain: str) -> Finding | None:
-    """Whether evaluating a domain's record stays within ten look-ups; None where there is no record, or more than one."""
-    cost = [0, 0]
-    if not await _count(asker, domain, cost, frozenset()):
-        return None
-    where = f"{domain}. TXT"
-    seen = f"{cost[0]} look-ups, {cost[1]} without an answer"
-    return Finding("auth.spf-publish", domain, where, f"SPF with {spf.LOOKUPS} look-ups at most, {VOID} of them without an answer", seen,
-                   good=cost[0] <= spf.LOOKUPS and cost[1] <= VOID)  # fmt: skip
-
-
-async def _count(asker: Asker, name: str, cost: list[int], above: frozenset[str]) -> bool:
-    """Add up what a record costs with all that it includes. Stops where it is too much already, or goes in circles."""
-    answer = await asker.ask(name, "TXT")
-    found = [text for text in answer.values if spf.is_spf(text)]
-    if len(found) != 1:
-        cost[1] += bool(above)
-        return False
-    read = spf.parse(found[0])
-    for term in (*read.others, *([read.end] if read.end.startswith("redirect=") else [])):
-        cost[0] += 1
-        if cost[0] > spf.LOOKUPS * 2:
-            return True
-        kind, _, target = term.lstrip("+-~?").replace("=", ":", 1).partition(":")
-        if kind in ("include", "redirect") and "%" not in target:
-            inner, seen = target.rstrip("."), above | {name}
-            cost[0] += spf.LOOKUPS * (inner in seen)  # a circle never ends
-            if inner not in seen:
-                await _count(asker, inner, cost, seen)
-    return True
+    ``name`` is what was asked about: for a wildcard, a name that it stands for.
+    """
+    found = differences([wanted], answer)
+    records = spf_records(answer.values)
+    text = "".join(wanted.rdata)
+    if found or wanted.need == "forbidden" or not spf.is_spf(text) or len(records) != 1:
+        return found
+    hosts = [h for h in site.hosts if h.name == wanted.owner] or published.senders(site)
+    ours = [a for h in hosts for a in h.addresses] if spf.parse(text).mechanisms[:-1] else []
+    if not ours and (asks := spf.parse(records[0]).asking):  # whoever sends nothing has nothing to ask for
+        return [Difference(text, f"{records[0]} (asks for {' '.join(a.qualifier + a.text.lstrip('+-~?') for a in asks)})", remove=(records[0],))]
+    seen = await compare(asker, name, hosts[0].name if hosts else name, text, records[0], ours)
+    if seen.unknown:
+        return [Difference(text, f"{records[0]}: {seen.unknown}", publish=False, error=True)]
+    if seen.limit:
+        limits = f"SPF with {spf.LOOKUPS} look-ups at most, {spf.VOID} of them without an answer"
+        return [Difference(limits, f"{seen.limit}: {records[0]}", remove=() if records[0] == text else (records[0],), publish=records[0] != text)]
+    if seen.reasons:
+        same = records[0] == text
+        return [Difference(text, f"{records[0]} ({'; '.join(seen.reasons)})", remove=() if same else (records[0],), publish=not same)]
+    return []
 
 
 async def listed(asker: Asker, site: Site) -> list[Finding]:

@@ -14,10 +14,10 @@ from gmconf.dns import Contract, contract
 from gmconf.dns.zonefile import line
 from gmconf.errors import GmconfError
 from gmconf.load import Loaded
-from gmconf.lookup import sending, servers, stale
+from gmconf.lookup import aliases, sending, servers, stale
 from gmconf.lookup.ask import Answer, Asker, Server
 from gmconf.lookup.finding import Finding
-from gmconf.lookup.meaning import differences
+from gmconf.lookup.meaning import Difference, differences
 from gmconf.model import Domain
 from gmconf.records import Record, order, quoted, strings
 from gmconf.rollover import KEY_DAYS
@@ -165,8 +165,6 @@ class _Run:
         self.done.sets += len(wanted)
         findings += chain.from_iterable(await asyncio.gather(*(self._set(group, at) for group in wanted)))
         findings += filter(None, (self._age(domain) for domain in self.inside.get(name, ())))
-        costs = [d.name for d in self.inside.get(name, ()) if d.kind != "parked"]
-        findings += filter(None, await asyncio.gather(*(sending.spf_cost(self.asker, domain) for domain in costs)))
         # TXT records at one name are judged one by one; what concerns them all is said once.
         return [*(f for f in findings if f.good), *dict.fromkeys(f for f in findings if not f.good)]
 
@@ -197,9 +195,10 @@ class _Run:
         control = _control(first)
         subject, where = self._subject(first), f"{first.owner}. {first.type}"
         asked = first.owner.replace("*", PROBE, 1)
-        asks = [self.asker.ask(asked, first.type, server) for server in at] or [self.asker.ask(asked, first.type)]
+        where_to: list[Server | None] = [*at] or [None]
+        asks = [aliases.answer(self.asker, self.contract, asked, first.type, server, self.port) for server in where_to]
         answers = await asyncio.gather(*asks)
-        findings = self._compared(group, answers, at, control, subject, where)
+        findings = await self._compared(group, answers, at, control, subject, where)
         kinds: dict[tuple[str, ...], list[str]] = {}
         for server, answer in zip(at, answers, strict=False):
             if answer.status != "failed":
@@ -209,14 +208,21 @@ class _Run:
             findings.append(Finding("dns.sync", subject, where, "the same answer of all name servers", text, good=False))
         return findings
 
-    @staticmethod
-    def _compared(group: list[Record], answers: list[Answer], at: list[Server], control: str, subject: str, where: str) -> list[Finding]:
+    async def _differences(self, group: list[Record], answer: Answer) -> list[Difference]:
+        first = group[0]
+        if first.type != "TXT":
+            return differences(group, answer)
+        return await sending.judged(self.asker, self.contract.site, first, answer, first.owner.replace("*", PROBE, 1))
+
+    async def _compared(self, group: list[Record], answers: list[Answer], at: list[Server], control: str, subject: str, where: str) -> list[Finding]:
         found: dict[Finding, list[str]] = {}
         for number, answer in enumerate(answers):
-            for wrong in differences(group, answer):
+            for wrong in await self._differences(group, answer):
                 gone = tuple(f"{group[0].owner}. {group[0].type} {_spelled(group[0].type, value)}" for value in wrong.remove)
+                if answer.targets and (gone or wrong.publish):  # nothing may stand beside an alias, and what it leads to is somewhere else
+                    gone = (f"{group[0].owner}. CNAME {answer.targets[0]}.",)
                 finding = Finding(wrong.control or control, subject, where, wrong.expected, wrong.observed, good=False,
-                                  publish=tuple(group) if wrong.publish else (), remove=gone, error=answer.status == "failed")  # fmt: skip
+                                  publish=tuple(group) if wrong.publish else (), remove=gone, error=wrong.error)  # fmt: skip
                 found.setdefault(finding, []).append(str(at[number]) if at else "")
         if not found:
             return [Finding(control, subject, where, "", "", good=True)]

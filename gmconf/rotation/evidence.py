@@ -10,6 +10,7 @@ from gmconf.dns import Contract, contract
 from gmconf.errors import GmconfError
 from gmconf.keynames import mx_of_domains
 from gmconf.load import Loaded
+from gmconf.lookup import aliases
 from gmconf.lookup.ask import Answer, Asker, Server
 from gmconf.lookup.meaning import differences
 from gmconf.lookup.servers import keepers
@@ -61,7 +62,7 @@ async def _one(whole: Contract, subject: Subject, asker: Asker, port: int) -> Ev
     silent: dict[str, str] = {}
     heard: set[str] = set()
     for server in keeping.servers:
-        asks = [asker.ask(keeping.zone, "SOA", server), *(asker.ask(g[0].owner, g[0].type, server) for g in groups)]
+        asks = [asker.ask(keeping.zone, "SOA", server), *(aliases.answer(asker, whole, g[0].owner, g[0].type, server, port) for g in groups)]
         apex, *answers = await asyncio.gather(*asks)
         if lost := next((a.note for a in (apex, *answers) if not a.reached), ""):
             silent[str(server)] = lost

@@ -17,6 +17,7 @@ from dnssite import SITE, made, whole, zones
 from nameserver import Knot, Unbound, free_port
 
 from gmconf.dns import contract, records
+from gmconf.dns.zonefile import line
 from gmconf.errors import GmconfError
 from gmconf.lookup import survey
 from gmconf.lookup.ask import Answer, Asker, Server, parse_server
@@ -62,7 +63,7 @@ SPOILED = (
             "auth.spf-publish", "found 11 look-ups"),
     Spoiled("SPF that includes itself", r"^example\.org\. \d+ TXT", ('example.org. 60 TXT "v=spf1 include:example.org -all"',), "auth.spf-publish", "found 11 look-ups"),
     Spoiled("SPF that includes what is no name", r"^example\.org\. \d+ TXT", ('example.org. 60 TXT "v=spf1 include:a..b include:c..d include:\\195.example -all"',),
-            "auth.spf-publish", "found 3 look-ups, 3 without an answer"),
+            "auth.spf-publish", "cannot be read: include:"),
     Spoiled("SPF with an order to terminals", r"^example\.org\. \d+ TXT", ('example.org. 60 TXT "v=spf1 \\027[2J -all"',), "auth.spf-publish", "v=spf1 \\027[2J -all (cannot be read"),
     Spoiled("no SPF for HELO", r"^mail\.example\.org\. \d+ TXT", (), "auth.spf-publish", "found nothing", "mail.example.org"),
     Spoiled("part of an SPF record left behind", "", ('_spf1.example.org. 60 TXT "v=spf1 ip4:203.0.113.1 -all"',), "dns.no-stale", "v=spf1 ip4:203.0.113.1"),
@@ -99,8 +100,15 @@ SPOILED = (
     Spoiled("names below a parked domain", r"^\*\.parked", (), "dns.parked", "found nothing", "parked.example"),
     Spoiled("parked DMARC none", r"^_dmarc\.parked", ('_dmarc.parked.example. 60 TXT "v=DMARC1; p=none"',), "dns.parked", "differs in", "parked.example"),
     Spoiled("key below a parked domain", r"^\*\._domainkey", ('*._domainkey.parked.example. 60 TXT "v=DKIM1; p=AAAA"',), "dns.parked", "the key differs", "parked.example"),
+    Spoiled("TLSA behind an alias, of another key", r" TLSA ", ("_25._tcp.mail.example.org. 60 CNAME tlsa.example.org.", f"tlsa.example.org. 60 TLSA 3 1 1 {'ab' * 32}"), "dane.in", f"found 3 1 1 {'ab' * 32}", "mail.example.org"),
 )  # fmt: skip
 HARMLESS = (
+    ("a DMARC record of another version", "", ('_dmarc.example.org. 60 TXT "v=DMARC2; p=none"', '_dmarc.example.org. 60 TXT "v=dmarc1; p=none"')),
+    ("reports authorised without a semicolon", r"^example\.net\._report", ('example.net._report._dmarc.example.org. 60 TXT "v=DMARC1"',)),
+    ("reports authorised for all", r"\._report\._dmarc", ('*._report._dmarc.example.org. 60 TXT "v=DMARC1;"',)),
+    ("CAA that is critical", r" CAA 0 issue ", ('mail.example.org. 60 CAA 128 issue "ca.example; validationmethods=http-01,dns-01; accounturi=https://ca.example/acct/1"',)),
+    ("a revoked key of a former selector", "", ('gm3-rsa._domainkey.example.org. 60 TXT "v=DKIM1; p="', 'old-rsa._domainkey.example.org. 60 TXT "v=DKIM1; k=rsa; p="')),
+    ("TLSA behind an alias", r" TLSA ", ("_25._tcp.mail.example.org. 60 CNAME tlsa.example.org.", "@TLSA@")),
     ("SPF spelled otherwise", r"^example\.org\. \d+ TXT", ('example.org. 60 TXT "v=SPF1 " "+ip6:2001:DB8::1/128 ip4:192.0.2.1/32 -ALL"',)),
     ("DMARC tags in another order", r"^_dmarc\.example\.org", ('_dmarc.example.org. 60 TXT "v=DMARC1;p=reject;rua=mailto:reports@example.org ;aspf=s; adkim=s;x=1;np=reject"',)),
     ("TXT records of others", "", ('example.org. 60 TXT "some-verification=abc"', '_dmarc.example.org. 60 TXT "unrelated"')),
@@ -120,7 +128,8 @@ def served(loaded, out: str = "", into: tuple[str, ...] = ()) -> dict[str, str]:
     found = zones(records(loaded)) | {"lab.test": NS}
     for name, lines in found.items():
         found[name] = [text for text in lines if not (out and re.search(out, text))]
-    for text in into:
+    shown = next((f"tlsa.example.org. 60 TLSA {r.text}" for r in records(loaded) if r.type == "TLSA"), "")
+    for text in (t.replace("@TLSA@", shown) for t in into):
         owner = text.split()[0].rstrip(".").lower()
         found[max((z for z in found if owner == z or owner.endswith(f".{z}")), key=len)].append(text)
     return {name: whole(name, lines) for name, lines in found.items()}
@@ -178,6 +187,25 @@ def test_other_spelling_same_meaning(site, asked, case) -> None:
     _, out, into = case
     found = asked(site, served(site, out, into))
     assert [r for r in found.results if r.status != "pass" and r.control not in UNSIGNED] == []
+
+
+def test_aliases_are_followed(site, asked) -> None:
+    """DKIM, DMARC and others may be published by CNAME into the zone of somebody else, as receivers follow it."""
+    names = ("gm4-rsa._domainkey.example.org", "gm4-ed25519._domainkey.example.org", "_dmarc.example.org", "_smtp._tls.example.org", "_25._tcp.mail.example.org", "example.net._report._dmarc.example.org")
+    moved = [line(r).replace(r.owner, f"{r.owner.replace('example', 'at')}.lab.test", 1) for r in records(site) if r.owner in names and r.need != "forbidden"]
+    heads = tuple(f"{name}. " for name in names)
+    zones_ = served(site)
+    zones_["lab.test"] += "".join(f"{text}\n" for text in moved)
+    zones_["example.org"] = "".join(f"{text}\n" for text in zones_["example.org"].splitlines() if not text.startswith(heads))
+    zones_["example.org"] += "".join(f"{name}. 60 CNAME {name.replace('example', 'at')}.lab.test.\n" for name in names)
+    found = asked(site, zones_, authoritative=True)
+    assert [r for r in found.results if r.status != "pass" and r.control not in UNSIGNED] == []
+
+
+def test_an_alias_that_leads_to_something_else_has_to_go_itself(site, asked) -> None:
+    found = asked(site, served(site, r"^gm4-rsa\._domainkey\.example\.org", ("gm4-rsa._domainkey.example.org. 60 CNAME gone.lab.test.",)), authoritative=True)
+    assert "found nothing" in sentences(found, "auth.dkim-key", "example.org")
+    assert found.remove == ["gm4-rsa._domainkey.example.org. CNAME gone.lab.test."]
 
 
 def test_what_is_printed_mends_the_zone(site, asked, tmp_path) -> None:
