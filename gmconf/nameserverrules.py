@@ -62,7 +62,7 @@ def others_fit(site: Site, _: Directory) -> Iterator[Finding]:
         if not keepers(site):
             yield path, "nobody would publish it: no host has the role nameserver; add the role to a host, or remove records"
             return
-        zone = zones.known(record.name.removeprefix("*."))
+        zone = zones.ours(record.name.removeprefix("*."))
         if zone is None:
             yield f"{path}.name", f"{record.name} lies in no zone of this site: {', '.join(kept(site))}"
         if record.type == "CNAME" and (len(types[record.name]) > 1 or record.name == zone):

@@ -26,9 +26,8 @@ def nameservers_have_addresses(site: Site, _: Directory) -> Iterator[Finding]:
     if not site.dns.nameservers:
         return
     zones, hosts = Zones(site), {h.name for h in site.hosts}
-    apexes = zones.cuts | {zones.of(name) for name in hosts}
     for number, server in enumerate(site.dns.nameservers):
-        inside = any(server.name == apex or server.name.endswith(f".{apex}") for apex in apexes)
+        inside = zones.known(server.name) is not None
         if server.name in hosts and server.addresses:
             yield f"dns.nameservers[{number}].addresses", f"{server.name} is a host of this site, which knows its addresses; remove them here"
         elif inside and server.name not in hosts and not server.addresses:

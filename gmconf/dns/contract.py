@@ -90,10 +90,11 @@ class Contract:
 
     def of_host(self, host: Host) -> Iterator[Record]:
         """What a host needs: addresses and their reverse names, SPF of its HELO name, CAA, TLSA."""
-        return map(self._placed, of_host(self, host))
+        zone = self.zones.of(host.name)
+        return (self._placed(found, zone) for found in of_host(self, host))
 
-    def _placed(self, found: Found) -> Record:
-        return Record(found.zone or self.zones.of(found.owner), found.owner, found.type, found.rdata, self.site.dns.ttl, found.need, found.because)
+    def _placed(self, found: Found, zone: str) -> Record:
+        return Record(found.zone or zone, found.owner, found.type, found.rdata, self.site.dns.ttl, found.need, found.because)
 
     def authorisation(self, domain: Domain) -> Record | None:
         """What allows reports about the domain to be sent to an address elsewhere (RFC 9990), in the zone of that address."""
@@ -153,12 +154,16 @@ class Contract:
         """Every zone that has a record, or is named as a cut."""
         return self.all | self.zones.cuts
 
+    def foreign(self, zone: str) -> str:
+        """What to do with the records of a zone that is not the site's; empty for one that is."""
+        return "" if zone in self.zones.cuts else f"{zone} is no zone of this site (domains, dns.zones): give these records to whoever keeps it"
+
     @cached_property
     def delegations(self) -> dict[str, list[str]]:
-        """Zone: the zones right below it."""
+        """Zone: the zones of the site right below it."""
         found: dict[str, list[str]] = {}
-        for cut in sorted(self.cuts, key=order):
-            if above := next((n for n in parents(cut) if n in self.cuts), None):
+        for cut in sorted(self.zones.cuts, key=order):
+            if above := next((n for n in parents(cut) if n in self.zones.cuts), None):
                 found.setdefault(above, []).append(cut)
         return found
 

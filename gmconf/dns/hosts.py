@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Found(NamedTuple):
-    """A record before it is put into its zone; without a zone the owner decides."""
+    """A record before it is put into its zone; without a zone of its own it is the host's."""
 
     owner: str
     type: str

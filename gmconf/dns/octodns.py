@@ -13,9 +13,11 @@ Parameters = dict[str, str | list[str] | None]
 Value = str | dict[str, str | int | Parameters]
 
 
-def zone(name: str, found: Iterable[Record]) -> Iterator[str]:
-    """The lines of one zone's file. Values are JSON, which is YAML, so nothing in them can end them."""
+def zone(name: str, found: Iterable[Record], foreign: str = "") -> Iterator[str]:
+    """The lines of one zone's file. Values are JSON, which is YAML, so nothing in them can end them; ``foreign`` is said of a zone that is not the site's."""
     yield f"# {name}: managed by gmconf, do not edit; change site.yml and run: gmconf dns"
+    if foreign:
+        yield f"# {foreign}"
     yield "# Semicolons are escaped: set escaped_semicolons of octoDNS's YAML provider to true, its default before version 2."
     yield "---"
     published = (r for r in found if r.need != "forbidden")

@@ -19,7 +19,7 @@ def by_zone(site: Site, zones: Zones, why: Callable[[str], Reason]) -> dict[str,
     """The operator's records, sorted; the rules refuse those outside every zone."""
     found: dict[str, list[Record]] = {}
     for number, other in enumerate(site.dns.records):
-        if zone := zones.known(other.name.removeprefix("*.")):
+        if zone := zones.ours(other.name.removeprefix("*.")):
             record = Record(zone, other.name, other.type, _rdata(other), site.dns.ttl, "required", (why(f"dns.records[{number}]"),))
             found.setdefault(zone, []).append(record)
     for rows in found.values():

@@ -35,9 +35,9 @@ def _spelled(files: ZoneFiles, spelling: str, name: str, serial: int, apexes: fr
         return files.zone(name, serial)
     found = files.contract.of_zone(name)
     if spelling == "nsupdate":
-        return nsupdate.zone(apexes, name, found)
+        return nsupdate.zone(apexes, name, found, files.contract.foreign(name))
     if spelling == "octodns":
-        return octodns.zone(name, found)
+        return octodns.zone(name, found, files.contract.foreign(name))
     return map(plain, found)
 
 

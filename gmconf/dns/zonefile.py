@@ -30,7 +30,10 @@ class ZoneFiles:
     def zone(self, name: str, serial: int) -> Iterator[str]:
         """The lines of one zone. Raises GmconfError where a record of the operator's is one that the site publishes."""
         yield f"; {name}: managed by gmconf, do not edit; change site.yml and run: gmconf dns"
-        yield from _apex(self.contract, name, serial)
+        if foreign := self.contract.foreign(name):
+            yield f"; {foreign}"
+        else:
+            yield from _apex(self.contract, name, serial)
         domain = self.contract.lone(name)
         if domain is not None:
             yield from self._shared(domain.name, self.contract.rows(domain)).split("\n")

@@ -63,7 +63,7 @@ class Published:
 
     def foreign(self, name: str) -> bool:
         """Names outside the site's zones are."""
-        return self.contract.zones.known(name) is None and (name, "A") not in self._shared and (name, "AAAA") not in self._shared
+        return self.contract.zones.ours(name) is None and (name, "A") not in self._shared and (name, "AAAA") not in self._shared
 
     def about(self, domain: Domain) -> None:
         """Questions from here on are about this domain and those above it: there may be very many."""

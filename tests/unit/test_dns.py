@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 import subprocess
 from dataclasses import replace
 from datetime import date
@@ -73,7 +74,7 @@ def spelled(loaded, spelling: str, **more) -> dict[str, str]:
 
 def as_zone(loaded, name: str, text: str) -> str:
     """The zone file, or the part with an apex around it."""
-    return text if loaded.site.dns.nameservers else whole(name, [text])
+    return text if " SOA " in text else whole(name, [text])
 
 
 def test_zone_files_mean_the_records(any_site, tmp_path) -> None:
@@ -123,6 +124,31 @@ def test_reverse_zones(tmp_path, names, zone) -> None:
 def test_hosts_outside_every_zone(tmp_path) -> None:
     loaded = made(tmp_path, SITE.replace("mail.example.org", "mail.hosts.example.com"))
     assert {r.zone for r in records(loaded) if r.owner == "mail.hosts.example.com"} == {"hosts.example.com"}
+
+
+@pytest.mark.parametrize(("names", "zones_"), [
+    (["mailhost.example"], {"mailhost.example"}), (["mailhost.co.uk"], {"mailhost.co.uk"}), (["mx.mailhost.co.uk"], {"mailhost.co.uk"}), (["mx.mailhost.example", "mailhost.example"], {"mailhost.example"}),
+    (["mx.a.hosts.example", "mx.hosts.example"], {"hosts.example"}), (["mx.example.org"], {"example.org"}),
+])  # fmt: skip
+def test_what_belongs_to_a_host_lies_in_its_zone_and_never_in_a_registrys(tmp_path, names, zones_) -> None:
+    """TLSA, SPF and addresses of a host lie in one zone; a zone that is not the site's has no SOA and NS of it, and says so."""
+    hosts = "".join(f'  - {{name: {name}, release: trixie, addresses: [192.0.2.{n + 1}, "2001:db8::{n + 1}"], roles: [{"mta, msa, store, filter" if not n else "mta"}]}}\n' for n, name in enumerate(names))
+    loaded = made(tmp_path, re.sub(r"  - \{name: mail.*\n", hosts, SITE), more=NS)
+    found = [r for r in records(loaded) if any(r.owner == name or r.owner.endswith(f".{name}") for name in names)]
+    assert {r.type for r in found} >= {"A", "TXT", "TLSA", "CAA"}
+    assert {r.zone for r in found} == zones_
+    for spelling in ("zone", "octodns", "nsupdate"):
+        for name, text in spelled(loaded, spelling).items():
+            ours = name in ("example.org", "example.net", "parked.example")
+            assert ("no zone of this site" in text) == (not ours)
+            assert (" SOA " in text) == (ours and spelling == "zone")
+
+
+def test_reports_that_go_elsewhere_make_a_part_only(tmp_path) -> None:
+    loaded = made(tmp_path, SITE.replace("reports: reports@example.org", "reports: postmaster@mail.provider.example"), more=NS)
+    text = spelled(loaded, "zone")["mail.provider.example"]
+    assert " SOA " not in text
+    assert 'example.org._report._dmarc.mail.provider.example. 3600 TXT "v=DMARC1;"' in text
 
 
 LEVELS = [
@@ -259,7 +285,8 @@ def test_no_value_breaks_a_zone_file(path, keys) -> None:
             from gmconf.dns.zonefile import ZoneFiles
 
             lines = list(ZoneFiles(whole_).zone(name, 1))
-            assert read(name, "".join(f"{line}\n" for line in lines)) == meant(r for r in found if r.zone == name), text
+            text_ = "".join(f"{line}\n" for line in lines)
+            assert read(name, text_ if " SOA " in text_ else whole(name, lines)) == meant(r for r in found if r.zone == name), text
             assert all(line.isprintable() for line in lines)
 
 
