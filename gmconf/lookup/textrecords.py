@@ -11,7 +11,7 @@ from gmconf import taglist
 _POLICIES = ("none", "quarantine", "reject")
 _MATTER = {"p": _POLICIES, "sp": _POLICIES, "np": _POLICIES, "adkim": ("r", "s"), "aspf": ("r", "s"), "t": ("y", "n"), "psd": ("y", "n", "u")}
 """Tags of a DMARC record besides its addresses, with what they may be."""
-_FREE = {"pct": r"100|[0-9]{1,2}", "fo": r"[01ds](\s*:\s*[01ds])*", "ri": r"[0-9]{1,10}", "rf": r"[a-z]+(\s*:\s*[a-z]+)*"}
+_FREE = {"pct": r"100|[0-9]{1,2}", "fo": r"[01ds](\s*:\s*[01ds])*", "ri": r"[0-9]{1,10}", "rf": r"[a-z]+(\s*:\s*[a-z]+)*"}  # codespell:ignore fo
 """Others that old receivers read, by their form."""
 _URI = re.compile(r"[a-z][a-z0-9+.-]*:[^\s,;]+", re.IGNORECASE)
 _TLS = re.compile(r"v=TLSRPTv1(?:[ \t]*;[ \t]*[A-Za-z0-9][A-Za-z0-9_.-]{0,31}[ \t]*=[ \t]*[!-:<-~]+(?:[ \t]*,[ \t]*[!-:<-~]+)*)+[ \t]*;?[ \t]*")

@@ -94,10 +94,10 @@ def test_dkim(site, published, tags, says) -> None:
 
 
 @pytest.mark.parametrize(("text", "says"), [
-    ("v=DMARC1; p=reject#;", ""), ("v = DMARC1;p = REJECT#;fo=1:d;ri=3600;rf=afrf;psd=n;pct=100;x=1;np=reject", ""), ("v=DMARC1; p=reject; sp=reject; np=reject; t=n; psd=u#", ""),
+    ("v=DMARC1; p=reject#;", ""), ("v = DMARC1;p = REJECT#;fo=1:d;ri=3600;rf=afrf;psd=n;pct=100;x=1;np=reject", ""), ("v=DMARC1; p=reject; sp=reject; np=reject; t=n; psd=u#", ""),  # codespell:ignore fo
     ("v=dmarc1; p=reject#", "pass over it"), ("V=DMARC1; p=reject#", "pass over it"), (" v=DMARC1; p=reject#", "pass over it"), ("p=reject; v=DMARC1#", "pass over it"), ("v=DMARC1 p=reject#", "pass over it"), ("v=DMARC1.0; p=reject#", "pass over it"),
     ("v=DMARC1; p=reject; p=none#", "p stands there twice"), ("v=DMARC1; p=none; p=none#", "p stands there twice"), ("v=DMARC1; p=reject; x=1; x=2#", "x stands there twice"), ("v=DMARC1;; p=reject#", "an empty tag"), ("v=DMARC1; p=reject; x#", "x is no tag"),
-    ("v=DMARC1; P=reject#", "p must stand"), ("v=DMARC1; x=1; p=reject#", "p must stand"), ("v=DMARC1; p=discard#", "is none of none, quarantine, reject"), ("v=DMARC1; p=reject; fo=2#", "fo=2"), ("v=DMARC1; p=reject; psd=yes#", "psd=yes"),
+    ("v=DMARC1; P=reject#", "p must stand"), ("v=DMARC1; x=1; p=reject#", "p must stand"), ("v=DMARC1; p=discard#", "is none of none, quarantine, reject"), ("v=DMARC1; p=reject; fo=2#", "fo=2"), ("v=DMARC1; p=reject; psd=yes#", "psd=yes"),  # codespell:ignore fo
     ("v=DMARC1; p=reject; psd=y#", "differs in psd"), ("v=DMARC1; p=reject; pct=all#", "pct=all"), ("v=DMARC1; p=reject; sp=none#", "differs in np, sp"), ("v=DMARC1; p=reject; t=y#", "differs in t"),
     ("v=DMARC1; p=reject; adkim=s; aspf=s; rua=reports@example.org", "rua is no list"), ("v=DMARC1; p=reject; adkim=s; aspf=s; rua=mailto:reports@example.org,,mailto:a@b.example", "rua is no list"),
     ("v=DMARC1; p=reject; adkim=s; aspf=s; rua=mailto:reports@example.org,mailto:a@b.example", "differs in rua"), ("v=DMARC1; p=reject; adkim=relaxed; aspf=s; rua=mailto:reports@example.org", "adkim=relaxed"),
