@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from gmconf.directory import Directory
 from gmconf.model import Role, Site
 from gmconf.nameservice import keepers, kept
+from gmconf.records import order
 from gmconf.zones import Zones, parents
 
 Finding = tuple[str, str]
@@ -52,19 +53,16 @@ def updates_go_elsewhere(site: Site, _: Directory) -> Iterator[Finding]:
 
 
 def others_fit(site: Site, _: Directory) -> Iterator[Finding]:
-    """Records besides those of the mail service lie in zones that are served here, once, and a CNAME alone (RFC 2181)."""
+    """Records besides those of the mail service lie in zones of the site, once, and a CNAME alone (RFC 2181)."""
     zones, seen = Zones(site), set()
     types: dict[str, set[str]] = {}
     for record in site.dns.records:
         types.setdefault(record.name, set()).add(record.type)
     for number, record in enumerate(site.dns.records):
         path = f"dns.records[{number}]"
-        if not keepers(site):
-            yield path, "nobody would publish it: no host has the role nameserver; add the role to a host, or remove records"
-            return
         zone = zones.ours(record.name.removeprefix("*."))
         if zone is None:
-            yield f"{path}.name", f"{record.name} lies in no zone of this site: {', '.join(kept(site))}"
+            yield f"{path}.name", f"{record.name} lies in no zone of this site: {', '.join(sorted(zones.cuts, key=order))}"
         if record.type == "CNAME" and (len(types[record.name]) > 1 or record.name == zone):
             yield f"{path}.type", f"{record.name} has other records, so it cannot be an alias (RFC 2181)"
         if (record.name, record.type, record.value) in seen:

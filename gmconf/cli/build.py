@@ -28,6 +28,10 @@ def validate(site: SitePath, output: OutputFormat = Format.text, vault_password_
     """
     try:
         loaded = load_site(site)
+        if loaded.site.dns.records:
+            from gmconf.dns import contract
+
+            contract(loaded).refuse()
         _custody(loaded, vault_password_file)
     except SiteError as error:
         if output is Format.json:

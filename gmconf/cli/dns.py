@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from enum import StrEnum
 from itertools import islice
 from pathlib import Path
@@ -54,12 +54,28 @@ def records(
     if out.exists() and not out.is_dir():
         raise GmconfError(f"{out} is not a directory")
     out.mkdir(parents=True, exist_ok=True)
-    number = 0
+    written: set[str] = set()
     with Folder(out) as folder:
         for name, lines in found:
-            number += 1
+            written.add(name)
             folder.write(f"{name}.{ENDINGS[output]}", _parts(wrap(lines)))
-    print(f"{out}: {number} zones written")
+    gone = list(_stale(out, output, written)) if zone is None else []
+    for file in gone:
+        file.unlink()
+    print(f"{out}: {len(written)} zones written" + (f", {len(gone)} of zones that are no more removed" if gone else ""))
+
+
+def _stale(out: Path, spelling: Spelling, kept: Collection[str]) -> Iterator[Path]:
+    """Files that this command wrote for zones that the site has no more; each begins with its zone's name as only this command writes it."""
+    from gmconf.dns.spelling import ENDINGS, HEADS
+
+    for file in sorted(out.glob(f"*.{ENDINGS[spelling]}")):
+        name = file.name.removesuffix(f".{ENDINGS[spelling]}")
+        if name in kept or file.is_symlink() or not file.is_file():
+            continue
+        with file.open("rb") as opened:
+            if opened.read(1024).startswith(HEADS[spelling].format(zone=name).encode()):
+                yield file
 
 
 def _parts(lines: Iterable[str]) -> Iterator[bytes]:

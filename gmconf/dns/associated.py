@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from hashlib import new
 from itertools import pairwise
 
@@ -21,11 +22,16 @@ def unnamed(chain: Sequence[x509.Certificate], host: str) -> str:
     return (found or "").partition(";")[0]
 
 
+def dated(chain: Sequence[x509.Certificate], now: datetime) -> bool:
+    """Whether every certificate of a chain is within its dates."""
+    return all(c.not_valid_before_utc <= now <= c.not_valid_after_utc for c in chain)
+
+
 def associated(chain: Sequence[x509.Certificate], record: str, host: str) -> bool:
     """Whether a TLSA record, as a zone file has it, is about this chain.
 
     Usage 3 is about the host's own certificate and asks neither for a name nor for a date (RFC 7671 section 5.1); usage 2 about one above
-    it, whose signatures lead to the host's own, which has to name the host.
+    it, whose signatures lead to the host's own, which has to name the host; all of them have to be within their dates (RFC 7671 section 5.2).
     """
     words = record.split(None, 3)
     usage, selector, matching = map(int, words[:3])
@@ -34,7 +40,7 @@ def associated(chain: Sequence[x509.Certificate], record: str, host: str) -> boo
         return bool(chain) and _data(chain[0], selector, matching) == digest
     for number, anchor in enumerate(chain):
         if number and _data(anchor, selector, matching) == digest:
-            return not unnamed(chain, host) and _leads(chain[: number + 1])
+            return not unnamed(chain, host) and _leads(chain[: number + 1]) and dated(chain[: number + 1], datetime.now(UTC))
     return False
 
 

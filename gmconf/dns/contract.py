@@ -144,6 +144,11 @@ class Contract:
         """What the operator adds, by zone."""
         return by_zone(self.site, self.zones, self.why)
 
+    def refuse(self) -> None:
+        """Raises GmconfError where one of the operator's records is one that the site publishes itself."""
+        for zone in sorted(self.others, key=order):
+            deque(self.of_zone(zone), maxlen=0)
+
     @cached_property
     def all(self) -> frozenset[str]:
         """Every zone that has a record."""

@@ -14,6 +14,8 @@ from gmconf.records import Record, order
 
 ENDINGS = {"zone": "zone", "json": "json", "octodns": "yaml", "nsupdate": "nsupdate"}
 """Spelling: how its files end."""
+HEADS = {"zone": "; {zone}: managed by gmconf", "octodns": "# {zone}: managed by gmconf", "nsupdate": "; {zone}: written by gmconf", "json": '[\n{{"zone": "{zone}", "owner": '}
+"""Spelling: how files of a zone begin."""
 
 
 def zones(loaded: Loaded, spelling: str, only: str | None = None, serial: int = 1) -> Iterator[tuple[str, Iterator[str]]]:
@@ -22,6 +24,7 @@ def zones(loaded: Loaded, spelling: str, only: str | None = None, serial: int = 
     Raises GmconfError for a zone that is not the site's.
     """
     whole = contract(loaded)
+    whole.refuse()  # before anything is printed or written
     only = None if only is None else only.lower().rstrip(".")
     if only is not None and only not in whole.all:
         raise GmconfError(f"no zone {only} in this site; there are {', '.join(sorted(whole.all)[:20])}")

@@ -120,6 +120,6 @@ class Dns(Part):
     tlsa: bool | None = None
     """Publish TLSA (DANE) for the hosts; default: from silver on. Needs signed zones."""
     records: tuple[Other, ...] = ()
-    """Records besides those of the mail service, for the site's own name servers (role nameserver)."""
+    """Records of the site's zones besides those of the mail service: ``gmconf dns`` prints them, name servers of the site serve them."""
     blocklists: tuple[DomainName, ...] = ()
     """DNS lists that ``gmconf dns check`` asks about every sending address; none is asked unless named here."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import sys
 from datetime import date
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from octodns.provider.yaml import YamlProvider
 from octodns.zone import Zone
 
 from gmconf.dns import records, spelling
+from gmconf.dns.spelling import ENDINGS
 from gmconf.dns.zonefile import line
 from gmconf.errors import GmconfError
 from gmconf.load import Loaded
@@ -173,3 +175,30 @@ def test_what_the_site_publishes_is_refused_in_every_spelling(tmp_path) -> None:
             list(dict(spelling.zones(loaded, kind))["example.org"])
     with pytest.raises(GmconfError, match=r"dns\.records\[14\]"):
         asked(loaded, tmp_path / "knot", {"lab.test": whole("lab.test", NS)})
+
+
+@pytest.mark.parametrize("spelling", ["zone", "octodns", "nsupdate", "json"])
+def test_files_of_zones_that_are_no_more_go(tmp_path, spelling) -> None:
+    """Records need no name servers of the site; what the command wrote before goes, what others wrote stays."""
+    loaded = made(tmp_path, more="  records: [{name: www.example.net, type: A, value: 192.0.2.80}]\n")
+    out = tmp_path / "out"
+    argv = [sys.executable, "-m", "gmconf", "dns", "site.yml", "--format", spelling, "-o", "out"]
+    subprocess.run(argv, cwd=tmp_path, check=True, capture_output=True)
+    ending = ENDINGS[spelling]
+    assert "192.0.2.80" in (out / f"example.net.{ending}").read_text()
+    (out / f"own.{ending}").write_text("; own: written by hand\n")
+    text = loaded.path.read_text()
+    loaded.path.write_text(text.replace("  - {name: example.net, kind: alias, alias_of: example.org}\n", "").replace("www.example.net", "www.example.org"))
+    done = subprocess.run(argv, cwd=tmp_path, check=True, capture_output=True, text=True)
+    assert "1 of zones that are no more removed" in done.stdout
+    assert not (out / f"example.net.{ending}").exists()
+    assert (out / f"own.{ending}").exists()
+
+
+@pytest.mark.parametrize("command", [["validate", "site.yml"], ["dns", "site.yml", "-o", "out"], ["dns", "site.yml"]])
+def test_a_record_of_the_sites_own_is_refused_before_anything_is_written(tmp_path, command) -> None:
+    made(tmp_path, more="  records: [{name: parked.example, type: TXT, value: v=spf1 mx -all}]\n")
+    done = subprocess.run([sys.executable, "-m", "gmconf", *command], cwd=tmp_path, check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "follows from other fields" in done.stderr
+    assert not (tmp_path / "out").exists()
