@@ -22,7 +22,7 @@ def files(view: View) -> list[File]:
         map_("limits.map", "out.ratelimit", lambda: _limits(view)),
         map_("domains.map", "auth.no-spoof", lambda: sorted(d.name for d in view.site.domains)),
         map_("signing.map", "auth.dkim-sign", lambda: [d.name for d in view.mail.sending]),
-        map_("hosts.map", "auth.ar-header", lambda: sorted(h.name for h in view.site.hosts)),
+        map_("hosts.map", "auth.ar-header", lambda: sorted({h.name for h in view.site.hosts} | {n for d in view.site.domains for n in d.own_names})),
         map_("networks.map", "msa.service-accounts", lambda: _networks(view)),
         map_("dkim-domains.conf", "auth.dkim-sign", lambda: _keys(view)),
     ]
