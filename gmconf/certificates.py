@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 import re
+import ssl
+from datetime import UTC, date, datetime, time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from cryptography.x509 import Certificate
 
 _BLOCK = re.compile(r"^-----BEGIN CERTIFICATE-----[ \t]*\n([A-Za-z0-9+/=\s]+?)^-----END CERTIFICATE-----[ \t]*$", re.MULTILINE)
@@ -75,6 +76,30 @@ def outdated(pem: str, now: datetime) -> str | None:
         if one.not_valid_before_utc > now:
             return f"{which}is not valid before {one.not_valid_before_utc:%Y-%m-%d}; put one there that is"
     return None
+
+
+def distrusted(pem: str, day: date) -> str | None:
+    """Why programs would refuse a chain (PEM, the host's own certificate first) on a day; None when they would not.
+
+    The authorities that systems know are those that this machine knows (SSL_CERT_FILE names another file of them).
+    """
+    from cryptography import x509
+
+    if late := outdated(pem, datetime.combine(day, time(12), UTC)):
+        return late
+    found = chain(pem)
+    if isinstance(found, str):
+        return found
+    if not all(_signed(one, issuer) for one, issuer in itertools.pairwise(found)):
+        return "the certificates do not sign each other in this order"
+    bundle = Path(ssl.get_default_verify_paths().cafile or "/etc/ssl/certs/ca-certificates.crt")
+    if not bundle.is_file():
+        return f"nobody can tell here: this machine has no list of authorities ({bundle}); install ca-certificates"
+    top = found[-1]
+    roots = x509.load_pem_x509_certificates(bundle.read_bytes())
+    if any(root == top or (root.subject == top.issuer and _signed(top, root)) for root in roots):
+        return None
+    return f"{top.issuer.rfc4514_string()} is no authority that systems know, or the chain lacks what lies between"
 
 
 def alone(pem: str) -> str | None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from fnmatch import filter as matching
 from functools import lru_cache, partial
-from typing import Literal
+from typing import Literal, get_args
 
 from gmconf.controls.case import Claim, DomainCase, HostCase
 from gmconf.controls.control import CATALOGUE, LEVELS, Control
@@ -23,8 +23,15 @@ from gmconf.records import Record
 from gmconf.requirements import case_of, claims, shown
 from gmconf.services.registry import plans
 
-Status = Literal["pass", "fail", "error", "waived", "na"]
-Method = Literal["static", "live", "evidence"]
+Status = Literal["pass", "fail", "error", "waived", "na", "unseen"]
+"""``unseen``: nothing speaks against it, but not all of it was looked at."""
+Method = Literal["static", "live", "evidence", "declared"]
+"""``static``: seen in what is rendered; ``live``: answered by running hosts; ``evidence`` and ``declared``: people say so."""
+Proof = Literal["files", "hosts", "paper"]
+PROOFS: tuple[Proof, ...] = get_args(Proof)
+_PAPER: frozenset[Method] = frozenset({"evidence", "declared"})
+_DECLARED = ("support", "procedures", "policies", "clients", "news", "level")
+"""Parts of site.yml about people and promises: a program sees that they are written, not that they are so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +54,20 @@ class Result:
         return asdict(self)
 
 
-def check(loaded: Loaded, today: date) -> list[Result]:
-    """Every control of the catalogue, in its order; several results where several subjects or claims fail."""
-    return judged(loaded, today, host_cases(loaded), domain_cases(loaded))
+def check(loaded: Loaded, today: date, hashes: Mapping[str, str] | None = None) -> list[Result]:
+    """Every control of the catalogue, in its order; several results where several subjects or claims fail.
+
+    ``hashes`` are the password hashes by login, from whoever has the vault's password.
+    """
+    return judged(loaded, today, host_cases(loaded), domain_cases(loaded), hashes)
 
 
-def judged(loaded: Loaded, today: date, hosts: Sequence[HostCase], domains: Sequence[DomainCase]) -> list[Result]:
+def judged(
+    loaded: Loaded, today: date, hosts: Sequence[HostCase], domains: Sequence[DomainCase], hashes: Mapping[str, str] | None = None
+) -> list[Result]:
     """The same, of hosts and domains that are given as they are or will be."""
     site = loaded.site
-    case = case_of(site, loaded.mail, today)
+    case = case_of(site, loaded.mail, today)._replace(public=loaded.public, hashes=hashes)
     waived = {w.control: w for w in site.waivers}
     asked = [c for c in CATALOGUE.values() if c.sees_domains() and c.id not in waived and not c.applies(case)]
     of_domains: dict[str, list[Result]] = {c.id: [] for c in asked}
@@ -75,7 +87,10 @@ def judged(loaded: Loaded, today: date, hosts: Sequence[HostCase], domains: Sequ
         elif why_not := control.applies(case):
             found.append(_result(control, "site", "static", "na", Claim("", why_not, holds=True)))
         else:
-            found += _judged(control, list(claims(control, case)), "site")
+            seen = list(claims(control, case))
+            found += _judged(control, [c for c in seen if not _by_people(c)], "site")
+            found += _judged(control, [c for c in seen if _by_people(c)], "site", "declared")
+            found += _judged(control, list(control.of_hosts(hosts)), "site")
             evidence = shown(control, case)
             if evidence:
                 found += _judged(control, [evidence], "site", "evidence")
@@ -83,6 +98,8 @@ def judged(loaded: Loaded, today: date, hosts: Sequence[HostCase], domains: Sequ
                 if not control.on or host.has(*control.on):
                     found += _judged(control, list(of_host(control, host)), host.host.name)
             found += of_domains.get(control.id, ())
+            if hidden := control.unseen(case):
+                found.append(_result(control, "site", "static", "unseen", Claim("", hidden, holds=True)))
             if found[-1].control != control.id if found else True:
                 found.append(_result(control, "site", "static", "na", Claim("", "nothing of the site is concerned", holds=True)))
     return [_placed(loaded, result) for result in found]
@@ -151,13 +168,28 @@ def of_host(control: type[Control], case: HostCase) -> Iterator[Claim]:
     yield from control.of_host(case)
 
 
+def _by_people(claim: Claim) -> bool:
+    return claim.where.partition(".")[0].partition("[")[0] in _DECLARED
+
+
 def _judged(control: type[Control], seen: list[Claim], subject: str, method: Method = "static") -> Iterator[Result]:
     """One result when all hold, else one for each claim that does not."""
     broken = [claim for claim in seen if not claim.holds]
     for claim in broken:
         yield _result(control, subject, method, "fail", claim, _remedy(claim))
     if seen and not broken:
-        yield _result(control, subject, method, "pass", seen[0] if len(seen) == 1 else Claim(f"{len(seen)} settings and facts", "as wanted", holds=True))
+        yield _result(control, subject, method, "pass", seen[0] if len(seen) == 1 else _all(seen))
+
+
+NAMED = 4
+"""Of many things that hold, so many are named."""
+
+
+def _all(seen: list[Claim]) -> Claim:
+    """Several claims that hold, as one; files and keys are named, what differs from domain to domain is counted."""
+    names = list(dict.fromkeys(claim.where.rpartition("/")[2] if claim.where.startswith("/") else claim.where for claim in seen if claim.where))
+    rest = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return Claim("", f"all {len(seen)} are as required ({', '.join(names[:NAMED])}{rest})" if names else f"all {len(seen)} are as required", holds=True)
 
 
 def _result(control: type[Control], subject: str, method: Method, status: Status, claim: Claim, remedy: str = "") -> Result:
@@ -165,10 +197,12 @@ def _result(control: type[Control], subject: str, method: Method, status: Status
 
 
 def _remedy(claim: Claim) -> str:
+    if claim.remedy:
+        return claim.remedy
     if claim.origin:
         return f"change {claim.origin}"
     if claim.where.startswith("evidence."):
-        return f"add {claim.where}: {{where, by, day}} to site.yml, or look at it again and correct the date"
+        return f"name it in site.yml: {claim.where}: {{where, by, day}}; day is when somebody looked at it last"
     if claim.where and not claim.where.startswith(("/", "build/")):
         return f"add or correct {claim.where} in site.yml"
     return ""
@@ -189,6 +223,12 @@ class Verdict:
     """What is reached in each area, by the same rule as ``reached``."""
     counts: dict[Status, int]
     """Controls up to the declared level (or all) by status; a control counts once, by its worst result."""
+    proved: dict[Proof, int]
+    """Controls of ``counts["pass"]`` by what they rest on."""
+    unseen: tuple[str, ...]
+    """Controls up to the declared level (or all) that nothing speaks against, and that were not looked at whole."""
+    asked: bool
+    """Whether running hosts were asked at all."""
 
     def json(self) -> dict[str, object]:
         """As plain data."""
@@ -202,7 +242,21 @@ class Verdict:
         return self.granted is not None and LEVELS.index(self.granted) >= LEVELS.index(self.declared)
 
 
-_WORST: tuple[Status, ...] = ("error", "fail", "waived", "pass", "na")
+_WORST: tuple[Status, ...] = ("error", "fail", "waived", "unseen", "pass", "na")
+
+
+def resting(results: Iterable[Result]) -> dict[str, Proof]:
+    """What each control rests on that has something which holds: the weakest of it. Paper is weaker than files, files than hosts that answered."""
+    found: dict[str, Proof] = {}
+    for result in results:
+        if result.status == "pass":
+            old = found.get(result.control)
+            kind: Proof = "paper" if result.method in _PAPER or old == "paper" else "hosts" if "hosts" in (old, _HOSTS.get(result.method)) else "files"
+            found[result.control] = kind
+    return found
+
+
+_HOSTS = {"live": "hosts"}
 
 
 def states(results: Iterable[Result]) -> dict[str, Status]:
@@ -216,6 +270,7 @@ def states(results: Iterable[Result]) -> dict[str, Status]:
 
 def verdict(results: Iterable[Result], declared: Level | None) -> Verdict:
     """The level of the site and of each area: the lowest of all its parts. What is waived never counts as met."""
+    results = list(results)
     status = states(results)
     areas: dict[str, dict[str, Status]] = {}
     for name, worst in status.items():
@@ -225,9 +280,12 @@ def verdict(results: Iterable[Result], declared: Level | None) -> Verdict:
     asked = {name: worst for name, worst in status.items() if LEVELS.index(CATALOGUE[name].level) <= reach}
     for worst in asked.values():
         counts[worst] += 1
-    waived = tuple(name for name, worst in asked.items() if worst == "waived")
+    waived, unseen = (tuple(name for name, worst in asked.items() if worst == wanted) for wanted in ("waived", "unseen"))
+    bases = resting(results)
+    proved = {proof: sum(worst == "pass" and bases.get(name) == proof for name, worst in asked.items()) for proof in PROOFS}
+    live = any(r.method == "live" for r in results)
     parts = {area: _reached(part, UNMET) for area, part in sorted(areas.items())}
-    return Verdict(declared, _reached(status, UNMET), _reached(status, BROKEN), waived, parts, counts)
+    return Verdict(declared, _reached(status, UNMET), _reached(status, BROKEN), waived, parts, counts, proved, unseen, live)
 
 
 BROKEN: frozenset[Status] = frozenset({"fail", "error"})

@@ -47,3 +47,9 @@ def written(site: Site) -> tuple[Document, ...]:
     if not any(filled(site, path) for path in _OPERATION):
         return ()
     return tuple(d for d in DOCUMENTS if all(filled(site, path) for path in d.needs))
+
+
+def lacking_facts(site: Site, name: str) -> list[str]:
+    """The fields of site.yml that a document still needs; where nothing says that any is wanted, all it needs, or the level."""
+    needs = next(d.needs for d in DOCUMENTS if d.name == name)
+    return [path for path in needs if not filled(site, path)] or ["level"]

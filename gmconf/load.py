@@ -60,10 +60,8 @@ class Loaded:
         return _broken(self.document, path, message)
 
 
-def load(path: Path, *, keys: bool | Literal["public"] = True, lenient: bool = False) -> Loaded:
+def load(path: Path, *, keys: bool | Literal["public"] = True) -> Loaded:
     """Read and check a site. ``keys=False`` does not ask for key files (``gmconf keys`` makes them), "public" for public halves only.
-
-    ``lenient`` lets a site through that lacks what its level asks for: ``gmconf check`` tells it better.
 
     Raises SiteError with every problem found.
     """
@@ -77,7 +75,7 @@ def load(path: Path, *, keys: bool | Literal["public"] = True, lenient: bool = F
     users, problems, names = read_users(site, path.parent, document)
     problems += disagreeing
     mail = Directory(site, users)
-    problems += [_broken(document, p, message) for p, message in broken_rules(site, mail, level=not lenient)]
+    problems += [_broken(document, p, message) for p, message in broken_rules(site, mail)]
     public: dict[str, str] = {}
     if keys and not problems:
         public, missing = _read_keys(site, path, document, state, vaults=keys != "public")
@@ -103,7 +101,7 @@ def otherwise(loaded: Loaded, data: object) -> tuple[Loaded, bool] | None:
     wanted = [name for name, _ in public_files(site)]
     # Whoever renames a host or a domain has its key files renamed too.
     moved = dict(zip(wanted, there, strict=True)) if len(wanted) == len(there) else {n: loaded.public[n] for n in wanted if n in loaded.public}
-    whole = not unread and not any(True for _ in broken_rules(site, mail, level=False))
+    whole = not unread and not any(True for _ in broken_rules(site, mail))
     return Loaded(loaded.path, site, loaded.document, mail, moved, (loaded.path.name, *names), loaded.rollover), whole
 
 

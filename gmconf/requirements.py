@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 
 from gmconf.controls.case import Claim, SiteCase
-from gmconf.controls.control import CATALOGUE, LEVELS, Control, Fact
+from gmconf.controls.control import CATALOGUE, Control, Fact
 from gmconf.directory import Directory
-from gmconf.documents import written
+from gmconf.documents import lacking_facts, written
 from gmconf.facts import amount, fact, filled
 from gmconf.model import Site
 
@@ -26,11 +26,13 @@ def claims(control: type[Control], case: SiteCase) -> Iterator[Claim]:
         yield _fact(wanted, case.site)
     for host in case.site.hosts:
         if host.release in control.lacking and (not control.on or set(control.on) & set(host.roles)):
-            yield Claim(f"another release than {host.release} on {host.name}: {control.lacking[host.release]}", host.release, holds=False, where="hosts")
+            yield Claim(f"another release than {host.release} on {host.name}: {control.lacking[host.release]}", host.release, holds=False, where="hosts",
+                        remedy=f"renew {host.name} with another release, or waive {control.id}")  # fmt: skip
     yield from control.of_site(case)
     for name in control.documents:
         there = name in case.documents
-        yield Claim(f"the document {name}", "written" if there else "not written: facts are missing", there, f"build/documents/{name}.md")
+        lacks = "" if there else f"site.yml lacks {_and(lacking_facts(case.site, name))}"
+        yield Claim(f"{name}.md is written", "it is" if there else lacks, there, f"build/documents/{name}.md", remedy="" if there else "add these fields")
 
 
 def shown(control: type[Control], case: SiteCase) -> Claim | None:
@@ -39,11 +41,23 @@ def shown(control: type[Control], case: SiteCase) -> Claim | None:
         return None
     where = f"evidence.{control.id}"
     found = case.site.evidence.get(control.id)
-    wanted = f"{control.evidence.what}, looked at within {control.evidence.days} days"
+    wanted = f"evidence, reviewed within the last {_ago(control.evidence.days)}: {control.evidence.what}"
     if found is None:
-        return Claim(wanted, "none named", holds=False, where=where)
+        return Claim(wanted, "none", holds=False, where=where)
     age = (case.today - found.day).days
-    return Claim(wanted, f"{found.where} ({found.by}, {found.day})", 0 <= age <= control.evidence.days, where)
+    late = "" if 0 <= age <= control.evidence.days else ", too long ago" if age > 0 else ", a day that has not come yet"
+    return Claim(wanted, f"{found.where} ({found.by}, {found.day}{late})", not late, where)
+
+
+def _ago(days: int) -> str:
+    for unit, length in (("years", 365), ("months", 30), ("weeks", 7)):
+        if days >= 2 * length:
+            return f"{days // length} {unit}"
+    return {31: "month"}.get(days, "year" if days >= 365 else f"{days} days")
+
+
+def _and(names: Sequence[str]) -> str:
+    return " and ".join((", ".join(names[:-1]), names[-1])) if len(names) > 1 else "".join(names)
 
 
 def _fact(wanted: Fact, site: Site) -> Claim:
@@ -64,26 +78,6 @@ def _spell(number: float, seconds: bool) -> str:
     if not seconds:
         return f"{number:g}"
     return f"{number / SECONDS_A_DAY:g} days" if number >= SECONDS_A_DAY else f"{number / 3600:g} hours"
-
-
-def lacking(site: Site, mail: Directory) -> Iterator[tuple[str, str]]:
-    """(path, sentence) for everything the declared level asks of the site and does not find there.
-
-    Days are not looked at: a site that renders today renders tomorrow. ``gmconf check`` knows the day.
-    """
-    if site.level is None:
-        return
-    waived = {w.control for w in site.waivers}
-    case = case_of(site, mail, date.min)
-    for control in CATALOGUE.values():
-        if LEVELS.index(control.level) > LEVELS.index(site.level) or control.id in waived or control.applies(case):
-            continue
-        missing = [c for c in claims(control, case) if not c.holds and not c.where.startswith("build/")]
-        if control.evidence and control.id not in site.evidence and control.asks(case):
-            missing.append(Claim(f"evidence.{control.id}: {control.evidence.what}", "none", holds=False))
-        for claim in missing:
-            seen = "" if claim.observed in ("missing", "none") else f", found: {claim.observed}"
-            yield "level", f"level {site.level} asks for {claim.expected}{seen} ({control.id}: {control.title}); add it, or waive {control.id}"
 
 
 def misnamed(site: Site) -> Iterator[tuple[str, str]]:

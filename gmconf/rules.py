@@ -25,7 +25,7 @@ from gmconf.model import OPTIONAL_ROLES, Role, Site
 from gmconf.namerules import NAME_RULES
 from gmconf.nameserverrules import NAMESERVER_RULES
 from gmconf.networkrules import NETWORK_RULES
-from gmconf.requirements import lacking, misnamed
+from gmconf.requirements import misnamed
 from gmconf.webrules import WEB_RULES
 from gmconf.zonerules import ZONE_RULES
 
@@ -33,9 +33,9 @@ Finding = tuple[str, str]
 Rule = Callable[[Site, Directory], Iterator[Finding]]
 
 
-def problems(site: Site, mail: Directory, *, level: bool = True) -> list[Finding]:
-    """Everything that breaks a rule; ``level=False`` leaves out what the declared level lacks."""
-    return [finding for rule in RULES if level or rule is not level_is_whole for finding in rule(site, mail)]
+def problems(site: Site, mail: Directory) -> list[Finding]:
+    """Everything that breaks a rule. What the declared level still lacks is no mistake: ``gmconf check`` lists it."""
+    return [finding for rule in RULES for finding in rule(site, mail)]
 
 
 def domains_once(site: Site, _: Directory) -> Iterator[Finding]:
@@ -338,11 +338,6 @@ def questions_are_kept(site: Site, _: Directory) -> Iterator[Finding]:
         yield "support.tickets", "name the system, or set single_owner: true"
 
 
-def level_is_whole(site: Site, mail: Directory) -> Iterator[Finding]:
-    """What the declared level asks of the site is there, or waived."""
-    return lacking(site, mail)
-
-
 def proofs_have_controls(site: Site, _: Directory) -> Iterator[Finding]:
     """Waivers and evidence name controls."""
     return misnamed(site)
@@ -353,5 +348,5 @@ RULES: tuple[Rule, ...] = (
     role_addresses_stay, senders_are_ours, hosts_once, addresses_of_families, roles_are_held, names_are_not_domains,
     thresholds_ascend, sizes_fit, memory_fits, closed_network_is_whole, admins_can_enter, numbers_fit_together,
     senders_to_switch_to, blocks_name_one, contacts_can_be_reached, questions_are_kept, quotas_have_units, forwards_lead_somewhere, roles_once,
-    resolvers_are_elsewhere, lists_name_once, destinations_are_sound, tls_reports_can_be_sent, chat_and_news_have_a_place, level_is_whole, proofs_have_controls, *ZONE_RULES, *ACME_RULES, *WEB_RULES, *NAME_RULES, *NAMESERVER_RULES, *NETWORK_RULES,
+    resolvers_are_elsewhere, lists_name_once, destinations_are_sound, tls_reports_can_be_sent, chat_and_news_have_a_place, proofs_have_controls, *ZONE_RULES, *ACME_RULES, *WEB_RULES, *NAME_RULES, *NAMESERVER_RULES, *NETWORK_RULES,
 )  # fmt: skip

@@ -7,30 +7,89 @@ from collections.abc import Iterable, Iterator, Sequence
 from gmconf.check import Result, Verdict
 from gmconf.controls.choices import Choice
 from gmconf.controls.control import CATALOGUE, LEVELS
+from gmconf.model.site import Level
 
 
 def lines(results: Sequence[Result], verdict: Verdict, wanted: str | None, chosen: Iterable[Choice] = ()) -> Iterator[str]:
-    """Findings up to the wanted level, waivers, choices that are looser than recommended, areas by level, and one line of verdict."""
-    reach = LEVELS.index(wanted) if wanted in LEVELS else -1
+    """Findings up to the wanted level, waivers, choices that are looser than recommended, areas by level, and one line of verdict.
+
+    Without a level: the verdict first, and each level with the names of what it would ask for.
+    """
+    if wanted is None:
+        yield from overview(results, verdict, chosen)
+        return
+    yield from findings(results, wanted)
+    for row in results:
+        if row.status == "waived":
+            yield f"waived: {row.control}: {row.observed}"
+        if row.status == "unseen" and LEVELS.index(row.level) <= LEVELS.index(verdict.declared or LEVELS[-1]):
+            yield f"not looked at: {row.control}: {row.observed}"
+    yield from loose(chosen)
+    yield by_area(verdict)
+    yield summary(verdict)
+
+
+def findings(results: Iterable[Result], wanted: str) -> Iterator[str]:
+    """What a level asks for and does not find, control by control, the lowest level first, with what to do."""
+    reach, order = LEVELS.index(next(level for level in LEVELS if level == wanted)), list(CATALOGUE)
     last = ""
-    for row in sorted(results, key=lambda r: (LEVELS.index(r.level), list(CATALOGUE).index(r.control))):
-        if row.status not in ("fail", "error") or (wanted and LEVELS.index(row.level) > reach):
+    for row in sorted(results, key=lambda r: (LEVELS.index(r.level), order.index(r.control))):
+        if row.status not in ("fail", "error") or LEVELS.index(row.level) > reach:
             continue
         if row.control != last:
             yield f"{row.control} ({row.level}): {CATALOGUE[row.control].title}"
             last = row.control
-        place = f"{row.subject} {row.where}".strip()
-        yield f"    {place}: expected {row.expected}; found {row.observed}"
+        yield f"    {row.subject} {row.where}".rstrip() + f": {told(row)}"
         if row.remedy:
             yield f"        {row.remedy}"
-    for row in results:
-        if row.status == "waived":
-            yield f"waived: {row.control}: {row.observed}"
+
+
+def todo(results: Iterable[Result], level: Level, name: str) -> Iterator[str]:
+    """What is still to be done for the declared level: a headline with the count, and a line for each thing. Nothing when it holds."""
+    reach = LEVELS.index(level)
+    rows = [r for r in results if r.status in ("fail", "error") and LEVELS.index(r.level) <= reach]
+    if not rows:
+        return
+    yield f"{name}: level {level} does not hold yet; {len({r.control for r in rows})} controls are missing (all about them: gmconf check {name}):"
+    for row in sorted(rows, key=lambda r: LEVELS.index(r.level)):
+        remedy = f"; {row.remedy}" if row.remedy else ""
+        yield f"  {row.control} ({row.level}): {row.subject} {row.where}".rstrip() + f": {told(row)}{remedy}"
+
+
+def told(row: Result) -> str:
+    """What was wanted and what was seen, as a sentence."""
+    if row.where.startswith("build/documents/") and row.status in ("fail", "error"):
+        return f"not written: {row.observed}"
+    if row.method == "evidence" and row.observed == "none":
+        return f"no {row.expected}"
+    return f"expected {row.expected}; found {row.observed}" if row.expected else row.observed
+
+
+def loose(chosen: Iterable[Choice]) -> Iterator[str]:
+    """Choices that are looser than recommended."""
     for choice in chosen:
         if choice.loose:
             yield f"looser than recommended: {choice.field} ({choice.id}): {choice.chosen}"
-    yield by_area(verdict)
+
+
+def overview(results: Iterable[Result], verdict: Verdict, chosen: Iterable[Choice]) -> Iterator[str]:
+    """The verdict of a site that declares no level, and what each level would ask for besides."""
     yield summary(verdict)
+    yield by_area(verdict)
+    yield from loose(chosen)
+    lacking: dict[str, dict[str, None]] = {level: {} for level in LEVELS}
+    for row in results:
+        if row.status in ("fail", "error"):
+            lacking[row.level][row.control] = None
+    for level in LEVELS:
+        names = list(lacking[level])
+        if names:
+            yield f"{level} asks for {len(names)} more: {', '.join(names[:SHOWN])}{f' and {len(names) - SHOWN} others' if len(names) > SHOWN else ''}"
+            yield f"    all of them, with what to do: gmconf check SITE --level {level}"
+
+
+SHOWN = 8
+"""Controls named in a line."""
 
 
 def by_area(verdict: Verdict) -> str:
@@ -45,25 +104,27 @@ def standing(results: Iterable[Result]) -> Iterator[str]:
     """The state of one control: what was looked at, and what came of it."""
     for row in results:
         place = f"{row.subject} {row.where}".strip()
-        said = f"expected {row.expected}; found {row.observed}" if row.expected else row.observed
-        yield f"{row.status} {place}: {said}"
+        yield f"{row.status} {place}: {told(row)}"
         if row.remedy:
             yield f"    {row.remedy}"
 
 
 def summary(verdict: Verdict) -> str:
-    """The verdict in one line."""
-    counts = verdict.counts
-    held = f"{counts['pass']} controls held, {counts['fail'] + counts['error']} not, {counts['waived']} waived, {counts['na']} not applicable"
+    """The verdict in one line. It says what it rests on: nobody who reads "holds" is to think that hosts were asked when they were not."""
+    counts, proved = verdict.counts, verdict.proved
+    hosts = f", {proved['hosts']} on running hosts" if verdict.asked else ""
+    held = (f"{counts['pass']} controls held: {proved['files']} seen in the files{hosts}, {proved['paper']} by what people say; "
+            f"{counts['fail'] + counts['error']} not held, {counts['waived']} waived, {counts['unseen']} not looked at, {counts['na']} not applicable")  # fmt: skip
+    holds, asked = ("holds", "") if verdict.asked else ("holds on paper", "; hosts not asked")
     reached = verdict.reached or "no level"
     waivers = len(verdict.waived)
     if verdict.declared is None:
-        return f"{reached} holds; none is declared ({held})"
+        return f"{reached} {holds}; none is declared{asked} ({held})"
     if not verdict.holds:
-        return f"{verdict.declared} does not hold; {reached} does ({held})"
+        return f"{verdict.declared} does not hold; {reached} {'does on paper' if verdict.reached and not verdict.asked else 'does'}{asked} ({held})"
     if waivers:
-        return f"{verdict.declared} holds with {waivers} waiver{'s' if waivers > 1 else ''}; without: {reached} ({held})"
-    return f"{verdict.declared} holds ({held})"
+        return f"{verdict.declared} {holds} with {waivers} waiver{'s' if waivers > 1 else ''}; without: {reached}{asked} ({held})"
+    return f"{verdict.declared} {holds}{asked} ({held})"
 
 
 def annotated(text: str, marks: Iterable[tuple[int, str]]) -> str:
@@ -86,7 +147,7 @@ def marks(results: Iterable[Result], wanted: str | None, name: str) -> Iterator[
         if row.status in ("fail", "error", "waived") and LEVELS.index(row.level) <= reach:
             file, *numbers = row.origin.split(":")
             line = int(numbers[0]) if file == name and numbers else 0
-            text = row.observed if row.status == "waived" else f"expected {row.expected}; found {row.observed}"
+            text = row.observed if row.status == "waived" else told(row)
             yield line, f"{row.control} ({row.status}): {text}"
 
 

@@ -65,21 +65,19 @@ def _root(
     del version
 
 
-def load_site(path: Path, *, keys: bool | Literal["public"] = True, lenient: bool = False) -> Loaded:
-    """The site of a command. Imports are made where they are needed, so that --help and --version stay quick."""
+def load_site(path: Path, *, keys: bool | Literal["public"] = True) -> Loaded:
+    """The site of a command. Imports are made where they are needed, so that --help and --version stay quick.
+
+    What one command refuses all refuse: whoever loads with keys also sees whether everything can be made of the site.
+    """
     from gmconf.load import load
 
-    return load(path, keys=keys, lenient=lenient)
+    loaded = load(path, keys=keys)
+    if keys and (loaded.site.dns.records or any(entries for _, entries in loaded.site.overrides)):
+        from gmconf.soundness import sound
 
-
-def say_notices(loaded: Loaded) -> None:
-    """What deserves a second look, on the error output: nothing is wrong."""
-    import sys
-
-    from gmconf.notices import notices
-
-    for text in notices(loaded):
-        print(f"note: {text}", file=sys.stderr)
+        sound(loaded)
+    return loaded
 
 
 def print_json(data: object) -> None:

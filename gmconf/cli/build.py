@@ -12,27 +12,34 @@ from gmconf.cli.app import Format, OutputFormat, SitePath, VaultFile, app, load_
 from gmconf.errors import SiteError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from gmconf.diff import Change
     from gmconf.explain import Answer
     from gmconf.load import Loaded
 
 
-@app.command(epilog="Example: gmconf validate site.yml")
-def validate(site: SitePath, output: OutputFormat = Format.text, vault_password_file: VaultFile = None) -> None:
-    """Check a site: types, names, and the rules between its fields. Prints nothing when it is fine.
+@app.command(epilog="Examples: gmconf validate site.yml; gmconf validate site.yml --strict")
+def validate(
+    site: SitePath,
+    output: OutputFormat = Format.text,
+    vault_password_file: VaultFile = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit 1 while keys are to be made or the declared level lacks something.")] = False,
+) -> None:
+    """Say what is wrong in a site.
 
-    With the vault password also passwords (missing, weak) and whether private keys belong to public ones. Logins without a password
-    are named on standard error; that alone is no mistake.
+    Types, names, the rules between fields, and key files; with the vault password also passwords (missing, weak) and whether private
+    keys belong to public ones. Prints nothing when all is fine. What is still to be done is listed on standard error and is no
+    mistake: keys of a new site, logins without a password, and what the declared level lacks.
     """
     try:
-        loaded = load_site(site)
-        if loaded.site.dns.records:
-            from gmconf.dns import contract
-
-            contract(loaded).refuse()
-        _custody(loaded, vault_password_file)
+        loaded = load_site(site, keys=False)
+        if loaded.secrets.exists():
+            loaded = load_site(site)
+            _custody(loaded, vault_password_file)
+            undone = _undone(loaded, site)
+        else:
+            undone = _unmade(site)
     except SiteError as error:
         if output is Format.json:
             print_json(
@@ -46,6 +53,36 @@ def validate(site: SitePath, output: OutputFormat = Format.text, vault_password_
     if output is Format.json:
         print_json([])
     say_notices(loaded)
+    _tell(undone)
+    if strict and undone:
+        raise typer.Exit(1)
+
+
+def _unmade(site: Path) -> list[str]:
+    """What a draft still needs before it can be rendered: a site beside which nothing was made yet."""
+    return [
+        f"{site} is right. Still to make, before it can be rendered:",
+        "  a vault password: (umask 077; openssl rand -base64 32 > ~/.vault-password); export ANSIBLE_VAULT_PASSWORD_FILE=~/.vault-password",
+        f"  keys: gmconf keys {site}",
+        f"  first passwords, printed once: gmconf passwd {site} --generate",
+    ]
+
+
+def _undone(loaded: Loaded, site: Path) -> list[str]:
+    """The to-do list of the declared level; judged as ``gmconf check`` does."""
+    if loaded.site.level is None:
+        return []
+    from datetime import UTC, datetime
+
+    from gmconf.check import check
+    from gmconf.verdicts import todo
+
+    return list(todo(check(loaded, datetime.now(UTC).date()), loaded.site.level, str(site)))
+
+
+def _tell(lines: Iterable[str]) -> None:
+    for line in lines:
+        print(line, file=sys.stderr)
 
 
 def _custody(loaded: Loaded, vault_password_file: Path | None) -> None:
@@ -66,10 +103,19 @@ def render(
     out: Annotated[Path, typer.Option("--out", "-o", help="Directory to write.")] = Path("build"),
     check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 1 when the directory is out of date.")] = False,
     diff: Annotated[bool, typer.Option("--diff", help="Print the whole unified diff, not only its summary.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Write nothing and exit 1 while the declared level lacks something.")] = False,
     output: OutputFormat = Format.text,
 ) -> None:
-    """Render a site into a self-contained Ansible project and say what changed since the last time."""
+    """Render a site into an Ansible project.
+
+    Prints what changed since the last time. A site that does not hold its declared level yet is rendered all the same, with the list
+    of what is missing on standard error; --strict refuses it.
+    """
     loaded = load_site(site)
+    undone = _undone(loaded, site)
+    _tell(undone)
+    if strict and undone:
+        raise typer.Exit(1)
     say_notices(loaded)
 
     from gmconf import output as build_folder

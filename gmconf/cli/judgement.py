@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gmconf.cli.app import Format, OutputFormat, SitePath, app, load_site, print_json
+from gmconf.cli.app import Format, OutputFormat, SitePath, VaultFile, app, load_site, print_json
 from gmconf.cli.profiles import Chosen
 from gmconf.cli.profiles import check as check_profile
 from gmconf.errors import GmconfError
@@ -59,7 +59,7 @@ def controls(
     if site:
         from gmconf.check import check as judge
 
-        state = [r for r in judge(load_site(site, lenient=True), day_of(day)) if r.control == found[0].id]
+        state = [r for r in judge(load_site(site), day_of(day)) if r.control == found[0].id]
     if output is Format.json:
         rows = [
             {"id": c.id, "level": c.level, "area": c.area(), "title": c.title, "why": c.why, "sources": list(c.quoted()),
@@ -122,10 +122,11 @@ def check(
     annotate: Annotated[bool, typer.Option("--annotate", help="Print the site file with marks at the lines responsible.")] = False,
     day: Annotated[str | None, typer.Option("--date", help="The day to judge waivers and evidence on (YYYY-MM-DD); default: today.")] = None,
     profile: Chosen = None,
+    vault_password_file: VaultFile = None,
 ) -> None:
-    """Judge a site without asking its hosts: every control, for the site, each host and each domain.
+    """Judge a site without asking its hosts.
 
-    Exit code 1 when the declared level, or the one asked for, does not hold; with --profile, when a domain has less than 100 % or a
+    Every control, for the site, each host and each domain; with the vault password also the hashes of passwords. Exit code 1 when the declared level, or the one asked for, does not hold; with --profile, when a domain has less than 100 % or a
     clause is not met.
     """
     from gmconf.check import check as judge
@@ -134,14 +135,14 @@ def check(
 
     today = day_of(day)
     wanted = _level(level)
-    loaded = load_site(site, lenient=True)
+    loaded = load_site(site)
     if profile:
         if wanted or annotate:
             raise GmconfError("--profile goes with neither --level nor --annotate")
         if not check_profile(loaded, profile, output, today):
             raise typer.Exit(1)
         return
-    results = judge(loaded, today)
+    results = judge(loaded, today, _hashes(loaded, vault_password_file))
     found = verdict(results, wanted or loaded.site.level)
     if annotate:
         from gmconf.verdicts import annotated, marks
@@ -156,6 +157,15 @@ def check(
         _print_results(results, found, output, site, choices(loaded.site))
     if not found.holds:
         raise typer.Exit(1)
+
+
+def _hashes(loaded: Loaded, vault_password_file: Path | None) -> dict[str, str] | None:
+    if vault_password_file is None:
+        return None
+    from gmconf.credentials import hashes
+    from gmconf.vault import read_password
+
+    return hashes(loaded.secrets, read_password(vault_password_file))
 
 
 def _print_results(results: list[Result], found: Verdict, output: Report, site: Path, chosen: tuple[Choice, ...]) -> None:

@@ -57,7 +57,7 @@ def make(
 @group.command(epilog="Examples: gmconf keys plan site.yml; gmconf keys plan site.yml --only example.org --format json")
 def plan(site: SitePath, only: Only = None, output: OutputFormat = Format.text, now: Now = None) -> None:
     """Print what will happen to which key, step by step, with the earliest times. Writes nothing."""
-    loaded = load_site(site, lenient=True)
+    loaded = load_site(site)
 
     from gmconf.rotation.outlook import plan as steps
 
@@ -79,7 +79,7 @@ def status(site: SitePath, only: Only = None, output: OutputFormat = Format.text
 
     Exit code 1 when a DKIM key is older than six months and the level asks for the change (silver).
     """
-    loaded = load_site(site, lenient=True)
+    loaded = load_site(site)
 
     from gmconf.rollover import instant
     from gmconf.rotation.outlook import refused
@@ -117,7 +117,7 @@ def next_(
     All authoritative name servers are asked themselves. Exit code 1 when a key may not go on yet: what is missing is said, and
     when to come again. The state lies in rollover.yml beside the keys; commit both.
     """
-    loaded = load_site(site, lenient=True)
+    loaded = load_site(site)
 
     from gmconf.lookup.ask import parse_server, system_resolver
     from gmconf.rotation.run import Call, take

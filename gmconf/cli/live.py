@@ -53,7 +53,7 @@ def verify(
     from gmconf.verify.engine import verify as look
     from gmconf.verify.run import Run, Ssh
 
-    loaded = load_site(site, lenient=True)
+    loaded = load_site(site)
     _known(loaded, host or [], resolver)
     if profile:
         no_pages(output)

@@ -43,7 +43,7 @@ def report(
 
     today = day_of(day)
     live = read_live(verify) if verify else None
-    found = standings(load_site(site, lenient=True), today, live)
+    found = standings(load_site(site), today, live)
     for path, text in _written(found, kind, out):
         _replace(path, text)
         print(path)

@@ -25,7 +25,7 @@ def reports(
 
     Exit code 1 when mail of the site's own hosts failed DMARC or sessions to it failed.
     """
-    loaded = load_site(site, keys=False, lenient=True)
+    loaded = load_site(site, keys=False)
 
     from datetime import UTC, datetime, timedelta
     from itertools import chain

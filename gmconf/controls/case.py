@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from types import MappingProxyType
 from typing import NamedTuple
 
 from gmconf.directory import Directory
@@ -20,6 +21,10 @@ class SiteCase(NamedTuple):
     mail: Directory
     today: date
     documents: frozenset[str] = frozenset()
+    public: Mapping[str, str] = MappingProxyType({})
+    """Public key files and certificates beside the site, by relative path."""
+    hashes: Mapping[str, str] | None = None
+    """Password hashes by login; None where the vault was not opened."""
 
 
 @dataclass(frozen=True)
@@ -85,3 +90,5 @@ class Claim(NamedTuple):
     """A rendered file and key, or a path in site.yml."""
     origin: str = ""
     """site.yml:LINE:COLUMN when the site itself set the value."""
+    remedy: str = ""
+    """An instruction, where more is to be done than to correct ``where``."""

@@ -168,7 +168,8 @@ class News(Control):
         hosts = [h.name for h in case.site.hosts if "news" in h.roles]
         outside = case.site.news.host if case.site.news else None
         found = [*hosts, *([outside] if outside else [])]
-        yield Claim("a host with role news, or news.host", ", ".join(found) or "none", bool(found), "hosts")
+        yield Claim("a host with role news, or news.host", ", ".join(found) or "none", bool(found), "hosts",
+                    remedy="give the role news to the store, or name a server of others: news: {host: ...}")  # fmt: skip
 
     @classmethod
     def of_host(cls, case: HostCase) -> Iterable[Claim]:
@@ -207,7 +208,7 @@ class Chat(Control):
     def of_site(cls, case: SiteCase) -> Iterable[Claim]:
         """One host."""
         hosts = [h.name for h in case.site.hosts if "chat" in h.roles]
-        yield Claim("a host with role chat", ", ".join(hosts) or "none", bool(hosts), "hosts")
+        yield Claim("a host with role chat", ", ".join(hosts) or "none", bool(hosts), "hosts", remedy="give the role chat to the store")
 
     @classmethod
     def of_host(cls, case: HostCase) -> Iterable[Claim]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import ClassVar, NamedTuple, get_args
 
 from gmconf.controls.case import Claim, DomainCase, HostCase, SiteCase
@@ -24,6 +24,10 @@ AREAS = {
 _DOCUMENT = re.compile(
     r"(RFC \d+|BSI |NCSC-NL |internet\.nl|NIST |CVE-|GoodMessaging |Google |large mailbox providers|M3AAWG |ISO )"
 )
+
+
+CHECKS = ("of_site", "of_host", "of_hosts", "of_domain")
+"""Methods with which a control judges more than its settings and files."""
 
 
 class Fact(NamedTuple):
@@ -95,7 +99,7 @@ class Control:
     @classmethod
     def _proofs(cls) -> bool:
         own = (cls.settings, cls.files, cls.facts, cls.documents, cls.evidence)
-        return any(own) or any(name in vars(cls) for name in ("of_site", "of_host", "of_domain"))
+        return any(own) or any(name in vars(cls) for name in CHECKS)
 
     @classmethod
     def area(cls) -> str:
@@ -125,6 +129,18 @@ class Control:
         """What must hold on a host, besides settings and files."""
         del case
         return ()
+
+    @classmethod
+    def of_hosts(cls, cases: Sequence[HostCase]) -> Iterable[Claim]:
+        """What must hold of all hosts together."""
+        del cases
+        return ()
+
+    @classmethod
+    def unseen(cls, case: SiteCase) -> str:
+        """Empty: all of it could be looked at; else a sentence that names what could not, and how it can be."""
+        del case
+        return ""
 
     @classmethod
     def of_domain(cls, case: DomainCase) -> Iterable[Claim]:

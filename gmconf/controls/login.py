@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import ClassVar
 
+from gmconf.controls.case import Claim, SiteCase
 from gmconf.controls.control import Control, Evidence
 from gmconf.controls.files import DOVECOT, MAIN
 from gmconf.controls.wants import AtMost, Only
 from gmconf.model import Role
+from gmconf.schemes import complaint
 
 BY_STORE = (Role.STORE,)
 
@@ -68,9 +71,24 @@ class Mech(Control):
 class PasswordPolicy(Control):
     """Passwords are strong when they are set, and stored as slow hashes.
 
-    ``gmconf passwd`` refuses weak ones; nothing but ARGON2ID and its like is accepted as a hash.
+    ``gmconf passwd`` refuses weak ones. Hashes that came from elsewhere are judged by ``gmconf check`` with the vault password.
     """
 
     id, level, sources = "auth.password-policy", "basic", ("F:23a",)
     on = (Role.STORE, Role.MSA)
     files = ("/etc/dovecot/passwords",)
+
+    @classmethod
+    def of_site(cls, case: SiteCase) -> Iterable[Claim]:
+        """What the vault holds, where somebody opened it: slow hashes, of logins of the site."""
+        logins = {account.login: account.origin for account in case.mail.accounts}
+        for login, hashed in sorted((case.hashes or {}).items()):
+            wrong = complaint(hashed) if login in logins else "a password, but is no login of the site"
+            where = logins.get(login, "")
+            yield Claim(f"a slow hash of {login}'s password", f"{login} has {wrong}" if wrong else "it is one", not wrong, "" if ":" in where else where,
+                        where if ":" in where else "", f"set a new one: gmconf passwd SITE {login}" if login in logins else f"remove the file of {login}")  # fmt: skip
+
+    @classmethod
+    def unseen(cls, case: SiteCase) -> str:
+        """What the vault holds nobody sees without its password."""
+        return "" if case.hashes is not None else "which hashes the vault holds; to have them judged, give --vault-password-file"

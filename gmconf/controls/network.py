@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import partial
-from ipaddress import ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import ClassVar
 
 from gmconf.controls.case import Claim, HostCase, SiteCase
@@ -134,6 +134,27 @@ def listening(case: HostCase, port: int = 0) -> list[str]:
     return [f"{families[f]}:{port}" if port else families[f] for f in sorted(case.site.address_families)]
 
 
+_OTHERS = tuple(map(ip_network, ("64:ff9b::/96", "64:ff9b:1::/48", "2001::/32", "2002::/16", "fec0::/10", "::/8")))
+"""IPv6 in form only: mapped, translated and tunnelled IPv4, and what was given up."""
+_EXAMPLES = tuple(map(ip_network, ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32", "198.18.0.0/15")))
+"""They stand for real ones in examples and laboratories."""
+
+
+def reached(addresses: Iterable[str]) -> set[str]:
+    """The families ("IPv4", "IPv6") in which strangers reach one of these addresses, or, where all are private, those of the same net."""
+    kinds = {a: ip_address(a) for a in addresses}
+    private = all(k.is_private and not _within(k, _EXAMPLES) for k in kinds.values())
+    return {f"IPv{k.version}" for k in kinds.values() if not _odd(k) and (private or _within(k, _EXAMPLES) or k.is_global)}
+
+
+def _odd(address: IPv4Address | IPv6Address) -> bool:
+    return address.is_loopback or address.is_link_local or address.is_multicast or address.is_unspecified or _within(address, _OTHERS)
+
+
+def _within(address: IPv4Address | IPv6Address, networks: Iterable[IPv4Network | IPv6Network]) -> bool:
+    return any(address in network for network in networks)
+
+
 class Ipv6(Control):
     """IPv6 equals IPv4 wherever the site promises both.
 
@@ -152,6 +173,14 @@ class Ipv6(Control):
     }
     live = ("smtp", "submission", "submissions", "imap")
 
+    @classmethod
+    def of_site(cls, case: SiteCase) -> Iterable[Claim]:
+        """Every host has an address of each promised family: one that others reach, if it has any such."""
+        for host in case.site.hosts:
+            found = {family.lower() for family in reached(host.addresses)}
+            yield Claim(f"{host.name} has addresses of {', '.join(case.site.address_families)} that others reach", ", ".join(sorted(found)) or "none",
+                        set(case.site.address_families) <= found, "hosts", remedy=f"give {host.name} such an address, or shorten address_families")  # fmt: skip
+
 
 class Ipv6Mx(Control):
     """Every MX takes mail over IPv6 just as over IPv4.
@@ -166,8 +195,9 @@ class Ipv6Mx(Control):
         """Every host that takes mail has an address of each family."""
         for host in case.site.hosts:
             if Role.MTA in host.roles:
-                families = {"IPv6" if ":" in a else "IPv4" for a in host.addresses}
-                yield Claim(f"{host.name} has IPv4 and IPv6", " and ".join(sorted(families)), len(families) > 1, "hosts")
+                families = reached(host.addresses)
+                yield Claim(f"{host.name} has IPv4 and IPv6 addresses that others reach", " and ".join(sorted(families)) or "none", len(families) > 1, "hosts",
+                            remedy=f"give {host.name} an address of each family that strangers can reach")  # fmt: skip
         promised = case.site.address_families
         yield Claim("address_families: ipv4 and ipv6", ", ".join(promised), len(promised) > 1, "address_families")
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import ClassVar
 
-from gmconf.controls.case import Claim, SiteCase
+from gmconf.controls.case import Claim, HostCase, SiteCase
 from gmconf.controls.control import Control, Evidence
 from gmconf.controls.files import (
     APT,
@@ -21,8 +21,8 @@ from gmconf.controls.files import (
     TIMESYNCD,
     UNBOUND,
 )
+from gmconf.controls.routes import needed, route
 from gmconf.controls.wants import AtLeast, AtMost, Model, OneOf
-from gmconf.model import Role
 
 SUPPORTED = {"bookworm": date(2028, 6, 30), "trixie": date(2030, 6, 30)}
 """Until when Debian fixes security holes of a release, long-term support included (its page of releases)."""
@@ -62,7 +62,7 @@ class SupportedOs(Control):
         """Each release's end lies ahead."""
         for release in sorted({h.release for h in case.site.hosts}):
             end = SUPPORTED[release]
-            yield Claim(f"Debian {release} is supported on {case.today}", f"until {end}", case.today <= end, "hosts")
+            yield Claim(f"Debian {release} is supported on {case.today}", f"until {end}", case.today <= end, "hosts", remedy="renew these hosts with a newer release")
 
 
 class Time(Control):
@@ -178,31 +178,43 @@ class RestoreTest(Control):
 
 
 class TwoNodes(Control):
-    """No single host is needed for mail to be taken and sent.
+    """No single host is needed for mail to be taken, sent and read.
 
-    Two MX on hosts that do not fail together; measured is the service, not the server.
+    Two hosts that do not fail together, whatever mail passes: MX, filter, the way out, mailboxes. Measured is the service, not the
+    server: of two filters of which Postfix asks one, that one is needed. This version knows one store, so a site has to waive this.
     """
 
     id, level, sources = "ha.two-nodes", "silver", ("Q:14", "BSI IT-Grundschutz APP.5.3.A11")
     evidence = Evidence("what the hosts share (power, network, storage), and the last failover test", 184)
 
     @classmethod
-    def of_site(cls, case: SiteCase) -> Iterable[Claim]:
-        """Two hosts for each of MTA, MSA and filter."""
-        for role in (Role.MTA, Role.MSA, Role.FILTER):
-            names = [h.name for h in case.site.hosts if role in h.roles]
-            yield Claim(f"two hosts with role {role}", ", ".join(names) or "none", len(names) > 1, "hosts")
+    def of_hosts(cls, cases: Sequence[HostCase]) -> Iterable[Claim]:
+        """The ways that mail takes by the rendered files lead around each host."""
+        for service, hosts in needed([route(case) for case in cases]):
+            names = ", ".join(hosts)
+            yield Claim(f"{service} while any one host is away", f"not without {names}" if hosts else "yes", not hosts, "hosts", remedy=_WAYS[service])
+
+
+_WAYS = {
+    "mail for the domains is taken": "give the roles mta and filter to a second host",
+    "users hand in mail": "give the roles msa and filter to a second host",
+    "mail leaves the site": "give the roles mta, msa and filter to two hosts: each then sends by itself",
+    "users read their mail": "this version of gmconf keeps all mailboxes on one host: waive ha.two-nodes, with the reason, or declare bronze",
+}
 
 
 class Rolling(Control):
     """Updates go host by host, and stop at the first that is not well afterwards.
 
-    With two hosts of each kind nobody notices an update.
+    A mistake then reaches one host, not all. Roll-outs of gmconf do so by themselves; Debian's own updates come every night on every
+    host, and what keeps two of them apart a person shows.
     """
 
     id, level, sources = "ops.rolling", "silver", ("Q:37",)
+    evidence = Evidence("that Debian's updates never restart two hosts at once, and what stops them when a host is not well afterwards", 366)
 
     @classmethod
     def of_site(cls, case: SiteCase) -> Iterable[Claim]:
-        """A roll-out undoes itself on a host whose probes fail; with one host there is nothing to roll over."""
-        yield Claim("more than one host", str(len(case.site.hosts)), len(case.site.hosts) > 1, "hosts")
+        """The playbook takes one host first and ends at the first failure; with one host there is nothing to roll over."""
+        names = ", ".join(h.name for h in case.site.hosts)
+        yield Claim("more than one host", names, len(case.site.hosts) > 1, "hosts", remedy="add a second host")

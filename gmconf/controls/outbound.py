@@ -117,4 +117,4 @@ class SwitchAddress(Control):
         """A host that sends from another address than its first says why; and there is one to switch to."""
         host = case.host
         spare = [a for a in host.addresses if ":" not in a]
-        yield Claim("a second IPv4 address to switch to", ", ".join(spare), len(spare) > 1, "hosts")
+        yield Claim("a second IPv4 address to switch to", ", ".join(spare), len(spare) > 1, "hosts", remedy=f"give {host.name} a second IPv4 address")

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-from gmconf.controls.control import Control
+from gmconf.controls.control import CHECKS, Control
 
 
 @cache
@@ -22,7 +22,7 @@ def proofs() -> Mapping[str, tuple[str, ...]]:
 
 def judged(control: type[Control]) -> bool:
     """Whether a machine can see if it is held: it has settings, files, facts or a check of its own."""
-    own = any(name in part.__dict__ for part in control.__mro__[:-2] for name in ("of_site", "of_host", "of_domain"))
+    own = any(name in part.__dict__ for part in control.__mro__[:-2] for name in CHECKS)
     return own or bool(control.settings or control.files or control.facts)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from functools import partial
 from typing import ClassVar
 
+from gmconf.certificates import distrusted
 from gmconf.controls.case import Claim, DomainCase, HostCase, SiteCase
 from gmconf.controls.control import Control
 from gmconf.controls.files import (
@@ -22,7 +23,8 @@ from gmconf.controls.files import (
     STS,
     TLS_POLICY,
 )
-from gmconf.controls.wants import Has, Model, OneOf, Only, Parts, exactly, on_msa
+from gmconf.controls.routes import filters, route
+from gmconf.controls.wants import Has, Model, OneOf, Only, Parts, exactly, on_msa, spelled
 from gmconf.keynames import server_names, tells_programs
 from gmconf.model import Role
 from gmconf.published import sts_id, sts_mode
@@ -124,7 +126,7 @@ class StsIn(Control):
     def of_site(cls, case: SiteCase) -> Iterable[Claim]:
         """A host serves it, and it asks for something."""
         served = any(Role.WEB in h.roles for h in case.site.hosts)
-        yield Claim("a host with the role web", "there" if served else "none", served, "hosts")
+        yield Claim("a host with the role web", "there" if served else "none", served, "hosts", remedy="give the role web to a host")
         mode = sts_mode(case.site)
         yield Claim("web.mta_sts: testing or enforce", mode, mode != "none", "web.mta_sts")
 
@@ -207,7 +209,8 @@ class StarttlsAll(Control):
 class MuaRequired(Control):
     """Users' passwords and mail never cross a net in clear, nor does mail between hosts of the site.
 
-    Required, not offered: a program that is set up wrong fails at once instead of leaking for years.
+    Required, not offered: a program that is set up wrong fails at once instead of leaking for years. A filter on another host gets
+    every message by the milter protocol, which has no TLS. (The question whether a mailbox is full carries an address, no mail.)
     """
 
     id, level, sources = "tls.mua-required", "basic", ("G:18", "BSI TR-03108-01-M", "BSI IT-Grundschutz APP.5.3.A2", "RFC 8314 section 4.1", "RFC 8997")
@@ -223,6 +226,19 @@ class MuaRequired(Control):
         },
     }
     live = ("auth-needs-tls",)
+
+    @classmethod
+    def of_host(cls, case: HostCase) -> Iterable[Claim]:
+        """No message goes to a filter on another host, and none without TLS to the MTA host that takes it."""
+        for name in filters(case):
+            yield Claim("the filter on the host itself", f"mail goes to {name} by the milter protocol, in clear", holds=False, where=f"{MAIN}:smtpd_milters",
+                        remedy=f"give the role filter to {case.host.name}")  # fmt: skip
+        level = case.value(MAIN, "smtp_tls_security_level")
+        if route(case).relays and level:
+            yield Claim("TLS on the way to the next host", spelled(level.value), level.value in _ENCRYPTED, f"{MAIN}:smtp_tls_security_level")
+
+
+_ENCRYPTED = ("encrypt", "secure", "verify", "fingerprint", "dane-only")
 
 
 class Versions(Control):
@@ -379,6 +395,11 @@ class CertificateTrust(Control):
         tls = case.site.tls
         own = "a CA of the site's own" if tls.source == "internal-ca" else f"{tls.acme.authority}, which systems do not know" if tls.acme and tls.acme.authority else ""
         yield Claim("tls.source: acme, or files", own or tls.source, not own, "tls.source")
+        for name, chain in sorted(case.public.items()) if tls.source == "files" else ():
+            if name.startswith("tls/") and name.endswith(".crt"):
+                wrong = distrusted(chain, case.today)
+                yield Claim(f"{name} is valid on {case.today} and leads to an authority that systems know", wrong or "it is", not wrong, "tls.source",
+                            remedy=f"have it issued again, and put the whole chain into {name}")  # fmt: skip
 
     @classmethod
     def of_host(cls, case: HostCase) -> Iterable[Claim]:

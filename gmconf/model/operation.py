@@ -1,9 +1,10 @@
 """Support, duties, promises and proof: what the operator's documents are made of."""
 
+import re
 from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from gmconf.model.base import Part
 from gmconf.model.names import Address, Count, Duration, Line
@@ -125,12 +126,26 @@ class Client(Part):
     """Installer beside site.yml that goes onto the portable medium."""
 
 
+def _said(value: str) -> str:
+    """Refuse words that stand for nothing."""
+    if not re.sub(r"[\W_]+", "", value) or _NOTHING.fullmatch(value.strip(" .-?!<>()[]")):
+        raise ValueError(f'"{value}" shows nothing; name the document, page or ticket (or the person), or remove the entry and waive the control')
+    return value
+
+
+_NOTHING = re.compile(
+    r"(?:none|no|nil|null|nothing|nowhere|n/?a|not (?:yet|applicable|available|there)|tb[ads]|to ?do|to be (?:done|defined|decided|written)|fix ?me|x{1,9}|later|"
+    r"unknown|missing|empty|pending|placeholder|dummy|test|example|somewhere|someone|somebody|nobody|soon|https?|(?:https?|file)://)", re.IGNORECASE)  # fmt: skip
+Telling = Annotated[Line, AfterValidator(_said)]
+"""A line that says something."""
+
+
 class Shown(Part):
     """Proof of what no program can see."""
 
-    where: Line
-    """The document, page or ticket that shows it."""
-    by: Line
+    where: Telling
+    """The document, page or ticket that shows it; words such as "none" or "later" are refused."""
+    by: Telling
     """Who answers for it."""
     day: date
     """When it was last looked at."""

@@ -38,7 +38,7 @@ def options(mx) -> tuple[str, ...]:
 
 def run_of(mx) -> Run:
     """A run as the command makes it."""
-    loaded = load(mx.folder / "site.yml", lenient=True)
+    loaded = load(mx.folder / "site.yml")
     return Run(loaded, os.urandom(4).hex(), (), Login(f"probe@{mx.domain}", mx.password), ssh=Ssh(options(mx)), resolver=lab.NS.addresses[0])
 
 

@@ -33,11 +33,11 @@ def made(folder: Path, text: str = SITE, level: str = "", more: str = "") -> Loa
     """The site in a folder, with keys."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "site.yml").write_text((f"level: {level}\n" if level else "") + text + more)
-    site = load(folder / "site.yml", keys=False, lenient=True).site
+    site = load(folder / "site.yml", keys=False).site
     keys.create_missing(site, folder, PASSWORD, now=datetime(2026, 11, 23, tzinfo=UTC))
     if credentials.kept(folder / "keys") == "none":
         credentials.store(folder / "keys", {"alice@example.org": "{ARGON2ID}$argon2id$v=19$m=65536,t=3,p=1$YQ$Yg"}, PASSWORD)
-    return load(folder / "site.yml", lenient=True)
+    return load(folder / "site.yml")
 
 
 def zones(records) -> dict[str, list[str]]:

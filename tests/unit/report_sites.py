@@ -28,7 +28,7 @@ def prepared(name: str, work: Path) -> Path:
 
 def with_keys(work: Path) -> Path:
     path = work / "site.yml"
-    site = load(path, keys=False, lenient=True).site
+    site = load(path, keys=False).site
     keys.create_missing(site, work, PASSWORD, now=NOW)
     credentials.store(work / "keys", {"alice@example.org": "{ARGON2ID}$argon2id$v=19$m=65536,t=3,p=1$YQ$Yg"}, PASSWORD)
     return path
@@ -54,4 +54,4 @@ def edited(path: Path, old: str, new: str) -> Loaded:
     text = path.read_text()
     assert old in text
     path.write_text(text.replace(old, new, 1))
-    return load(path, lenient=True)
+    return load(path)

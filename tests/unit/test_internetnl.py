@@ -327,7 +327,7 @@ CHANGES = (
 
 @pytest.mark.parametrize(("patch", "key", "status", "percent"), [c[1:] for c in CHANGES], ids=[c[0] for c in CHANGES])
 def test_what_the_site_overrides(base, patch, key, status, percent) -> None:
-    found = next(iter(rendered(load(patched(base, patch), lenient=True), TODAY)))
+    found = next(iter(rendered(load(patched(base, patch)), TODAY)))
     one, seen = row(found, key)
     assert (one.status, seen) == (status, percent), told(found)
 
@@ -344,14 +344,14 @@ SITES = (
 @pytest.mark.parametrize(("patch", "key", "status", "percent"), [c[1:] for c in SITES], ids=[c[0] for c in SITES])
 def test_what_the_site_chooses(base, patch, key, status, percent) -> None:
     day = date(2030, 1, 1) if key == "cert_trust" else TODAY
-    found = next(iter(rendered(load(patched(base, patch), lenient=True), day)))
+    found = next(iter(rendered(load(patched(base, patch)), day)))
     one, seen = row(found, key)
     assert (one.status, seen) == (status, percent), told(found)
 
 
 def test_zones_that_nobody_shows_to_be_signed(base) -> None:
     """Neither evidence nor TLSA: it is not known, and not counted."""
-    loaded = load(patched(base, {"level": "basic", "dns": {"tlsa": False}, "evidence": {"dns.dnssec": None}}), lenient=True)
+    loaded = load(patched(base, {"level": "basic", "dns": {"tlsa": False}, "evidence": {"dns.dnssec": None}}))
     found = next(iter(rendered(loaded, TODAY)))
     assert row(found, "dnssec_valid")[0].status == row(found, "dane_exists")[0].status == "not tested"
     assert "DNSSEC" not in total(found)[2]

@@ -62,7 +62,7 @@ def bronze(tmp_path) -> Path:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_valid(judge, name, tmp_path) -> None:
-    found = standings(load(prepared(name, tmp_path), lenient=True), DAY, live(("mta.banner-min", "fail", "smtp"), ("mta.helo", "pass", "smtp")))
+    found = standings(load(prepared(name, tmp_path)), DAY, live(("mta.banner-min", "fail", "smtp"), ("mta.helo", "pass", "smtp")))
     assert judge(components(found)) == []
     assert judge(assessment(found)) == []
 

@@ -37,7 +37,7 @@ RUN = Live("site.yml", datetime(2026, 11, 24, 9, 30, tzinfo=UTC), 12.0, ())
 
 @pytest.fixture(scope="session", params=NAMES)
 def any_site(request, tmp_path_factory) -> Loaded:
-    return load(prepared(request.param, tmp_path_factory.mktemp(request.param)), lenient=True)
+    return load(prepared(request.param, tmp_path_factory.mktemp(request.param)))
 
 
 @pytest.fixture
@@ -236,7 +236,7 @@ def test_overrides_and_looser_choices_are_named(tmp_path) -> None:
     assert "a device that speaks no TLS 1.2" in chosen["tls.destinations[2]"].means
     weaker = prepared("trixie", tmp_path / "weaker")
     weaker.write_text(weaker.read_text().replace("release: trixie,", "release: trixie, roles: [mta, msa, store, filter, web],") + "tls: {enforce_mta_sts: false}\nweb: {mta_sts: none}\n")
-    named = {x.path for x in looser(load(weaker, keys=False, lenient=True))}
+    named = {x.path for x in looser(load(weaker, keys=False))}
     assert {"tls.enforce_mta_sts", "web.mta_sts"} <= named
     text = page(standings(loaded, DAY))
     for shown in (*chosen, *(o.key for o in overrides(loaded))):
@@ -248,7 +248,7 @@ def test_overrides_and_looser_choices_are_named(tmp_path) -> None:
 
 def test_overridden_value_is_what_the_report_shows(bronze) -> None:
     bronze.write_text(bronze.read_text() + 'overrides: {postfix: {disable_vrfy_command: "no"}}\n')
-    found = standings(load(bronze, lenient=True), DAY)
+    found = standings(load(bronze), DAY)
     shown = lines(list(sides(found.loaded)))["mta.no-probing"]
     only = next(line for line in shown if line.key == "disable_vrfy_command")
     assert only.value == "no"

@@ -198,7 +198,7 @@ def test_mailboxes_of_reports(tmp_path) -> None:
         text = SITE.read_text()
         assert "\ndns:" not in text
         (tmp_path / "site.yml").write_text(text + f"\ndns: {dns}\n")
-        return store.mailboxes(load(tmp_path / "site.yml", keys=False, lenient=True).mail)
+        return store.mailboxes(load(tmp_path / "site.yml", keys=False).mail)
 
     postmaster = load(SITE, keys=False).site.organisation.postmaster
     assert set(of("{}").values()) == {postmaster}

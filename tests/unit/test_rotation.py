@@ -46,7 +46,7 @@ class World:
 
     @property
     def loaded(self):
-        return load(self.folder / "site/site.yml", lenient=True)
+        return load(self.folder / "site/site.yml")
 
     @property
     def file(self) -> Path:

@@ -1,0 +1,22 @@
+"""Whether commands can make of a site what they make of it: asked before one of them writes, prints or judges anything."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from gmconf.dns.contract import contract
+from gmconf.load import Loaded
+from gmconf.tree import build
+
+
+def sound(loaded: Loaded) -> None:
+    """Make what the operator's own lines take part in: own records and raw overrides. Raises GmconfError or SiteError.
+
+    All else has types and rules; these are other languages, and only who writes them in full sees that they cannot be.
+    """
+    if loaded.site.dns.records:
+        whole = contract(loaded)
+        for zone in whole.others:
+            deque(whole.of_zone(zone), maxlen=0)
+    if any(entries for _, entries in loaded.site.overrides):
+        build(loaded, secrets=False)
