@@ -45,7 +45,7 @@ def junit(results: Iterable[Result], name: str) -> str:
 
 def _case(row: Result) -> Case:
     properties = (("level", row.level), ("method", row.method))
-    if row.status in ("waived", "na"):
+    if row.status in ("waived", "na", "unseen"):
         return Case(row.subject, row.control, "skipped", f"{row.status}: {row.observed}", properties)
     return Case(row.subject, row.control, "fail" if row.status == "fail" else "error" if row.status == "error" else "pass", _sentence(row), properties)
 

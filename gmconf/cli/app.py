@@ -80,6 +80,16 @@ def load_site(path: Path, *, keys: bool | Literal["public"] = True) -> Loaded:
     return loaded
 
 
+def say_notices(loaded: Loaded) -> None:
+    """What deserves a second look, on the error output: nothing is wrong."""
+    import sys
+
+    from gmconf.notices import notices
+
+    for text in notices(loaded):
+        print(f"note: {text}", file=sys.stderr)
+
+
 def print_json(data: object) -> None:
     """What a script reads."""
     import json

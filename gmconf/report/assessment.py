@@ -14,7 +14,7 @@ from gmconf.report.components import CATALOGUE_TITLE
 from gmconf.report.oscal import Json, Names, at_midnight, line, metadata, of_control, prop, resource, written
 from gmconf.report.standing import Standing, Standings
 
-METHODS: dict[Method, str] = {"live": "TEST", "static": "EXAMINE", "evidence": "INTERVIEW"}
+METHODS: dict[Method, str] = {"live": "TEST", "static": "EXAMINE", "evidence": "INTERVIEW", "declared": "INTERVIEW"}
 PLAN = "What each control asks and how that is looked at is fixed by the catalogue of gmconf; this stands for an assessment plan."
 
 
@@ -96,7 +96,7 @@ def _observation(found: Standings, names: Names, known: Mapping[str, bool], row:
 
 def _finding(found: Standings, names: Names, row: Standing) -> Json:
     held = row.status == "pass"
-    reason = "pass" if held else "other" if row.status == "waived" else "fail"
+    reason = "pass" if held else "other" if row.status in ("waived", "unseen") else "fail"
     status: Json = {"state": "satisfied" if held else "not-satisfied", "reason": reason}
     if row.waiver:
         status["remarks"] = line(f"Waived until {row.waiver.until} by {row.waiver.owner}: {row.waiver.reason}")
@@ -114,11 +114,11 @@ def _finding(found: Standings, names: Names, row: Standing) -> Json:
 
 
 def _reasons(results: Sequence[Result]) -> Iterator[str]:
-    broken = [r for r in results if r.status in BROKEN]
+    broken = [r for r in results if r.status in (*BROKEN, "unseen")]
     if all(r.status == "pass" for r in results):
         yield f"All {len(results)} observations are as wanted." if len(results) > 1 else "The observation is as wanted."
     for result in broken[:3]:
-        yield f"{result.subject}: expected {result.expected}, found {result.observed}."
+        yield f"{result.subject}: expected {result.expected}, found {result.observed}." if result.expected else f"Not looked at: {result.observed}."
     if len(broken) > 3:
         yield f"{len(broken) - 3} more are among the observations."
 

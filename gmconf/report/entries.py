@@ -22,7 +22,7 @@ VALUES = 4
 """Different values of one key that are listed."""
 LETTERS = 240
 """Of one value."""
-_METHODS = {"static": "site and rendered files", "live": "running hosts", "evidence": "evidence"}
+_METHODS = {"static": "site and rendered files", "live": "running hosts", "evidence": "evidence", "declared": "site.yml says so"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +110,8 @@ class Entry:
     findings: tuple[Finding, ...]
     more: str
     waiver: WaiverRow | None
+    tone: str
+    """The style of its tag: what is held by files, hosts and paper does not look alike."""
 
 
 def entry(row: Standing, found: Standings, lines: Sequence[Line]) -> Entry:
@@ -119,10 +121,11 @@ def entry(row: Standing, found: Standings, lines: Sequence[Line]) -> Entry:
     findings, left = _findings(row, failing, hosts)
     more = f"{left} more results are in gmconf check --format json." if left else ""
     return Entry(
-        control.id, control.title, control.level, row.kind, WORDS[row.kind],
+        control.id, control.title, control.level, row.kind, f"{WORDS[row.kind]}: {row.rests}" if row.rests else WORDS[row.kind],
         tuple(part.replace("\n", " ") for part in control.why.split("\n\n")), tuple(_parts(row, found)),
         tuple(_settings(lines, hosts)),
         proof(row, found), findings, more, waiver(row, found),
+        {"hosts": "pass", "": row.kind}.get(row.rests, row.rests),
     )  # fmt: skip
 
 
@@ -180,7 +183,7 @@ def proof(row: Standing, found: Standings) -> Proof | None:
     wanted = row.control.evidence
     if wanted is None:
         return None
-    if row.results and all(r.method != "evidence" and r.status not in ("na", "waived") for r in row.results):
+    if row.results and all(r.method != "evidence" and r.status not in ("na", "waived", "unseen") for r in row.results):
         return None  # the site tells as much
     shown: Shown | None = found.loaded.site.evidence.get(row.control.id)
     if shown is None:

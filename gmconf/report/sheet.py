@@ -50,6 +50,8 @@ class Sheet:
     levels: tuple[summary.LevelRow, ...]
     areas: tuple[summary.AreaRow, ...]
     gaps: tuple[Entry, ...]
+    gapless: str
+    """A sentence where no gap is listed: all is held, or no level says what could be missing."""
     further: int
     """Controls of levels above the declared one that are not held."""
     waivers: tuple[WaiverRow, ...]
@@ -80,6 +82,7 @@ def sheet(found: Standings) -> Sheet:
         levels=summary.levels(found),
         areas=summary.areas(found),
         gaps=tuple(_gap(entries[row.control.id]) for row in sorted(missing, key=_rank) if row.asked),
+        gapless=_gapless(found),
         further=sum(not row.asked for row in missing),
         waivers=tuple(e.waiver for e in entries.values() if e.waiver),
         choices=choices(found.loaded.site),
@@ -94,6 +97,12 @@ def sheet(found: Standings) -> Sheet:
         unproved=tuple(Pair(c.id, c.title) for c in (row.control for row in found.rows) if judged(c) and c.id not in proofs()),
         unasking=tuple(s for s in STATEMENTS.values() if s.reason),
     )
+
+
+def _gapless(found: Standings) -> str:
+    if found.verdict.declared is None:
+        return "The site declares no level, so nothing is asked for. The tables above count what each level would ask for and does not find."
+    return "" if any(row.missing and row.asked for row in found.rows) else "Nothing: every control of the declared level is held, waived, or not looked at."
 
 
 def _rank(row: Standing) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
-from gmconf.check import BROKEN, Result, Status, Verdict, check, states, verdict
+from gmconf.check import BROKEN, Result, Status, Verdict, check, resting, states, verdict
 from gmconf.controls.catalogue import CATALOGUE, LEVELS, Control
 from gmconf.load import Loaded
 from gmconf.model.operation import Waiver
@@ -16,7 +16,8 @@ from gmconf.report.live import Live
 
 Kind = Literal[Status, "open"]
 """A status, or "open" for what is not held because no declared level asks for it."""
-WORDS: dict[Kind, str] = {"pass": "held", "fail": "missing", "open": "not held", "error": "error", "waived": "waived", "na": "does not apply"}
+WORDS: dict[Kind, str] = {"pass": "held", "fail": "missing", "open": "not held", "error": "error", "waived": "waived", "unseen": "not looked at",
+                          "na": "does not apply"}  # fmt: skip
 """What a reader sees."""
 
 
@@ -30,6 +31,8 @@ class Standing:
     waiver: Waiver | None
     asked: bool
     """Whether the declared level asks for it."""
+    rests: str = ""
+    """The basis of what is held: hosts that answered, files, paper."""
 
     @property
     def missing(self) -> bool:
@@ -79,6 +82,9 @@ def _rows(loaded: Loaded, static: Sequence[Result], live: Sequence[Result], decl
     for result in (*static, *live):
         grouped[result.control].append(result)
     waivers = {w.control: w for w in loaded.site.waivers}
+    bases = resting((*static, *live))
     return tuple(
-        Standing(CATALOGUE[name], status[name], tuple(found), waivers.get(name), CATALOGUE[name].level in reach) for name, found in grouped.items()
-    )
+        Standing(CATALOGUE[name], status[name], tuple(found), waivers.get(name), CATALOGUE[name].level in reach,
+                 bases.get(name, "") if status[name] == "pass" else "")
+        for name, found in grouped.items()
+    )  # fmt: skip

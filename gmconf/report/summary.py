@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from gmconf.check import Status
+from gmconf.check import PROOFS, Status
 from gmconf.controls.control import AREAS, LEVELS
 from gmconf.model.site import Level
 from gmconf.report.standing import Standing, Standings
 
-ORDER: tuple[Status, ...] = ("pass", "waived", "fail", "error", "na")
+ORDER: tuple[Status, ...] = ("pass", "waived", "unseen", "fail", "error", "na")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,14 @@ class LevelRow:
     held: int
     missing: int
     waived: int
+    unseen: int
     na: int
+    files: int
+    """Held by what is rendered."""
+    hosts: int
+    """Held by what running hosts answered."""
+    paper: int
+    """Held, wholly or in part, by what people say."""
     shares: tuple[Share, ...]
 
 
@@ -50,6 +57,7 @@ class LevelRow:
 class Cell:
     """Held and asked for, of one area and level."""
 
+    level: str
     text: str
     kind: str
 
@@ -73,8 +81,13 @@ def headline(found: Standings) -> Headline:
     rows = [r for r in found.rows if r.asked]
     missing, waived = [r for r in rows if r.missing], [r for r in rows if r.status == "waived"]
     asked = f"The running hosts were asked on {found.live.when}." if found.live else (
-        "Judged from the site and what is rendered from it; the running hosts were not asked.")  # fmt: skip
-    reached = f"{_title(verdict.reached)} holds." if verdict.reached else "No level holds."
+        "Judged from the site and what is rendered from it; neither the running hosts nor DNS were asked.")  # fmt: skip
+    proved = verdict.proved
+    asked += f" {proved['files']} controls are held by what is rendered, {proved['hosts']} by what hosts answered, {proved['paper']} by what people say."
+    if verdict.unseen:
+        asked += f" Not looked at: {', '.join(verdict.unseen)}."
+    paper = "" if found.live else " on paper"
+    reached = f"{_title(verdict.reached)} holds{paper}." if verdict.reached else "No level holds."
     but = f"{_number(waived, 'control')} waived {_until(waived)}" if waived else ""
     if declared is None:
         return Headline("No level is declared.", f"{reached} {asked}", "waived")
@@ -83,8 +96,8 @@ def headline(found: Standings) -> Headline:
         return Headline(f"{_title(declared)} is declared and does not hold: {_number(missing, 'control')} missing.", more, "fail")
     if waived:
         without = f"What is waived is not met: without its waivers the site holds {verdict.reached or 'no level'}. {asked}"
-        return Headline(f"{_title(declared)} is declared and holds, with {but}.", without, "waived")
-    return Headline(f"{_title(declared)} is declared and holds.", asked, "pass")
+        return Headline(f"{_title(declared)} is declared and holds{paper}, with {but}.", without, "waived")
+    return Headline(f"{_title(declared)} is declared and holds{paper}.", asked, "pass" if found.live else "paper")
 
 
 def levels(found: Standings) -> tuple[LevelRow, ...]:
@@ -99,13 +112,14 @@ def _level(found: Standings, level: Level) -> LevelRow:
     asked = any(r.asked for r in rows)
     word, kind = "does not hold", "fail" if asked else "na"
     if _within(level, found.verdict.reached):
-        word, kind = "holds", "pass"
+        word, kind = ("holds", "pass") if found.live else ("holds on paper", "paper")
     elif _within(level, found.verdict.granted):
         word, kind = "holds with waivers", "waived"
-    shares = (("pass", count["pass"]), ("waived", count["waived"]), ("fail" if asked else "open", missing), ("na", count["na"]))
+    rests = {kind: sum(r.rests == kind for r in rows) for kind in PROOFS}
+    shares = (("pass", count["pass"] - rests["paper"]), ("paper", rests["paper"]), ("na", count["unseen"]), ("waived", count["waived"]), ("fail" if asked else "open", missing), ("na", count["na"]))
     return LevelRow(
         level, found.verdict.declared == level, word, kind, len(rows), count["pass"], missing,
-        count["waived"], count["na"], tuple(Share(k, n) for k, n in shares if n),
+        count["waived"], count["unseen"], count["na"], rests["files"], rests["hosts"], rests["paper"], tuple(Share(k, n) for k, n in shares if n),
     )  # fmt: skip
 
 
@@ -123,22 +137,23 @@ def _areas(found: Standings) -> Iterator[AreaRow]:
         rows = [r for r in found.rows if r.control.area() == name]
         if not rows:
             continue
-        cells = tuple(_cell([r for r in rows if r.control.level == level]) for level in LEVELS)
-        missing = [r for r in rows if r.missing and r.asked]
+        cells = tuple(_cell(level, [r for r in rows if r.control.level == level]) for level in LEVELS)
+        declared = found.verdict.declared
+        missing = [r for r in rows if r.missing and (r.asked or declared is None)]
         waived = [r for r in rows if r.status == "waived"]
-        kind = "fail" if missing else "waived" if waived else "pass"
+        kind = "na" if declared is None else "fail" if missing else "waived" if waived else "pass" if found.live else "paper"
         yield AreaRow(name, anchor(name), found.verdict.areas[name] or "none", kind, cells, str(len(missing) or "none"),
                       f"{len(waived)}, {_until(waived)}" if waived else "none")  # fmt: skip
 
 
-def _cell(rows: Sequence[Standing]) -> Cell:
+def _cell(level: Level, rows: Sequence[Standing]) -> Cell:
     apply = [r for r in rows if r.status != "na"]
     if not apply:
-        return Cell("\u2013", "na")
+        return Cell(level, "\u2013", "na")
     held = sum(r.status == "pass" for r in apply)
     missing = [r for r in apply if r.missing]
     kind = "pass" if held == len(apply) else "waived" if not missing else "fail" if missing[0].asked else "na"
-    return Cell(f"{held} of {len(apply)}", kind)
+    return Cell(level, f"{held} of {len(apply)}", kind)
 
 
 def anchor(area: str) -> str:

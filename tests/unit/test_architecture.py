@@ -13,7 +13,7 @@ LAYERS = (
     ("errors",), ("complaints", "document", "folder", "lock", "schemes", "settings", "resources"), ("model",), ("dialects", "facts", "keynames", "records", "remote", "spf", "taglist", "zones"), ("nameservice", "published"),
     ("certificates", "directory", "documents", "limits", "rollover", "userfiles", "vault"), ("contradictions", "controls", "credentials"), ("acmerules", "hosting", "invariants", "namerules", "nameserverrules", "networkrules", "requirements", "webrules", "zonerules"), ("rules",),
     ("plan", "trace"), ("load",), ("autoconfig", "dns"), ("effective", "services"),
-    ("manifest", "notices", "project", "render", "diff", "explain", "keys", "output", "passwords", "check", "custody"), ("handbook",), ("alternatives", "tree"), ("influence",),
+    ("manifest", "notices", "project", "render", "diff", "explain", "keys", "output", "passwords", "check", "custody"), ("handbook",), ("alternatives", "tree"), ("influence", "soundness"),
     ("formats", "lookup", "report", "reports", "verdicts"), ("medium", "rotation", "verify"), ("profiles",), ("cli",),
     ("__main__",),
 )  # fmt: skip

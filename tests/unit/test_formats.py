@@ -21,7 +21,7 @@ def results(tmp_path):
     text = path.read_text().replace("until: 2027-04-30}", "until: 2026-11-01}\n  - {control: mon.canary, reason: '<later> & \"soon\"', owner: Bob, until: 2027-01-01}")
     path.write_text(text)
     found = check(edited(path, "level: bronze", "level: silver"), DAY)
-    assert {r.status for r in found} == {"pass", "fail", "error", "waived", "na"}
+    assert {r.status for r in found} == {"pass", "fail", "error", "waived", "unseen", "na"}
     return found
 
 
@@ -29,7 +29,7 @@ def test_junit(results) -> None:
     (suite,) = JUnitXml.fromstring(junit(results, "site").encode())
     cases = list(suite)
     assert [(c.name, c.classname) for c in cases] == [(r.control, r.subject) for r in results]
-    kinds = {"fail": Failure, "error": Error, "waived": Skipped, "na": Skipped}
+    kinds = {"fail": Failure, "error": Error, "waived": Skipped, "na": Skipped, "unseen": Skipped}
     for case, row in zip(cases, results, strict=True):
         assert [type(r) for r in case.result] == ([kinds[row.status]] if row.status in kinds else []), row
     assert suite.tests == len(results)

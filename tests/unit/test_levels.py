@@ -107,7 +107,7 @@ def test_the_weakest_host_and_domain_decide(base) -> None:
         ({"dane_out": "waived"}, "bronze", "silver", "bronze holds on paper; hosts not asked ("),
         ({"xmpp_server": "waived", "tls_ciphers": "fail"}, "basic", "basic", "bronze does not hold; basic does on paper; hosts not asked ("),
         ({"xmpp_server": "error"}, "basic", "basic", "bronze does not hold; basic does on paper; hosts not asked ("),
-        ({"mta_retry": "fail"}, None, None, "bronze does not hold; no level does on paper; hosts not asked ("),
+        ({"mta_retry": "fail"}, None, None, "bronze does not hold; no level does; hosts not asked ("),
         ({"mta_retry": "na"}, "silver", "silver", "bronze holds on paper; hosts not asked ("),
     ],
 )

@@ -126,8 +126,8 @@ def test_what_a_control_shows(bronze) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "kind", "says"),
     [
-        ("level: bronze\n", "level: bronze\n", "waived", "Bronze is declared and holds, with 1 control waived until 2027-04-30."),
-        ("level: bronze\n", "level: basic\n", "pass", "Basic is declared and holds."),
+        ("level: bronze\n", "level: bronze\n", "waived", "Bronze is declared and holds on paper, with 1 control waived until 2027-04-30."),
+        ("level: bronze\n", "level: basic\n", "paper", "Basic is declared and holds on paper."),
         ("level: bronze\n", "level: silver\n", "fail", "Silver is declared and does not hold:"),
         ("level: bronze\n", "", "waived", "No level is declared."),
         ("until: 2027-04-30", "until: 2026-11-23", "fail", "Bronze is declared and does not hold: 1 control missing."),
@@ -144,7 +144,7 @@ def test_areas_and_levels_count_every_control_once(any_site) -> None:
     found = standings(any_site, DAY)
     rows = summary.levels(found)
     assert sum(r.total for r in rows) == len(CATALOGUE)
-    assert all(r.held + r.missing + r.waived + r.na == r.total == sum(s.count for s in r.shares) for r in rows)
+    assert all(r.held + r.missing + r.waived + r.unseen + r.na == r.total == sum(s.count for s in r.shares) for r in rows)
     assert {a.name for a in summary.areas(found)} == {c.area() for c in CATALOGUE.values()}
 
 

@@ -149,7 +149,7 @@ def test_an_anchor_opens_its_control(browser, pages) -> None:
 
 
 def test_first_screen_has_the_answer(browser, pages) -> None:
-    for name, says in (("bronze", "Bronze is declared and holds, with 1 control waived until 2027-04-30."), ("failing", "Silver is declared and does not hold:")):
+    for name, says in (("bronze", "Bronze is declared and holds on paper, with 1 control waived until 2027-04-30."), ("failing", "Silver is declared and does not hold:")):
         show(browser, pages[name])
         text, bottom = browser.execute_script("const h = document.querySelector('.headline h2'); return [h.innerText, h.getBoundingClientRect().bottom]")
         assert text.startswith(says)
@@ -183,5 +183,5 @@ def test_prints_everything(pages, tmp_path) -> None:
     count = re.search(r"^Pages:\s+(\d+)$", subprocess.run(["pdfinfo", file], capture_output=True, text=True, check=True).stdout, re.M)
     assert int(count[1]) > 10
     text = subprocess.run(["pdftotext", "-layout", file, "-"], capture_output=True, text=True, check=True).stdout
-    for shown in ("Bronze is declared and holds", "smtpd_forbid_bare_newline", "How controls are proved"):
+    for shown in ("Bronze is declared and holds on paper", "smtpd_forbid_bare_newline", "How controls are proved"):
         assert shown in text, shown
