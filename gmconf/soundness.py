@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
-
 from gmconf.dns.contract import contract
 from gmconf.load import Loaded
 from gmconf.tree import build
@@ -15,8 +13,6 @@ def sound(loaded: Loaded) -> None:
     All else has types and rules; these are other languages, and only who writes them in full sees that they cannot be.
     """
     if loaded.site.dns.records:
-        whole = contract(loaded)
-        for zone in whole.others:
-            deque(whole.of_zone(zone), maxlen=0)
+        contract(loaded).refuse()
     if any(entries for _, entries in loaded.site.overrides):
         build(loaded, secrets=False)

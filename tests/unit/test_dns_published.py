@@ -28,7 +28,7 @@ NS = ["ns1.lab.test. 60 A 127.0.0.2", "ns2.lab.test. 60 A 127.0.0.3"]
 
 @pytest.fixture(scope="module", params=NAMES)
 def golden(request, tmp_path_factory):
-    return load(prepared(request.param, tmp_path_factory.mktemp(request.param)) / "site.yml", lenient=True)
+    return load(prepared(request.param, tmp_path_factory.mktemp(request.param)) / "site.yml")
 
 
 def apex(loaded, name: str, lines: list[str]) -> str:
