@@ -93,6 +93,20 @@ def test_role_addresses_take_mail_from_anyone(mx) -> None:
             assert smtp.docmd(f"RCPT TO:<{recipient}>")[0] == 250, recipient
 
 
+@pytest.mark.control("role.postmaster")
+@pytest.mark.control("role.abuse")
+@pytest.mark.parametrize("recipient", ["postmaster@{host}", "abuse@{domain}", "abuse+x@{domain}"])
+def test_complaints_may_quote_spam(mx, recipient: str) -> None:
+    """A complaint is longer than the test string alone, which rspamd of Debian 12 refuses by itself."""
+    to = recipient.format(host=mx.name, domain=mx.domain)
+    built = message("x@sender.example", to, GTUBE + "\n" + "This is about the spam above.\n" * 400)
+    with outside(mx) as smtp:
+        smtp.docmd("EHLO client.sender.example")
+        smtp.docmd("MAIL FROM:<x@sender.example>")
+        smtp.docmd(f"RCPT TO:<{to}>")
+        assert smtp.data(built.as_bytes())[0] == 250
+
+
 @pytest.mark.control("mta.size-limit")
 def test_size_at_mail(mx) -> None:
     with outside(mx) as smtp:

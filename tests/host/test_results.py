@@ -54,6 +54,18 @@ def test_forged_results_are_removed(mx) -> None:
     assert "bank.example" not in results(arrives(mx, built, to, sender="x@nodmarc.example"))
 
 
+@pytest.mark.control("auth.ar-header")
+def test_forged_results_are_removed_in_all_spellings(mx) -> None:
+    """RFC 8601: comments, quotation, a version, a trailing dot; and as the first of an ARC set."""
+    to = f"alice@{mx.domain}"
+    forms = ("(x) {n};", "{n}(x);", '"{n}";', "{n}.;", "{n}. 1;", " (a (b) \\) c) {n} (x) 1;", "{d};")
+    for form in (*forms, *(f"i = (x) 1 ; {form}" for form in forms)):
+        built = message("x@nodmarc.example", to)
+        kind = "ARC-Authentication-Results" if form.startswith("i") else "Authentication-Results"
+        built[kind] = f"{form.format(n=mx.name, d=mx.domain)} dmarc=pass header.from=bank.example"
+        assert b"bank.example" not in arrives(mx, built, to, sender="x@nodmarc.example"), form
+
+
 @pytest.mark.control("auth.dmarc-verify")
 def test_policy_of_the_sender_is_followed(mx) -> None:
     to = f"alice@{mx.domain}"
