@@ -126,3 +126,24 @@ def test_each_of_several_authors_is_proved(mx, other: str) -> None:
             else:
                 smtp.sendmail(MINE, [to], built.as_bytes())
                 assert len(stored(mx, to, "Subject", f'"{built["Subject"]}"', ("INBOX", "Junk"))) == 1
+
+
+@pytest.mark.control("auth.no-spoof")
+def test_forwarded_mail_of_ours_waits_while_its_key_is_not_found(mx) -> None:
+    """A list sends a user's message back: without DNS nobody can say whether the signature is ours."""
+    login, to = f"bob@{mx.domain}", f"alice@{mx.domain}"
+    built = message(login, f"someone@{mx.out}")
+    with submission(mx, login) as smtp:
+        smtp.sendmail(login, [f"someone@{mx.out}"], built.as_bytes())
+    taken = mx.sink.wait(built).data
+    mx.ssh("unbound-control -q forward_add +i . 127.0.0.1@9; unbound-control -q flush_zone .; systemctl restart rspamd")
+    try:
+        mx.until("rspamc -h /run/rspamd/controller.sock stat >/dev/null 2>&1 || test -S /run/rspamd/milter.sock")
+        with outside(mx) as smtp, pytest.raises(smtplib.SMTPDataError) as error:
+            smtp.sendmail("", [to], taken)
+        assert 400 <= error.value.smtp_code < 500, error.value
+    finally:
+        mx.ssh("systemctl restart unbound")
+    mx.accepts()
+    with outside(mx) as smtp:
+        smtp.sendmail("", [to], taken)
