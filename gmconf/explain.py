@@ -37,6 +37,8 @@ def explain(build: Path, what: str, host: str | None = None) -> list[Answer]:
 
     PATH is that on the host, the end of it, or that of the file in ``build``.
     """
+    if not what.strip():
+        raise GmconfError("name a path, a line, a key or a field of site.yml, such as main.cf:message_size_limit")
     trace = read_trace(build)
     hosts = {name: files for name, files in trace["hosts"].items() if host in (None, name)}
     if not hosts:

@@ -97,10 +97,12 @@ def otherwise(loaded: Loaded, data: object) -> tuple[Loaded, bool] | None:
         return None
     users, unread, names = read_users(site, loaded.path.parent, loaded.document)
     mail = Directory(site, users)
-    there = list(loaded.public.values())
+    own = [name for name, _ in public_files(loaded.site)]
+    there = [loaded.public[name] for name in own if name in loaded.public]
     wanted = [name for name, _ in public_files(site)]
     # Whoever renames a host or a domain has its key files renamed too.
     moved = dict(zip(wanted, there, strict=True)) if len(wanted) == len(there) else {n: loaded.public[n] for n in wanted if n in loaded.public}
+    moved |= {name: text for name, text in loaded.public.items() if name not in own}  # the next and the last keys of a change stay
     whole = not unread and not any(True for _ in broken_rules(site, mail))
     return Loaded(loaded.path, site, loaded.document, mail, moved, (loaded.path.name, *names), loaded.rollover), whole
 
@@ -126,6 +128,13 @@ def _model(document: Document) -> Site:
         ) from None
 
 
+WISHES = frozenset({
+    "webmail", "ldap", "sql", "directory", "oauth2", "oidc", "app_passwords", "backup", "monitoring", "metrics", "lists", "mailman", "transports", "sieve",
+    "search", "shared", "undelete", "srs", "import",
+})  # fmt: skip
+"""Words that people try, for what this version has no field for."""
+
+
 def _problem(document: Document, error: Any) -> Problem:
     path: PathParts = tuple(p for p in error["loc"] if p != "[key]")
     about_key = error["type"] == "extra_forbidden"
@@ -133,8 +142,10 @@ def _problem(document: Document, error: Any) -> Problem:
         import difflib
 
         known = sorted(_fields(Site, path[:-1]))
-        close = difflib.get_close_matches(str(path[-1]), known, 1, 0.6)
+        close = difflib.get_close_matches(str(path[-1]), known, 1, 0.75)
         hint = f'did you mean "{close[0]}"?' if close else f"known here: {', '.join(known)}"
+        if str(path[-1]).lower() in WISHES:
+            hint = f"gmconf does not do {path[-1]} yet; see docs/limits.md"
         message = f"unknown key; {hint}"
     else:
         message = sentence(error)

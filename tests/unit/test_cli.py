@@ -100,3 +100,10 @@ def test_build_is_a_project_of_its_own(site) -> None:
     listed = subprocess.run([str(Path(sys.executable).with_name("ansible-inventory")), "--list"], cwd=site / "build", text=True, capture_output=True,
                             check=True)  # fmt: skip
     assert "mail.example.org" in listed.stdout
+
+
+def test_wishes_and_empty_questions_get_a_sentence(site) -> None:
+    empty = gmconf("explain", "", cwd=site)
+    assert (empty.returncode, empty.stderr.startswith("gmconf: name a path")) == (2, True)
+    (site / "wish.yml").write_text((site / "site.yml").read_text() + "webmail: {}\n")
+    assert "gmconf does not do webmail yet; see docs/limits.md" in gmconf("validate", "wish.yml", cwd=site).stderr
