@@ -5,7 +5,10 @@ from __future__ import annotations
 import itertools
 import re
 import ssl
+import warnings
+from contextlib import suppress
 from datetime import UTC, date, datetime, time
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,8 +86,6 @@ def distrusted(pem: str, day: date) -> str | None:
 
     The authorities that systems know are those that this machine knows (SSL_CERT_FILE names another file of them).
     """
-    from cryptography import x509
-
     if late := outdated(pem, datetime.combine(day, time(12), UTC)):
         return late
     found = chain(pem)
@@ -96,10 +97,23 @@ def distrusted(pem: str, day: date) -> str | None:
     if not bundle.is_file():
         return f"nobody can tell here: this machine has no list of authorities ({bundle}); install ca-certificates"
     top = found[-1]
-    roots = x509.load_pem_x509_certificates(bundle.read_bytes())
-    if any(root == top or (root.subject == top.issuer and _signed(top, root)) for root in roots):
+    if any(root == top or (root.subject == top.issuer and _signed(top, root)) for root in _authorities(bundle)):
         return None
     return f"{top.issuer.rfc4514_string()} is no authority that systems know, or the chain lacks what lies between"
+
+
+@cache
+def _authorities(bundle: Path) -> tuple[Certificate, ...]:
+    """Those of a file that can be read: lists of systems hold old ones that libraries take less and less."""
+    from cryptography import x509
+
+    found = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for block in _BLOCK.finditer(bundle.read_text("ascii", "replace")):
+            with suppress(ValueError):
+                found.append(x509.load_pem_x509_certificate(block[0].encode()))
+    return tuple(found)
 
 
 def alone(pem: str) -> str | None:

@@ -242,5 +242,5 @@ class NoSpoof(Control):
             wanted_line = f"check_sender_access lmdb:{MAPS}/own-domains"
             yield Claim(wanted_line, spelled(checks.value), Has(wanted_line).holds(checks.value, case), f"{MAIN}:smtpd_recipient_restrictions")
         wanted = [f"{MAPS}/own-domains"] if case.has(Role.MTA) else []
-        wanted += [f"{RSPAMD}/maps.d/domains.map"] if case.has(Role.FILTER) else []
+        wanted += [f"{RSPAMD}/maps.d/domains.map", f"{RSPAMD}/addresses.lua"] if case.has(Role.FILTER) else []
         yield from case.there(*wanted)

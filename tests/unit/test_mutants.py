@@ -15,7 +15,7 @@ def test_no_mutant_survives() -> None:
 def test_what_nobody_weakened_is_held_on_every_host() -> None:
     """Whatever roles it has; but for what the sites of these tests do not have."""
     broken = {(c.id, claim.where) for h in mutants.hosts() for c in CATALOGUE.values() if not c.on or h.case.has(*c.on) for claim in of_host(c, h.case) if not claim.holds}
-    assert {control for control, _ in broken} <= {"dane.in", "out.ip-switch", "auth.dmarc-send-rua"}, broken
+    assert {control for control, _ in broken} <= {"dane.in", "out.ip-switch", "auth.dmarc-send-rua", "tls.mua-required"}, broken
 
 
 def test_there_are_mutants_of_every_kind() -> None:
