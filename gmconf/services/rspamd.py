@@ -11,7 +11,7 @@ from gmconf.directory import Directory
 from gmconf.limits import chain
 from gmconf.model import Host, Role
 from gmconf.plan import File, Plan, SecretFile, Unit, View
-from gmconf.services import dmarc_reports, rspamd_maps, rspamd_rules
+from gmconf.services import dmarc_reports, rspamd_guard, rspamd_maps, rspamd_rules
 from gmconf.services.redis import SOCKET as REDIS
 from gmconf.settings import Reason, Settings, need
 
@@ -37,18 +37,21 @@ def plan(view: View) -> Plan:
     groups = ["clamav", "postfix", "redis", *(["vmail"] if view.has(Role.STORE) else [])]
     remote = [h for h in view.site.hosts if Role.FILTER not in h.roles and {Role.MTA, Role.MSA} & set(h.roles)]
     stores = _pupils(view)
+    files: tuple[File | SecretFile, ...] = (*_local(view, bool(remote), bool(stores)), *_override(view), *rspamd_rules.files(view),
+                                            *rspamd_maps.files(view), *keys)  # fmt: skip
     listens = (*(((11332, "site"),) if remote else ()), *(((11334, "site"),) if stores else ()))
     return Plan(
         name="rspamd",
         packages=("rspamd",),
         users=({"name": "_rspamd", "groups": groups},),
-        files=(*_local(view, bool(remote), bool(stores)), *_override(view), *rspamd_rules.files(view),
-               *rspamd_maps.files(view), *keys),
+        files=(*files, *rspamd_guard.files(files)),
         directories=(
             (LOCAL, "root", "root", "0755"),
             (rspamd_maps.FOLDER, "root", "root", "0755"),
             (OVERRIDE, "root", "root", "0755"),
             ("/etc/gmconf", "root", "root", "0755"),
+            ("/usr/local/lib/gmconf", "root", "root", "0755"),
+            (rspamd_guard.UNIT_FOLDER, "root", "root", "0755"),
             (DKIM, "root", "_rspamd", "0750"),
         ),
         owned=(f"{LOCAL}/", f"{OVERRIDE}/", f"{DKIM}/"),

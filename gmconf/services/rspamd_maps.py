@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 
 from gmconf.controls import control
 from gmconf.dialects.ucl import spell
 from gmconf.plan import File, View
+from gmconf.services.rspamd_guard import LAST
 
 FOLDER = "/etc/rspamd/local.d/maps.d"
 KEYS = "/etc/gmconf/dkim"
@@ -14,17 +16,20 @@ KEYS = "/etc/gmconf/dkim"
 
 def files(view: View) -> list[File]:
     """The maps, one fact a line, sorted; keys hold no blanks or #, as the model sees to."""
-    def map_(name: str, reason: str, lines: Callable[[], Iterable[str]]) -> File:
+    def file(name: str, reason: str, lines: Callable[[], Iterable[str]]) -> File:
         return File(f"{FOLDER}/{name}", "rspamd", control(reason), lines=lines, shared=True)
 
+    def map_(name: str, reason: str, lines: Callable[[], Iterable[str]], value: str = "") -> File:
+        return file(name, reason, lambda: chain(lines(), (f"{LAST} {value}".rstrip(),)))
+
     return [
-        map_("senders.map", "msa.sender-rights", lambda: _senders(view)),
-        map_("limits.map", "out.ratelimit", lambda: _limits(view)),
+        map_("senders.map", "msa.sender-rights", lambda: _senders(view), "-"),
+        map_("limits.map", "out.ratelimit", lambda: _limits(view), "0"),
         map_("domains.map", "auth.no-spoof", lambda: sorted(d.name for d in view.site.domains)),
         map_("signing.map", "auth.dkim-sign", lambda: [d.name for d in view.mail.sending]),
         map_("hosts.map", "auth.ar-header", lambda: sorted({h.name for h in view.site.hosts} | {n for d in view.site.domains for n in d.own_names})),
-        map_("networks.map", "msa.service-accounts", lambda: _networks(view)),
-        map_("dkim-domains.conf", "auth.dkim-sign", lambda: _keys(view)),
+        map_("networks.map", "msa.service-accounts", lambda: _networks(view), "-"),
+        file("dkim-domains.conf", "auth.dkim-sign", lambda: _keys(view)),
     ]
 
 

@@ -6,6 +6,7 @@ from gmconf.controls import control
 from gmconf.dialects.ucl import spell
 from gmconf.limits import chain
 from gmconf.plan import File, View
+from gmconf.services import rspamd_guard
 from gmconf.services.clamav import SOCKET
 from gmconf.services.rspamd_maps import FOLDER
 from gmconf.settings import Settings, need
@@ -13,12 +14,14 @@ from gmconf.settings import Settings, need
 
 def files(view: View) -> list[File]:
     """local.d/rspamd.lua, which both releases load, and the rate of a login for the ratelimit module."""
-    c = Settings("/etc/rspamd/local.d/rspamd.lua")
+    c = Settings(rspamd_guard.RULES)
     limits, fails = chain(view.site), control("flt.fail-closed")
     for name, why in (("senders", "msa.sender-rights"), ("limits", "out.ratelimit"), ("domains", "auth.no-spoof"),
                       ("signing", "auth.dkim-sign"), ("hosts", "auth.ar-header"), ("networks", "msa.service-accounts")):  # fmt: skip
         c.set(name, f"{FOLDER}/{name}.map", control(why))
     c.set("rate", view.site.limits.messages_per_hour, control("out.ratelimit"), view.why("limits.messages_per_hour"))
+    c.set("last", rspamd_guard.LAST, fails)
+    c.set("version", rspamd_guard.version(), fails)
     c.set("clamd", SOCKET, control("flt.virus-reject"))
     c.set("scan_timeout", limits.av_timeout, fails, view.why("filter.scan_timeout"))
     c.set("scan_retries", limits.av_retransmits - 1, fails)

@@ -1,0 +1,153 @@
+"""A filter that lost a part lets nothing in: files, maps, keys and rules taken away one by one."""
+
+from __future__ import annotations
+
+import contextlib
+import smtplib
+import time
+from collections.abc import Iterator
+
+import pytest
+from clients import EICAR, GTUBE, arrives, message, outside, submission
+
+PROGRAM = "/usr/local/lib/gmconf/rspamd-whole"
+RULES = "/etc/rspamd/local.d/rspamd.lua"
+DOMAINS = "/etc/rspamd/local.d/maps.d/domains.map"
+LIST = f"sed -n '/^done <<.END.$/,/^END$/p' {PROGRAM} | sed '1d;$d'"
+"""The files of the filter, a line each."""
+
+
+@contextlib.contextmanager
+def changed(mx, path: str, how: str, back: str) -> Iterator[None]:
+    """A file as a command leaves it; afterwards it is as it was, and the filter too."""
+    mx.ssh(f"rm -rf /root/kept; cp -a {path} /root/kept && {how}")
+    try:
+        yield
+    finally:
+        mx.ssh(f"rm -rf {path}; cp -a /root/kept {path}; systemctl reset-failed rspamd; {back}")
+        mx.accepts(300)
+
+
+def settles(mx) -> None:
+    """After a reload the old workers answer for a while."""
+    deadline = time.monotonic() + 300
+    while codes(mx)["clean"] == 250:
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+
+
+def codes(mx) -> dict[str, int]:
+    """What becomes of clean mail, the two test strings, and mail in the name of others."""
+    to, seen = f"alice@{mx.domain}", {}
+    texts = {"clean": "Good morning.\n", "virus": EICAR.decode(), "spam": GTUBE + "\n", "ours": "x\n", "strict": "x\n"}
+    for name, text in texts.items():
+        sender = {"ours": to, "strict": "boss@strict.example"}.get(name, "x@sender.example")
+        with outside(mx) as smtp:
+            try:
+                smtp.sendmail("x@sender.example", [to], message(sender, to, text).as_bytes())
+                seen[name] = 250
+            except smtplib.SMTPResponseException as error:
+                seen[name] = error.smtp_code
+            except smtplib.SMTPRecipientsRefused as error:
+                seen[name] = error.recipients[to][0]
+    return seen
+
+
+def submitted(mx, login: str) -> int:
+    """The reply to a message of a user to somewhere outside."""
+    to = f"x@{mx.out}"
+    with submission(mx, login) as smtp:
+        try:
+            smtp.sendmail(login, [to], message(login, to).as_bytes())
+        except smtplib.SMTPResponseException as error:
+            return error.smtp_code
+    return 250
+
+
+def put_off(mx) -> None:
+    """Nothing comes in, and what is good is not refused for good."""
+    seen = codes(mx)
+    assert seen.pop("clean") // 100 == 4
+    assert min(seen.values()) >= 400, seen
+
+
+@pytest.mark.control("flt.fail-closed")
+def test_every_file_of_the_filter_is_looked_at_before_it_starts(mx) -> None:
+    """The program that runs before rspamd names each file that is missing, empty or unreadable, and other rules."""
+    run = f"setpriv --reuid _rspamd --regid _rspamd --init-groups sh {PROGRAM}"
+    assert mx.ssh(run) == ""
+    script = f"""
+        for file in $({LIST}); do
+            cp -a $file /root/one
+            for how in "rm $file" "truncate -s 0 $file" "chmod 0 $file; chown root:root $file"; do
+                sh -c "$how"
+                {run} 2>&1 | grep -qF "$file" && ! {run} >/dev/null 2>&1 || echo "not noticed: $how"
+                rm -f $file; cp -a /root/one $file
+            done
+        done
+        for how in 's/^return .*/return "another"/' '$d'; do
+            cp -a {RULES} /root/one; sed -i "$how" {RULES}
+            {run} >/dev/null 2>&1 && echo "not noticed: $how"
+            rm -f {RULES}; cp -a /root/one {RULES}
+        done; true"""
+    assert mx.ssh(script) == ""
+    assert mx.ssh(run) == ""
+    listed = set(mx.ssh(LIST).split())
+    there = set(mx.ssh("find /etc/rspamd/local.d /etc/rspamd/override.d /etc/gmconf/dkim -type f").split())
+    assert there <= listed | {RULES}
+
+
+@pytest.mark.control("flt.fail-closed")
+def test_without_its_rules_the_filter_does_not_start(mx) -> None:
+    with changed(mx, RULES, f"rm {RULES}; systemctl restart rspamd; true", "systemctl restart rspamd"):
+        put_off(mx)
+        assert f"{RULES} is missing" in mx.ssh("journalctl -u rspamd -n 60 --no-pager -o cat")
+
+
+@pytest.mark.control("flt.fail-closed")
+def test_rules_lost_while_it_runs(mx) -> None:
+    """A reload looks at no file: the module that asks for the scan puts everything off."""
+    with changed(mx, RULES, f"rm {RULES}; systemctl reload rspamd", "systemctl reload rspamd"):
+        settles(mx)
+        put_off(mx)
+
+
+@pytest.mark.control("flt.fail-closed")
+def test_a_map_that_was_cut(mx) -> None:
+    """Without its last line a map may lack others: our own domains among them."""
+    to = f"alice@{mx.domain}"
+    with changed(mx, DOMAINS, f"echo '# nothing' > {DOMAINS}; systemctl reload rspamd", "systemctl reload rspamd"):
+        settles(mx)
+        put_off(mx)
+    arrives(mx, message("x@sender.example", to), to)
+
+
+@pytest.mark.long
+@pytest.mark.control("flt.fail-closed")
+def test_every_file_taken_away(mx) -> None:
+    """One after the other, and a restart each time."""
+    for path in mx.ssh(LIST).split():
+        mx.ssh(f"cp -a {path} /root/one; rm {path}; systemctl reset-failed rspamd; systemctl restart rspamd; true")
+        try:
+            put_off(mx)
+        finally:
+            mx.ssh(f"rm -f {path}; cp -a /root/one {path}")
+    mx.ssh("systemctl reset-failed rspamd; systemctl restart rspamd")
+    mx.accepts(300)
+
+
+@pytest.mark.long
+@pytest.mark.control("auth.dkim-sign")
+def test_mail_that_cannot_be_signed_waits(mx) -> None:
+    key = mx.ssh(f"ls /etc/gmconf/dkim/{mx.domain}.*-rsa.key /etc/gmconf/dkim/{mx.domain}.*-ed25519.key").split()
+    login = f"alice@{mx.domain}"
+    mx.ssh(f"mkdir -p /root/keys; mv {' '.join(key)} /root/keys/; systemctl reload rspamd")
+    try:
+        mx.accepts(300)
+        deadline = time.monotonic() + 300
+        while (code := submitted(mx, login)) == 250:
+            assert time.monotonic() < deadline
+        assert code == 451
+    finally:
+        mx.ssh("mv /root/keys/* /etc/gmconf/dkim/; systemctl reload rspamd")
+        mx.accepts(300)
