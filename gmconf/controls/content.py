@@ -8,8 +8,8 @@ from typing import ClassVar
 from gmconf.controls.authentication import milter
 from gmconf.controls.case import Claim, HostCase
 from gmconf.controls.control import Control
-from gmconf.controls.files import ACTIONS, CLAMD, HEADERS, LUA, MAIN, MAPS, OPTIONS, PROXY
-from gmconf.controls.wants import AtLeast, Has, Model, Within, exactly
+from gmconf.controls.files import ACTIONS, CLAMD, GUARD, HEADERS, LUA, MAIN, MAPS, OPTIONS, PROOF, PROXY, WHOLE
+from gmconf.controls.wants import AtLeast, Has, Model, Only, Within, exactly
 from gmconf.limits import MIB, chain
 from gmconf.model import Role
 
@@ -84,6 +84,8 @@ class FailClosed(Control):
             "scan_timeout": Model(lambda c: chain(c.site).av_timeout, "filter.scan_timeout"),
             "scan_retries": Model(lambda c: chain(c.site).av_retransmits - 1, "one more try"),
         },
+        PROOF: {"scanned": "!GM_SCANNED", "honoured": Only("reject", "soft reject")},
+        GUARD: {"whole": Only(WHOLE)},
         MAIN: {"milter_default_action": "tempfail"},
     }
 
@@ -91,7 +93,7 @@ class FailClosed(Control):
     def of_host(cls, case: HostCase) -> Iterable[Claim]:
         """What other hosts hand over unjudged is judged here."""
         others = case.has(Role.MTA) and any(Role.MTA not in h.roles for h in case.site.hosts)
-        wanted = ([OPTIONS] if case.has(Role.FILTER) else []) + ([f"{MAPS}/handed-over"] if others else [])
+        wanted = ([OPTIONS, PROOF, GUARD, WHOLE] if case.has(Role.FILTER) else []) + ([f"{MAPS}/handed-over"] if others else [])
         yield from case.there(*wanted)
 
 

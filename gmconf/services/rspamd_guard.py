@@ -16,7 +16,7 @@ from gmconf.dialects import ini
 from gmconf.dialects.ucl import spell
 from gmconf.plan import File, SecretFile
 from gmconf.resources import folder
-from gmconf.settings import Settings
+from gmconf.settings import Settings, need
 
 PROGRAM = "/usr/local/lib/gmconf/rspamd-whole"
 UNIT_FOLDER = "/etc/systemd/system/rspamd.service.d"
@@ -41,7 +41,7 @@ def files(filters: Iterable[File | SecretFile]) -> tuple[File, ...]:
     proof = Settings(PROOF)
     proof.set("scanned", f"!{SCANNED}", why)
     proof.set("honoured", ["reject", "soft reject"], why)
-    proof.set("message", "the virus scanner is not ready, try again later", why)
+    proof.set("message", "the virus scanner is not ready, try again later", need("rspamd", "what the sender reads"))
     unit = Settings(UNIT)
     unit.set("whole", [PROGRAM], why)
     paths = sorted({f.path for f in filters} | {PROOF})

@@ -20,8 +20,8 @@ def files(view: View) -> list[File]:
                       ("signing", "auth.dkim-sign"), ("hosts", "auth.ar-header"), ("networks", "msa.service-accounts")):  # fmt: skip
         c.set(name, f"{FOLDER}/{name}.map", control(why))
     c.set("rate", view.site.limits.messages_per_hour, control("out.ratelimit"), view.why("limits.messages_per_hour"))
-    c.set("last", rspamd_guard.LAST, fails)
-    c.set("version", rspamd_guard.version(), fails)
+    c.set("last", rspamd_guard.LAST, need("rspamd", "a map without its last entry was cut"))
+    c.set("version", rspamd_guard.version(), need("rspamd", "rules of another version, or cut ones, keep rspamd from starting"))
     c.set("clamd", SOCKET, control("flt.virus-reject"))
     c.set("scan_timeout", limits.av_timeout, fails, view.why("filter.scan_timeout"))
     c.set("scan_retries", limits.av_retransmits - 1, fails)
