@@ -70,7 +70,7 @@ def _facts(host: Host, plans: Sequence[Plan]) -> dict[str, object]:
         ],
         "mask": sorted({unit for plan in plans for unit in plan.mask}),
         "commands": [dict(command) for plan in plans for command in plan.commands],
-        "probes": [dict(probe) for plan in plans for probe in plan.probes],
+        "probes": [{**probe, "units": [unit.unit for unit in plan.units]} for plan in plans for probe in plan.probes],
     }
 
 

@@ -68,7 +68,7 @@ def _store(view: View, news: News) -> Plan:
             {"argv": ["env", f"INNCONF={{{CONF}}}", "/usr/lib/news/bin/inncheck", "--noperm", *CHECKED]},
         ),
         units=(Unit("inn2.service", restart_paths=(CONF, f"{FOLDER}/storage.conf", unit.file)),),
-        probes=({"name": "news store", "kind": "exec", "argv": ["/usr/sbin/ctlinnd", "-t", "10", "mode"], "expect": "Server running"},),
+        probes=({"name": "news store", "kind": "exec", "argv": ["/usr/sbin/ctlinnd", "-t", "10", "mode"], "expect": "Server (running|paused)"},),
     )
 
 

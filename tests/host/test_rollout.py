@@ -304,3 +304,52 @@ def test_a_timer_that_is_wanted_no_more(mx) -> None:
         done = mx.roll_out()
         assert done.returncode == 0, done.stdout + done.stderr
     assert mx.ssh(timer).split() == ["enabled", "active"]
+
+
+@pytest.mark.long
+@pytest.mark.promise("a roll-out after which the controller cannot come back takes itself back")
+def test_a_firewall_that_shuts_the_operator_out(mx) -> None:
+    """The old connection goes on, a new one cannot be opened: nobody confirms, the host goes back, and the operator is told why."""
+    before = mx.ssh(ETC)
+    try:
+        mx.write_site("network: {admin: [203.0.113.0/24]}\n")
+        done = mx.roll_out("-e", "gmconf_confirm=15")
+        assert done.returncode != 0
+        said = done.stdout + done.stderr
+        assert "rolled back: nobody confirmed the roll-out over a new connection in time" in said
+        assert "Does the firewall let this machine in (network.admin)?" in said
+        assert mx.ssh(ETC) == before
+        assert "nobody confirmed the roll-out within 15 s; this host goes back" in mx.ssh("journalctl -t gmconf --no-pager -o cat -n 5")
+        mx.accepts()
+    finally:
+        mx.write_site()
+    assert "changed=0" in mx.roll_out().stdout
+
+
+PLANTED = """\
+set -e
+echo secret > /etc/victim; chmod 600 /etc/victim
+runuser -u clamav -- sh -c 'cd /var/lib/clamav; rm -f gmconf.ndb; ln -s /etc/victim gmconf.ndb; ln -s /etc/ld.so.red gmconf.ndb.gmconf-new'
+runuser -u _rspamd -- sh -c 'cd /var/lib/rspamd; ln -s /etc dkim; ln -s /etc/victim dkim.gmconf-new'
+chown redis:redis /etc/redis; chmod 2770 /etc/redis; rm -f /etc/redis/redis.conf
+runuser -u redis -- sh -c 'cd /etc/redis; ln -s /etc/victim redis.conf; ln -s /etc/victim redis.conf.gmconf-new'
+"""
+
+
+@pytest.mark.promise("a roll-out follows nothing that a daemon planted")
+def test_what_daemons_planted_leads_nowhere(mx) -> None:
+    """As their own users; /etc keeps every byte, mode and owner, and nothing of the victim is shown."""
+    before, red = mx.ssh(ETC), "test -e /etc/ld.so.red"
+    try:
+        mx.ssh(PLANTED)
+        assert "secret" not in mx.roll_out("--check", "--diff").stdout
+        done = mx.roll_out()
+        assert done.returncode == 0, done.stdout
+        assert mx.ssh("stat -c %U:%a /etc/victim; cat /etc/victim").split() == ["root:600", "secret"]
+        assert mx.ssh(f"{red} || echo none").strip() == "none"
+        assert mx.ssh("test -e /var/lib/rspamd/dkim || echo none").strip() == "none"
+        mx.ssh("rm /etc/victim")
+        assert mx.ssh(ETC) == before
+        assert "changed=0" in mx.roll_out().stdout
+    finally:
+        mx.ssh("rm -f /etc/victim /var/lib/clamav/gmconf.ndb* /var/lib/rspamd/dkim.gmconf-new; systemctl restart clamav-daemon")

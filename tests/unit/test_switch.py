@@ -8,6 +8,7 @@ import os
 import signal
 import stat
 import tarfile
+import time
 from pathlib import Path
 
 import pytest
@@ -158,6 +159,13 @@ def test_damaged_archive_is_refused(root) -> None:
     assert picture(root) == before
 
 
+def test_archive_is_gone_as_soon_as_it_is_open(root) -> None:
+    """Decrypted secrets lie in it; whatever ends the process, it is not left behind."""
+    made = archive(root)
+    stage.Stage(manifest(), made)
+    assert not os.path.exists(made)
+
+
 def test_second_rollout_at_once_is_refused(root) -> None:
     import fcntl
 
@@ -184,3 +192,79 @@ def test_secret_is_never_shown(root) -> None:
     text = "".join(d["prepared"] for d in result["diff"])
     assert "/etc/a.conf: (secret, not shown)" in text
     assert "new a" not in text
+
+
+@pytest.fixture
+def quiet(monkeypatch) -> None:
+    """No systemd here."""
+    monkeypatch.setattr("ansible.module_utils.gmconf_host.guardian.run", lambda argv, timeout=0: (0, ""))
+    monkeypatch.setattr("ansible.module_utils.gmconf_host.rollout.run", lambda argv, timeout=0: (0, ""))
+
+
+def goes_back(root: Path, before: dict) -> None:
+    """Within a generous time, by itself."""
+    for _ in range(600):
+        if picture(root) == before and not {"journal", "stage", "judge"} & set(os.listdir(root / "var/lib/gmconf")):
+            break
+        time.sleep(0.05)
+    assert picture(root) == before
+    assert not (root / "var/lib/gmconf/journal").exists()
+    with pytest.raises(host.Refused, match="nobody confirmed the roll-out over a new connection in time"):
+        rollout.confirmed(manifest())
+    assert set(os.listdir(root / "var/lib/gmconf")) <= {"lock", "saved"}
+
+
+def test_not_confirmed_goes_back(root, quiet) -> None:
+    before = picture(root)
+    assert rollout.apply(manifest(), archive(root), confirm=2)["confirm"] == 2
+    assert {f"/{name}": seen[0] for name, seen in picture(root).items()} == NEW
+    with pytest.raises(host.Refused, match=r"another roll-out is under way on this host: pid \d+ waits for a confirmation until \d\d:\d\d:\d\d"):
+        rollout.apply(manifest(), archive(root))
+    goes_back(root, before)
+
+
+def test_confirmed_stands(root, quiet) -> None:
+    rollout.apply(manifest(), archive(root), confirm=300)
+    assert rollout.confirmed(manifest()) == {"changed": True}
+    assert {f"/{name}": seen[0] for name, seen in picture(root).items()} == NEW
+    assert sorted(os.listdir(root / "var/lib/gmconf")) == ["generation", "lock", "saved"]
+
+
+def test_confirmed_without_its_guardian(root, quiet) -> None:
+    """Somebody killed it: the confirmation does its part."""
+    rollout.apply(manifest(), archive(root), confirm=300)
+    os.kill(int((root / "var/lib/gmconf/lock").read_text().split()[1]), signal.SIGKILL)
+    rollout.confirmed(manifest())
+    assert not (root / "var/lib/gmconf/journal").exists()
+    assert {f"/{name}": seen[0] for name, seen in picture(root).items()} == NEW
+
+
+def test_reboot_before_the_confirmation_goes_back(root, quiet) -> None:
+    before = picture(root)
+    rollout.apply(manifest(), archive(root), confirm=300)
+    os.kill(int((root / "var/lib/gmconf/lock").read_text().split()[1]), signal.SIGKILL)
+    journal = Journal(host.STATE, str(root))  # as the host does at boot
+    journal.roll_back()
+    journal.close()
+    goes_back(root, before)
+
+
+@pytest.mark.parametrize("check", [False, True], ids=["apply", "check"])
+@pytest.mark.parametrize("moment", ["act", "judge"])
+def test_killed_roll_out_goes_back_by_itself(root, quiet, monkeypatch, moment: str, check: bool) -> None:
+    """The process on the host dies without a word, while it judges or while services are told."""
+    before = picture(root)
+    child = os.fork()
+    if child == 0:
+        mine = os.getpid()
+        die = lambda *args: os.kill(os.getpid(), signal.SIGKILL) if os.getpid() == mine else []  # noqa: E731
+        if moment == "act":
+            monkeypatch.setattr(rollout.units, "act", die)
+        else:
+            monkeypatch.setattr(stage.Stage, "judge", die)
+        rollout.apply(manifest(), archive(root), check=check)
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    if not (check and moment == "act"):
+        assert os.WIFSIGNALED(status)
+        goes_back(root, before)

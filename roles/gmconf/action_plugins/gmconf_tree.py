@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import gzip
 import hashlib
 import io
@@ -11,15 +12,21 @@ import os
 import re
 import tarfile
 import tempfile
+import time
 
-from ansible.errors import AnsibleError
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
+from ansible.plugins.connection import ConnectionBase
 
 MODULE = "gmconf_tree"
 KINDS = ("missing_packages", "files", "removed", "retired", "directories", "compiled", "users", "units", "interrupted")
 """What a host can differ in, for -v."""
 IGNORE = "gmconf_against_dns"
 """Extra variable that lets a roll-out go against what DNS says: where keys are lost or stolen, there is no time to wait."""
+CONFIRM = "gmconf_confirm"
+"""Variable: seconds that a host waits, after a switch, for the controller to come over a new connection; then it goes back. 0: it does not wait."""
+WITHIN, PATIENCE, PAUSE = 60, 300, 2
+"""Seconds: of CONFIRM where it is not set, for the host to go back and let the controller in again, between two tries."""
 APT = {"state": "present", "install_recommends": False, "update_cache": True, "cache_valid_time": 3600,
        "policy_rc_d": 101, "lock_timeout": 120}  # fmt: skip
 
@@ -55,17 +62,36 @@ class ActionModule(ActionBase):
                 apt = self._execute_module("ansible.builtin.apt", {**wanted, "cache_valid_time": 0}, task_vars=task_vars)
             if apt.get("failed"):
                 return {**result, **apt}
-        archive = self._archive(found["need"], sources)
-        try:
+        with memory() as (file, archive):
+            self._archive(found["need"], sources, file)
             remote = self._connection._shell.join_path(self._connection._shell.tmpdir, "gmconf.tar.gz")
             self._transfer_file(archive, remote)
-        finally:
-            os.unlink(archive)
-        done = self._execute_module(MODULE, {**call, "phase": "apply", "archive": remote}, task_vars=task_vars)
+        within = 0 if self._task.check_mode else int((task_vars or {}).get(CONFIRM, WITHIN))
+        done = self._execute_module(MODULE, {**call, "phase": "apply", "archive": remote, "within": within}, task_vars=task_vars)
+        if done.pop("confirm", 0):
+            done |= self._confirm(call, host, within, task_vars)
         done["changed"] = done.get("changed") or bool(missing)
         done["differed"] = {kind: seen for kind, seen in found.items() if kind in KINDS and seen}
         self._remove_tmp_path(self._connection._shell.tmpdir)
         return {**result, **done}
+
+    def _confirm(self, call, host, within, task_vars):
+        """Come over a new connection, as the next roll-out will; the failure when that is not possible."""
+        start, shut = time.monotonic(), ""
+        while time.monotonic() < start + within + PATIENCE:
+            try:
+                if type(self._connection).reset is not ConnectionBase.reset:
+                    self._connection.reset()
+                seen = self._execute_module(MODULE, {**call, "phase": "confirm"}, task_vars=task_vars)
+            except AnsibleConnectionFailure as error:
+                shut = str(error)
+                time.sleep(PAUSE)
+                continue
+            if seen.get("failed"):
+                why = f" No new connection could be opened: {shut}. Does the firewall let this machine in (network.admin)?" if shut else ""
+                return {"failed": True, "changed": False, "msg": f"{host}: {seen.get('msg')}.{why}"}
+            return {}
+        return {"failed": True, "msg": f"{host}: no new connection can be opened: {shut}. The host was to go back by itself after {within} s; look at its console"}
 
     def _read(self, build, host):
         """Manifest with the digest of every file, and where the content of each digest comes from."""
@@ -99,20 +125,31 @@ class ActionModule(ActionBase):
             raise AnsibleError(f"refused: these logins have no hash but the password itself, or none: {named(clear)}; set it again: gmconf passwd SITE LOGIN")
         return plain
 
-    def _archive(self, digests, sources):
-        """A tar with one member per digest, readable by its owner only."""
-        handle, path = tempfile.mkstemp(prefix="gmconf-")
-        with os.fdopen(handle, "wb") as raw, gzip.GzipFile(fileobj=raw, mode="wb", compresslevel=1, mtime=0) as packed, \
-                tarfile.open(fileobj=packed, mode="w") as tar:  # fmt: skip
+    def _archive(self, digests, sources, raw):
+        """A tar with one member per digest. Raises AnsibleError where a file is not what was rendered."""
+        with gzip.GzipFile(fileobj=raw, mode="wb", compresslevel=1, mtime=0) as packed, tarfile.open(fileobj=packed, mode="w") as tar:
             for digest in digests:
-                source = sources[digest]
-                if isinstance(source, bytes):
-                    info = tarfile.TarInfo(digest)
-                    info.size = len(source)
-                    tar.addfile(info, io.BytesIO(source))
-                else:
-                    tar.add(source, arcname=digest, recursive=False)
-        return path
+                data = source = sources[digest]
+                if not isinstance(source, bytes):
+                    with open(source, "rb") as file:
+                        data = file.read()
+                    if hashlib.sha256(data).hexdigest() != digest:
+                        raise AnsibleError(f"{source} is not what was rendered: its digest in manifest.json is another. Render the site again")
+                info = tarfile.TarInfo(digest)
+                info.size = len(data)
+                tar.addfile(info, io.BytesIO(data))
+        raw.flush()
+
+
+@contextlib.contextmanager
+def memory():
+    """(file, path under which programs of this user can read it): decrypted secrets lie on no disk here, whenever this process ends."""
+    if hasattr(os, "memfd_create"):
+        with os.fdopen(os.memfd_create("gmconf"), "w+b") as file:
+            yield file, f"/proc/{os.getpid()}/fd/{file.fileno()}"
+    else:  # no Linux
+        with tempfile.NamedTemporaryFile(prefix="gmconf-") as file:
+            yield file, file.name
 
 
 def unbundled(data, decrypt):

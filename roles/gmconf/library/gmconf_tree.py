@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import json
+import signal
 import traceback
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.gmconf_host.compare import compare
 from ansible.module_utils.gmconf_host.host import Refused
 from ansible.module_utils.gmconf_host.places import Unsafe
-from ansible.module_utils.gmconf_host.rollout import apply
+from ansible.module_utils.gmconf_host.rollout import apply, confirmed
 
 DOCUMENTATION = """
 module: gmconf_tree
@@ -18,8 +19,9 @@ short_description: Brings a rendered tree to this host
 description: See the role's README. Called by the action plugin of the same name.
 options:
   manifest: {type: str, required: true, description: JSON of the host's manifest with all digests}
-  phase: {type: str, choices: [compare, apply], required: true, description: what to do}
+  phase: {type: str, choices: [compare, apply, confirm], required: true, description: what to do}
   archive: {type: path, description: tar with the files this host lacks, named by digest}
+  within: {type: int, default: 0, description: seconds for a confirmation over a new connection, without which the host goes back; 0 asks for none}
 author: [gmconf]
 """
 EXAMPLES = ""
@@ -30,8 +32,9 @@ def main():
     module = AnsibleModule(
         argument_spec={
             "manifest": {"type": "str", "required": True, "no_log": False},
-            "phase": {"choices": ["compare", "apply"], "required": True},
+            "phase": {"choices": ["compare", "apply", "confirm"], "required": True},
             "archive": {"type": "path"},
+            "within": {"type": "int", "default": 0},
         },
         supports_check_mode=True,
     )
@@ -39,8 +42,11 @@ def main():
     try:
         if module.params["phase"] == "compare":
             result = compare(manifest)
+        elif module.params["phase"] == "confirm":
+            result = confirmed(manifest)
         else:
-            result = apply(manifest, module.params["archive"], check=module.check_mode)
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a connection that is cut ends nothing half way
+            result = apply(manifest, module.params["archive"], check=module.check_mode, confirm=module.params["within"])
     except Refused as error:
         module.fail_json(msg=str(error), **error.details)
     except Unsafe as error:

@@ -18,6 +18,8 @@ except ImportError:  # a program, with that file beside it
     from places import Places, Unsafe
 
 STATE = "/var/lib/gmconf"
+AWAITING = f"{STATE}/awaiting"
+"""There while a switch is to be confirmed."""
 
 
 class Journal:
@@ -59,6 +61,7 @@ class Journal:
         """Put all files back; returns the paths touched. The journal stays until ``close``."""
         entries = (self.read() or {"files": []})["files"]
         with Places(self.root) as places:
+            places.remove(AWAITING)  # what is taken back can no more be confirmed
             for entry in entries:
                 with contextlib.suppress(Unsafe):  # nothing was written there either
                     self._put_back(places, entry)

@@ -195,16 +195,16 @@ class Places:
             os.unlink(name + FRESH, dir_fd=parent)
 
     def remove(self, path):
-        """A file or link, with what a ``put`` that was cut short left beside it; nothing when there is none."""
+        """A file or link, with what a ``put`` that was cut short left beside it; whether there was one."""
         folder, _, name = path.rpartition("/")
         try:
             parent = self.directory(folder)
-        except (FileNotFoundError, NotADirectoryError):
-            return
-        self._clear(parent, name)
-        with contextlib.suppress(FileNotFoundError):
+            self._clear(parent, name)
             os.unlink(name, dir_fd=parent)
-            os.fsync(parent)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        os.fsync(parent)
+        return True
 
     def remove_all(self, path):
         """Whatever lies there, wherever it lies: only names go, and no link is followed. Raises OSError when something of it stays."""

@@ -7,29 +7,41 @@ import socket
 import ssl
 import time
 
+from ansible.module_utils.gmconf_host import units
 from ansible.module_utils.gmconf_host.host import run
 
 WITHIN = 45
 """Seconds a probe is tried for when it does not say so itself."""
+STILL, LONGEST = 20, 900
+"""Seconds: a service that was seen at work within the former is waited for further, up to the latter. On a busy host a first start takes minutes."""
 
 
 def probe(manifest):
     """Try every probe until it answers or its time is over; returns complaints.
 
-    All times run from the start: the host is not left with what fails for longer than the slowest probe may take.
+    All times run from the start. A probe whose service is still starting or computing has more of it.
     """
     start, complaints, left = time.monotonic(), [], list(manifest["probes"])
+    seen_at_work, in_a_row = {}, {}
+    restarts = {unit: units.restarts(unit) for wanted in left for unit in wanted.get("units", ())}
     while left:
         silent = []
         for wanted in left:
-            late = time.monotonic() > start + wanted.get("within", WITHIN)
+            name = wanted["name"]
+            # Looked at before it is asked, and believed when seen three times: a question alone makes a service work for a moment.
+            working = any(units.works(unit, restarts[unit]) for unit in wanted.get("units", ()))
+            in_a_row[name] = in_a_row.get(name, 0) + 1 if working else 0
             seen = observe(wanted)
             if re.search(wanted.get("expect", ""), seen) and not seen.startswith("error: "):
                 continue
-            if late:
-                complaints.append(f"probe {wanted['name']}: expected {wanted.get('expect', 'an answer')!r}, saw {seen!r}")
-            else:
+            now = time.monotonic()
+            if in_a_row[name] >= 3:
+                seen_at_work[name] = now
+            on_time = now < start + wanted.get("within", WITHIN)
+            if on_time or (now < start + LONGEST and now < seen_at_work.get(name, start) + STILL):
                 silent.append(wanted)
+            else:
+                complaints.append(f"probe {name}: expected {wanted.get('expect', 'an answer')!r}, saw {seen!r} after {now - start:.0f} s")
         left = silent
         if left:
             time.sleep(0.5)

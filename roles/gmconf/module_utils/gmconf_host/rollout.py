@@ -8,7 +8,6 @@ import fcntl
 import json
 import os
 import pwd
-import shutil
 import time
 
 from ansible.module_utils.gmconf_host import units
@@ -24,8 +23,9 @@ from ansible.module_utils.gmconf_host.compare import (
     stale_compiled,
     unwanted,
 )
+from ansible.module_utils.gmconf_host.guardian import Guardian
 from ansible.module_utils.gmconf_host.host import STATE, Refused, at, filesystem, run
-from ansible.module_utils.gmconf_host.journal import Journal
+from ansible.module_utils.gmconf_host.journal import AWAITING, Journal
 from ansible.module_utils.gmconf_host.places import Unsafe
 from ansible.module_utils.gmconf_host.probes import probe
 from ansible.module_utils.gmconf_host.stage import Stage
@@ -123,33 +123,85 @@ def text_of(path, places):
         return ""
 
 
-def apply(manifest, archive, check=False):
-    """Roll out, or with ``check`` say what would happen. Raises Refused."""
+def apply(manifest, archive, check=False, confirm=0):
+    """Roll out, or with ``check`` say what would happen. Raises Refused.
+
+    With ``confirm`` the roll-out stands only when ``confirmed`` is called within so many seconds.
+    """
+    made = _state()
+    try:
+        with _locked() as lock:
+            return _apply(manifest, archive, check, confirm, lock)
+    finally:
+        if check and made:
+            with filesystem() as places:
+                places.remove_all(STATE)
+
+
+def confirmed(manifest):
+    """The controller has come over a new connection: the roll-out stands. Raises Refused when it came too late."""
     with filesystem() as places:
-        if not places.stat(STATE):
+        in_time = places.remove(AWAITING)
+    with _locked(wait=600):  # the guardian lets go of it when it has done its part
+        journal = Journal(STATE, at(""))
+        if not in_time:
+            raise Refused("rolled back: nobody confirmed the roll-out over a new connection in time", rolled_back=True)
+        if journal.read() is not None:
+            _finish(manifest, journal)
+    return {"changed": True}
+
+
+def _state():
+    """Whether the state directory had to be made."""
+    with filesystem() as places:
+        made = not places.stat(STATE)
+        if made:
             places.make(STATE, 0o700)
         places.directory(STATE)
+    return made
+
+
+@contextlib.contextmanager
+def _locked(wait=0):
+    end = time.monotonic() + wait
     with open(at(f"{STATE}/lock"), "a+", encoding="utf-8") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            lock.seek(0)
-            raise Refused(f"another roll-out is under way on this host: {lock.read().strip()}") from None
-        lock.truncate(0)
-        lock.write(f"pid {os.getpid()} since {time.strftime('%Y-%m-%d %H:%M:%S')}")
-        lock.flush()
-        return _apply(manifest, archive, check)
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError:
+                if time.monotonic() < end:
+                    time.sleep(0.2)
+                    continue
+                lock.seek(0)
+                raise Refused(f"another roll-out is under way on this host: {lock.read().strip()}") from None
+        _say(lock, f"pid {os.getpid()} since {time.strftime('%Y-%m-%d %H:%M:%S')}")
+        yield lock
 
 
-def _apply(manifest, archive, check):
+def _say(lock, text):
+    lock.truncate(0)
+    lock.write(text)
+    lock.flush()
+
+
+def _apply(manifest, archive, check, confirm, lock):
     packages = missing_packages(manifest)
     journal = Journal(STATE, at(""))
     if journal.read() is not None and not check:
         _go_back(manifest, journal)
     if not check:
         make_users(manifest)
-    stage = Stage(manifest, archive)
+
+    def back():
+        if not check:
+            _go_back(manifest, journal)
+        _unstage()
+
+    guardian = Guardian(back, lambda: _finish(manifest, journal))
+    awaits = False
     try:
+        stage = Stage(manifest, archive)
         if not packages:
             stage.compile()
             stage.judge()
@@ -165,22 +217,40 @@ def _apply(manifest, archive, check):
         try:
             paths = switch(manifest, stage, journal, changed, compiled, extra)
             complaints = units.act(manifest, paths) or probe(manifest)
+            if not complaints and confirm:
+                _say(lock, f"pid {guardian.pid} waits for a confirmation until {time.strftime('%H:%M:%S', time.localtime(time.time() + confirm))}")
+                guardian.until_confirmed(confirm)
+                awaits = True
+                return {**result, "confirm": confirm}
         except Exception as error:  # a full disk, say: whatever it is, the host goes back
             _go_back(manifest, journal)
             raise Refused(f"rolled back: {type(error).__name__}: {error}", rolled_back=True) from error
         if complaints:
             _go_back(manifest, journal)
             raise Refused("rolled back: " + "\n".join(complaints), rolled_back=True)
-        with filesystem() as places:
-            places.put(f"{STATE}/generation", json.dumps({"files": {f["path"]: f["sha256"] for f in manifest["files"]}}).encode(), 0o600)
-            journal.close()
-            for path in retired(manifest, places):
-                with contextlib.suppress(OSError, RecursionError):  # the next roll-out tries again
-                    places.remove_all(path)
+        _finish(manifest, journal)
         return result
     finally:
-        shutil.rmtree(stage.root, ignore_errors=True)
-        shutil.rmtree(stage.judged, ignore_errors=True)
+        _unstage()
+        if not awaits:
+            guardian.over()
+
+
+def _finish(manifest, journal):
+    """The new generation stands; places of an earlier gmconf are emptied."""
+    with filesystem() as places:
+        places.put(f"{STATE}/generation", json.dumps({"files": {f["path"]: f["sha256"] for f in manifest["files"]}}).encode(), 0o600)
+        journal.close()
+        for path in retired(manifest, places):
+            with contextlib.suppress(OSError, RecursionError):  # the next roll-out tries again
+                places.remove_all(path)
+
+
+def _unstage():
+    """Secrets lie in both."""
+    with filesystem() as places:
+        for folder in ("stage", "judge"):
+            places.remove_all(f"{STATE}/{folder}")
 
 
 def _go_back(manifest, journal):

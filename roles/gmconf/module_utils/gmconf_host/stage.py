@@ -29,7 +29,8 @@ class Stage:
         by_digest = {}
         for entry in self.manifest["files"]:
             by_digest.setdefault(entry["sha256"], []).append(entry)
-        with tarfile.open(archive) as tar:
+        with open(archive, "rb") as packed, tarfile.open(fileobj=packed) as tar:
+            os.unlink(archive)  # decrypted secrets lie in it: it goes with this process, whatever ends that
             for member in tar:
                 data = tar.extractfile(member).read()
                 if hashlib.sha256(data).hexdigest() != member.name:
@@ -99,7 +100,7 @@ class Stage:
             os.chmod(self.root + step["makes"], 0o644)
 
     def judge(self):
-        """Ask the host's own tools; all complaints together."""
+        """Ask the host's own tools; all complaints together. They read, and write in the copy only."""
         complaints = []
         for step in self.manifest["validate"]:
             code, out = run(self.argv(step["argv"]))

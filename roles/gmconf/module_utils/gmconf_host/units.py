@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 
 from ansible.module_utils.gmconf_host.host import run
@@ -24,6 +25,38 @@ def state(unit):
         "active": found.get("ActiveState") in ("active", "activating", "reloading"),
         "not_here": tried and found.get("ConditionResult") == "no",
     }
+
+
+def _properties(unit, wanted):
+    return {key: value for key, _, value in (line.partition("=") for line in run(["systemctl", "show", "-p", wanted, unit])[1].splitlines())}
+
+
+def restarts(unit):
+    """How often systemd has started a unit again by itself."""
+    return _properties(unit, "NRestarts").get("NRestarts", "0")
+
+
+def works(unit, restarted):
+    """Whether a unit is on its way up, or a process of it computes or waits for a disk; one that dies and is started again is not."""
+    found = _properties(unit, "NRestarts,ActiveState,SubState,ControlGroup")
+    if found.get("NRestarts", "0") != restarted or found.get("SubState") == "auto-restart":
+        return False
+    return found.get("ActiveState") in ("activating", "reloading") or any(_process_state(pid) in "RD" for pid in _processes(found.get("ControlGroup", "")))
+
+
+def _processes(group):
+    for base in ("/sys/fs/cgroup", "/sys/fs/cgroup/systemd"):
+        with contextlib.suppress(OSError), open(f"{base}{group}/cgroup.procs", encoding="ascii") as file:
+            return file.read().split() if group else []
+    return []
+
+
+def _process_state(pid):
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+            return file.read().rpartition(")")[2].split()[0]
+    except OSError:
+        return "X"
 
 
 def wrong_units(manifest):
