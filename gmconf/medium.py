@@ -18,6 +18,7 @@ from gmconf.errors import GmconfError, Problem, SiteError
 from gmconf.facts import filled
 from gmconf.handbook import html
 from gmconf.load import Loaded
+from gmconf.output import put
 from gmconf.plan import File
 from gmconf.render import render
 from gmconf.settings import Settings, need
@@ -89,7 +90,7 @@ def image(files: Mapping[str, bytes], out: Path) -> None:
     epoch = os.environ.get("SOURCE_DATE_EPOCH", str(EPOCH))
     if not re.fullmatch(r"[0-9]{1,10}", epoch):
         raise GmconfError(f"SOURCE_DATE_EPOCH is {epoch}; seconds since 1970 are needed, ten digits at most")
-    with tempfile.TemporaryDirectory(prefix=".medium.", dir=out.parent) as work:
+    with tempfile.TemporaryDirectory(prefix="gmconf-") as work:
         tree, made = Path(work) / "tree", Path(work) / "image"
         for path, data in files.items():
             (tree / path).parent.mkdir(parents=True, exist_ok=True)
@@ -102,4 +103,4 @@ def image(files: Mapping[str, bytes], out: Path) -> None:
         done = subprocess.run(argv, text=True, capture_output=True, env={**os.environ, "SOURCE_DATE_EPOCH": epoch, "TZ": "UTC", "LC_ALL": "C"})
         if done.returncode:
             raise GmconfError(f"xorriso: {done.stderr.strip()}")
-        made.replace(out)
+        put(out, made)

@@ -1,10 +1,13 @@
-"""Writes build/ and puts it in place; the only module that touches it."""
+"""Writes build/ and single files, and puts them in place; links are followed, devices written to, neither is ever replaced."""
 
 from __future__ import annotations
 
+import fcntl
+import glob
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -17,6 +20,8 @@ _LINKED = 4096
 
 def check(target: Path) -> None:
     """Raises GmconfError when there is something that gmconf did not write."""
+    if target.exists() and not target.is_dir():
+        raise GmconfError(f"{target} is not a directory; choose another")
     if target.exists() and not (target / MARKER).is_file() and any(target.iterdir()):
         raise GmconfError(f"{target} is not empty and was not written by gmconf; choose another directory")
 
@@ -24,15 +29,62 @@ def check(target: Path) -> None:
 def replace(files: Mapping[str, bytes], target: Path) -> None:
     """Write all files into a new directory beside ``target``, then put it in place of ``target``."""
     check(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    named, target = target, Path(os.path.realpath(target))
     try:
-        _write(files, str(fresh))
-        fresh.chmod(0o755)
-        swap(fresh, target)
-    except BaseException:
-        shutil.rmtree(fresh, ignore_errors=True)
-        raise
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _tidy(target)
+        fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+        lock = os.open(fresh, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            _write(files, str(fresh))
+            fresh.chmod(0o755)
+            swap(fresh, target)
+        except BaseException:
+            shutil.rmtree(fresh, ignore_errors=True)
+            raise
+        finally:
+            os.close(lock)
+    except OSError as error:
+        raise GmconfError(f"{named}: {error.strerror}") from None
+
+
+def _tidy(target: Path) -> None:
+    """Remove what killed runs left beside ``target``: nobody holds its lock, and it is no longer just being made."""
+    for left in target.parent.glob(f".{glob.escape(target.name)}.????????"):
+        if left.is_symlink() or not left.is_dir() or time.time() - left.stat().st_mtime < 1:
+            continue
+        descriptor = os.open(left, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(left, ignore_errors=True)
+        except BlockingIOError:
+            continue
+        finally:
+            os.close(descriptor)
+
+
+def put(path: Path, made: Path) -> None:
+    """Bring a finished file to where the user wants it: a reader sees the old one or the new one, a device or pipe gets the bytes.
+
+    Raises GmconfError with the path that the user named.
+    """
+    try:
+        target = Path(os.path.realpath(path))
+        if target.is_dir():
+            raise GmconfError(f"{path} is a directory; name a file in it")
+        if target.exists() and not target.is_file():
+            with made.open("rb") as source, target.open("wb") as out:
+                shutil.copyfileobj(source, out)
+            return
+        fresh = target.with_name(f".{target.name}.new")
+        try:
+            shutil.copyfile(made, fresh)
+            fresh.replace(target)
+        finally:
+            fresh.unlink(missing_ok=True)
+    except OSError as error:
+        raise GmconfError(f"{path}: {error.strerror}") from None
 
 
 def _write(files: Mapping[str, bytes], root: str) -> None:
@@ -67,7 +119,7 @@ def swap(fresh: Path, target: Path) -> None:
         target.rename(old)
         fresh.rename(target)
         fresh = old
-    shutil.rmtree(fresh)
+    shutil.rmtree(fresh, ignore_errors=True)
 
 
 def _exchange(one: Path, other: Path) -> bool:

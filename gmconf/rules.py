@@ -94,15 +94,19 @@ def targets_exist(site: Site, mail: Directory) -> Iterator[Finding]:
     known = {a.login for a in mail.receiving} | set(mail.aliases)
     ours = {d.name for d in site.domains}
     caught = {d.name for d in site.domains if d.catch_all}
+    hosts = {h.name for h in site.hosts} - ours  # one that is both is told elsewhere
 
-    def missing(address: str) -> bool:
+    def missing(address: str, *, by_catch_all: bool) -> bool:
         domain = address.rpartition("@")[2]
+        # As Postfix looks: the whole address first, then without what stands behind the plus, then the catch-all.
         plain = address.partition("+")[0] + "@" + domain if "+" in address else address
-        return domain in ours and domain not in caught and plain not in known
+        return domain in ours and (by_catch_all or domain not in caught) and address not in known and plain not in known
 
     for path, targets in _targets(site, mail):
         for target in targets:
-            if missing(target):
+            if target.rpartition("@")[2] in hosts:
+                yield path, f"{target} is an address of a host, where nobody has a mailbox; name one in a mail domain"
+            elif missing(target, by_catch_all=path.endswith(".catch_all")):
                 yield path, f"{target} does not exist in this site; add the mailbox or correct the address"
 
 
@@ -134,22 +138,31 @@ def aliases_have_targets(site: Site, _: Directory) -> Iterator[Finding]:
 
 
 def no_alias_loops(site: Site, mail: Directory) -> Iterator[Finding]:
-    """Following aliases ends."""
-    aliases = {a: t for a, t in mail.aliases.items() if not a.startswith("@")}
-    done: set[str] = set()
+    """Following aliases ends: Postfix expands an address that is among its own targets once, any other for ever (virtual_alias_recursion_limit)."""
+    aliases = mail.aliases
+    ends = {address for address, targets in aliases.items() if address in targets}
+    for address in sorted(ends):
+        if mail_is_alias_only(mail, address):
+            yield _alias_path(site, mail, address), f"a loop: {address} -> {address}"
+
+    def entry(address: str) -> str | None:
+        local, _, domain = address.rpartition("@")
+        for key in (address, f"{local.partition('+')[0]}@{domain}", f"@{domain}"):
+            if key in aliases:
+                return key if key not in ends else None
+        return None
+
+    done: set[str] = set(ends)
     for start, targets in aliases.items():
-        if aliases.keys().isdisjoint(targets):  # nothing to follow: so it is with nearly all
+        if start in done or not any(map(entry, targets)):  # nothing to follow: so it is with nearly all
             done.add(start)
             continue
         stack: list[tuple[str, tuple[str, ...]]] = [(start, (start,))]
         while stack:
             address, way = stack.pop()
-            if address in done and len(way) == 1:
-                continue
-            for target in aliases.get(address, ()):
+            for target in filter(None, map(entry, aliases[address])):
                 if target in way:
-                    if target != address or mail_is_alias_only(mail, address):
-                        yield _alias_path(site, mail, start), f"a loop: {' -> '.join((*way, target))}"
+                    yield _alias_path(site, mail, start), f"a loop: {' -> '.join((*way, target))}"
                 elif target not in done:
                     stack.append((target, (*way, target)))
         done.add(start)
@@ -157,12 +170,14 @@ def no_alias_loops(site: Site, mail: Directory) -> Iterator[Finding]:
 
 def mail_is_alias_only(mail: Directory, address: str) -> bool:
     """Whether the address has no mailbox that ends the chain."""
-    return all(a.login != address for a in mail.receiving)
+    return not mail.has(address)
 
 
 def _alias_path(site: Site, mail: Directory, address: str) -> str:
     local, _, name = address.rpartition("@")
     for number, domain in enumerate(site.domains):
+        if domain.name == name and not local:
+            return f"domains[{number}].catch_all"
         if domain.name == name and local in domain.aliases:
             return f"domains[{number}].aliases.{local}"
         if domain.name == name and local in ROLE_ADDRESSES:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from io import TextIOWrapper
 from typing import NoReturn
 
 from gmconf.cli import build, dns, judgement, keys, live, papers, report, reports, secrets
@@ -25,6 +26,10 @@ def main() -> None:
     os.environ["PYDANTIC_DISABLE_PLUGINS"] = "__all__"
     # A command ends soon and keeps nearly all it makes: looking for cycles, also at exit, would be a fifth of its time.
     gc.disable()
+    # Whatever the terminal's locale: what is written is UTF-8, as files are, and a sign that is none stops nothing.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     try:
         app()
     except SiteError as error:
@@ -37,6 +42,6 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except OSError as error:
-        _die(f"gmconf: {error.filename or ''}: {error.strerror}")
+        _die(f"gmconf: {error.filename}: {error.strerror}" if error.filename else f"gmconf: {error.strerror or error}")
     finally:
         gc.freeze()

@@ -26,4 +26,4 @@ def medium(
 
     files = contents(loaded, build(loaded).files)
     image(files, out)
-    print(f"{out}: {len(files)} files, {out.stat().st_size} bytes")
+    print(f"{out}: {len(files)} files" + (f", {out.stat().st_size} bytes" if out.is_file() else ""))

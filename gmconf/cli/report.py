@@ -67,7 +67,11 @@ def _written(found: Standings, kind: Kind, out: Path | None) -> Iterator[tuple[P
 
 
 def _replace(path: Path, text: str) -> None:
-    """Write beside the target and rename: a reader sees the old file or the new one."""
-    fresh = path.with_name(f".{path.name}.new")
-    fresh.write_text(text, "utf-8")
-    fresh.replace(path)
+    import tempfile
+
+    from gmconf.output import put
+
+    with tempfile.TemporaryDirectory(prefix="gmconf-") as work:
+        made = Path(work) / "made"
+        made.write_text(text, "utf-8")
+        put(path, made)

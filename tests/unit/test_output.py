@@ -118,3 +118,45 @@ def test_nothing_of_others_is_replaced(tmp_path) -> None:
     with pytest.raises(GmconfError, match="was not written by gmconf"):
         output.replace(NEW, tmp_path / "build")
     assert tree(tmp_path / "build") == {"thesis.txt": b"years of work"}
+
+
+def test_links_are_followed_and_devices_written_to(site) -> None:
+    """Whatever is named with -o: neither a link nor a device is ever replaced."""
+    (site / "real").mkdir()
+    (site / "lb").symlink_to("real")
+    assert gmconf("render", "site.yml", "-o", "lb", cwd=site).returncode == 0
+    assert (site / "lb").is_symlink()
+    assert (site / "real/.gmconf").is_file()
+    (site / "page.html").write_text("old")
+    (site / "link.html").symlink_to("page.html")
+    assert gmconf("report", "site.yml", "-o", "link.html", cwd=site).returncode == 0
+    assert (site / "link.html").is_symlink()
+    assert "<html" in (site / "page.html").read_text()
+    os.mkfifo(site / "pipe")
+    with (site / "got").open("wb") as got, subprocess.Popen(["cat", "pipe"], cwd=site, stdout=got) as reader:
+        assert gmconf("report", "site.yml", "-o", "pipe", cwd=site).returncode == 0
+        assert reader.wait() == 0
+    assert b"<html" in (site / "got").read_bytes()
+    assert (site / "pipe").is_fifo()
+    done = gmconf("render", "site.yml", "-o", "page.html", cwd=site)
+    assert (done.returncode, "page.html is not a directory" in done.stderr) == (2, True)
+    assert not list(site.glob(".*"))
+
+
+def test_left_overs_of_killed_runs_go(tmp_path) -> None:
+    left = tmp_path / ".build.abcd1234"
+    left.mkdir()
+    os.utime(left, (1, 1))
+    output.replace(NEW, tmp_path / "build")
+    assert [p.name for p in tmp_path.iterdir()] == ["build"]
+
+
+def test_any_locale_writes_utf8(site, monkeypatch) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    (site / "site.yml").write_text((site / "site.yml").read_text().replace("Alice Archer", "Älice Ärcher").replace("Example Organisation", "Bücher"), "utf-8")
+    for argv in (("check", "site.yml", "--format", "sarif"), ("dns", "site.yml", "--format", "json"), ("validate", "site.yml")):
+        done = subprocess.run([sys.executable, "-m", "gmconf", *argv], cwd=site, capture_output=True, check=False)
+        assert b"Traceback" not in done.stderr
+        done.stdout.decode("utf-8")
+    done = gmconf("explain", "", cwd=site)
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False)

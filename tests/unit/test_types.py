@@ -166,3 +166,35 @@ def test_tabs_are_refused_in_the_indentation_only() -> None:
     assert Document("x", "a: 1\n\t# a comment\nb: 2\n").data == {"a": "1", "b": "2"}
     with pytest.raises(SiteError, match=r"x:2:1: a tab in the indentation"):
         Document("x", "a:\n\tb: 1\n")
+
+
+def broken(domain: dict[str, Any]) -> list[str]:
+    from gmconf.directory import Directory
+    from gmconf.rules import no_alias_loops, targets_exist
+
+    site = Site.model_validate({**SITE, "domains": [{"name": "example.org", "mailboxes": [{"name": "alice"}, {"name": "bob"}]} | domain]})
+    mail = Directory(site)
+    return [f"{path}: {text}" for rule in (targets_exist, no_alias_loops) for path, text in rule(site, mail)]
+
+
+@pytest.mark.parametrize("domain", [
+    {"catch_all": "alice@example.org"}, {"catch_all": "alice+stray@example.org"}, {"catch_all": "info@example.org", "aliases": {"info": ["bob@example.org"]}},
+    {"mailboxes": [{"name": "alice", "forward": ["bob@example.org"]}, {"name": "bob", "forward": ["alice@example.org"]}]},
+    {"aliases": {"list+owner": ["alice@example.org"], "list": ["list+owner@example.org"]}}, {"aliases": {"info": ["x@elsewhere.example"]}},
+])  # fmt: skip
+def test_what_postfix_delivers_is_taken(domain: dict[str, Any]) -> None:
+    assert broken(domain) == []
+
+
+@pytest.mark.parametrize(("domain", "said"), [
+    ({"catch_all": "alcie@example.org"}, "domains[0].catch_all: alcie@example.org does not exist"),
+    ({"catch_all": "info@example.org", "aliases": {"info": ["inof@example.org"]}}, "domains[0].catch_all: a loop: @example.org -> info@example.org -> @example.org"),
+    ({"aliases": {"info": ["x@mail.example.org"]}}, "domains[0].aliases.info: x@mail.example.org is an address of a host"),
+    ({"catch_all": "bob@mail.example.org"}, "domains[0].catch_all: bob@mail.example.org is an address of a host"),
+    ({"aliases": {"a": ["b@example.org"], "b": ["a@example.org"]}}, "domains[0].aliases.a: a loop: a@example.org -> b@example.org -> a@example.org"),
+    ({"aliases": {"a": ["b+x@example.org"], "b": ["a@example.org"]}}, "domains[0].aliases.a: a loop:"),
+    ({"aliases": {"a": ["a@example.org"]}}, "domains[0].aliases.a: a loop: a@example.org -> a@example.org"),
+    ({"mailboxes": [{"name": "alice", "keep": False, "forward": ["bob@example.org"]}, {"name": "bob", "keep": False, "forward": ["alice@example.org"]}]}, "a loop"),
+])  # fmt: skip
+def test_what_postfix_loses_is_refused(domain: dict[str, Any], said: str) -> None:
+    assert any(said in text for text in broken(domain)), broken(domain)
