@@ -20,11 +20,11 @@ LIST = f"sed -n '/^done <<.END.$/,/^END$/p' {PROGRAM} | sed '1d;$d'"
 @contextlib.contextmanager
 def changed(mx, path: str, how: str, back: str) -> Iterator[None]:
     """A file as a command leaves it; afterwards it is as it was, and the filter too."""
-    mx.ssh(f"rm -rf /root/kept; cp -a {path} /root/kept && {how}")
+    mx.ssh(f"rm -rf /root/part; cp -a {path} /root/part && {how}")
     try:
         yield
     finally:
-        mx.ssh(f"rm -rf {path}; cp -a /root/kept {path}; systemctl reset-failed rspamd; {back}")
+        mx.ssh(f"rm -rf {path}; mv /root/part {path}; systemctl reset-failed rspamd; {back}")
         mx.accepts(300)
 
 
@@ -141,7 +141,7 @@ def test_every_file_taken_away(mx) -> None:
 def test_mail_that_cannot_be_signed_waits(mx) -> None:
     key = mx.ssh(f"ls /etc/gmconf/dkim/{mx.domain}.*-rsa.key /etc/gmconf/dkim/{mx.domain}.*-ed25519.key").split()
     login = f"alice@{mx.domain}"
-    mx.ssh(f"mkdir -p /root/keys; mv {' '.join(key)} /root/keys/; systemctl reload rspamd")
+    mx.ssh(f"mkdir -p /root/dkim-keys; mv {' '.join(key)} /root/dkim-keys/; systemctl reload rspamd")
     try:
         mx.accepts(300)
         deadline = time.monotonic() + 300
@@ -149,5 +149,5 @@ def test_mail_that_cannot_be_signed_waits(mx) -> None:
             assert time.monotonic() < deadline
         assert code == 451
     finally:
-        mx.ssh("mv /root/keys/* /etc/gmconf/dkim/; systemctl reload rspamd")
+        mx.ssh("mv /root/dkim-keys/* /etc/gmconf/dkim/; systemctl reload rspamd")
         mx.accepts(300)
