@@ -14,6 +14,8 @@ from gmconf.zones import Zones
 
 POLICIES: tuple[DmarcPolicy, ...] = ("none", "quarantine", "reject")
 """From loose to strict."""
+SENDERS = "_senders"
+"""Names of the parts of a domain's SPF record that is too long with other senders: _senders1.DOMAIN."""
 _NEEDS: dict[str, dict[Capability, str]] = {
     "basic": {"long-txt": "auth.dkim-key", "srv": "dns.srv"},
     "bronze": {"caa": "dns.caa", "dnssec": "dns.dnssec"},
@@ -42,6 +44,23 @@ def spf_parts(site: Site) -> tuple[list[str], list[tuple[str, str]]]:
         return [], []
     home = Zones(site).of(hosts[0].name)
     return spf.split(spf.terms(a for h in hosts for a in h.addresses), spf_end(site), home)
+
+
+def spf_of(site: Site, domain: Domain) -> tuple[list[str], list[tuple[str, str]]]:
+    """The mechanisms of a domain's record, and (name, record) of what it alone includes: those with other senders have a record of their own."""
+    mechanisms, shared = spf_parts(site)
+    if not domain.senders:
+        return mechanisms, []
+    networks = [n for other in domain.senders for n in other.networks]
+    ours = [*mechanisms, *spf.terms(networks)] if shared else spf.terms([*(a for h in senders(site) for a in h.addresses), *networks])
+    theirs = dict.fromkeys(f"include:{other.include}" for other in domain.senders if other.include)
+    return spf.split([*ours, *theirs], spf_end(site), domain.name, SENDERS)
+
+
+def spf_lookups(site: Site, domain: Domain) -> int:
+    """Look-ups that a domain's record costs receivers at least; what records of others include comes on top."""
+    mechanisms, included = spf_of(site, domain)
+    return sum(spf.parse(text).lookups for text in (spf.policy(mechanisms, "-all"), *(text for _, text in included)))
 
 
 def dmarc_policy(site: Site) -> DmarcPolicy:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from gmconf import published, spf
 from gmconf.directory import Directory
+from gmconf.keynames import DKIM_KINDS
 from gmconf.model import Site
 from gmconf.zones import Zones
 
@@ -42,6 +43,36 @@ def spf_fits(site: Site, _: Directory) -> Iterator[Finding]:
     if len(included) > spf.LOOKUPS:
         what = f"the addresses of hosts that send need {len(included)} SPF records; receivers read {spf.LOOKUPS} at most (RFC 7208 section 4.6.4)"
         yield "hosts", f"{what}. Let fewer hosts have the role mta, or give them addresses next to each other"
+        return
+    for number, domain in enumerate(site.domains):
+        needed = published.spf_lookups(site, domain) if domain.senders else 0
+        if needed > spf.LOOKUPS:
+            what = f"{needed} SPF records would be looked up for {domain.name}; receivers read {spf.LOOKUPS} at most (RFC 7208 section 4.6.4)"
+            yield f"domains[{number}].senders", f"{what}. Let some of these services send from a subdomain, or name their networks in place of include"
+
+
+def other_senders(site: Site, _: Directory) -> Iterator[Finding]:
+    """A service that may send in a domain's name is named once, by something that receivers see."""
+    ours = {d.name for d in site.domains} | {h.name for h in site.hosts}
+    for number, domain in enumerate(site.domains):
+        path = f"domains[{number}].senders"
+        if domain.senders and domain.kind == "parked":
+            yield path, f"{domain.name} is parked, so nobody sends in its name; remove senders, or make it a hosted domain"
+        own = {f"{base}-{kind}" for base in (domain.dkim.selector, *domain.dkim.retired) for kind in DKIM_KINDS}
+        seen: dict[str, str] = {}
+        for place, other in enumerate(domain.senders):
+            where = f"{path}[{place}]"
+            if not (other.include or other.networks or other.selectors):
+                yield where, "nothing says where this service sends from; name include, networks or selectors"
+            if other.include in ours:
+                yield f"{where}.include", f"{other.include} belongs to this site, whose hosts are in the record anyway; remove it"
+            for text in (*filter(None, (other.include,)), *other.networks, *other.selectors):
+                if text in seen:
+                    yield where, f"{text} stands at {seen[text]} too; keep one"
+                seen.setdefault(text, where)
+            for text in other.selectors:
+                if text in own:
+                    yield f"{where}.selectors", f"{text} is a selector of this site's own keys; the service needs another one"
 
 
 def tlsa_is_signed(site: Site, _: Directory) -> Iterator[Finding]:
@@ -97,5 +128,5 @@ def names_fit(site: Site, _: Directory) -> Iterator[Finding]:
 
 
 ZONE_RULES = (
-    names_fit, zones_once, nameservers_have_addresses, spf_fits, tlsa_is_signed, provider_is_able, retired_is_not_used, reports_reach_somebody,
+    names_fit, zones_once, nameservers_have_addresses, spf_fits, other_senders, tlsa_is_signed, provider_is_able, retired_is_not_used, reports_reach_somebody,
 )  # fmt: skip

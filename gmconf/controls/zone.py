@@ -115,7 +115,8 @@ class TwoNs(Control):
 class SpfPublish(Control):
     """Every sending domain and every HELO name has one SPF record that lists our hosts and ends in -all or ~all.
 
-    It is made of addresses, so that no look-up of a receiver can fail; ten are allowed at most.
+    It is made of addresses, so that no look-up of a receiver can fail; only records of other senders (``domains[].senders``) are
+    included. Ten look-ups are allowed at most, and such a record that lets everybody send counts as a mistake.
     """
 
     id, level = "auth.spf-publish", "basic"

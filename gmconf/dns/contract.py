@@ -41,7 +41,7 @@ class Contract:
         self.site, self.public, self.why, self.rollover = site, public, why, rollover
         self.zones = Zones(site)
         self.numbers = {h.name: n for n, h in enumerate(site.hosts)}
-        self._places = {d.name: n for n, d in enumerate(site.domains) if d.server_names}
+        self._places = {d.name: n for n, d in enumerate(site.domains) if d.server_names or d.senders}
         self._rows: dict[tuple[object, ...], list[Row]] = {}
 
     def need(self, id_: str) -> Need:
@@ -75,8 +75,8 @@ class Contract:
         return units[0].domain if len(units) == 1 and zone not in self.others else None
 
     def rows(self, domain: Domain) -> list[Row]:
-        """The rows that domains of the same kind and selectors share; one with names of its own has them for itself."""
-        if domain.server_names:
+        """The rows that domains of the same kind and selectors share; one with names or other senders of its own has them for itself."""
+        if domain.server_names or domain.senders:
             return _sorted(sending(self, domain))
         key = (domain.kind, domain.dkim.selector, domain.dkim.retired, *self.rollover.published(domain.name))
         if key not in self._rows:
@@ -85,7 +85,7 @@ class Contract:
         return self._rows[key]
 
     def place(self, domain: Domain) -> str:
-        """Where the site defines a domain that has names of its own for the servers."""
+        """Where the site defines a domain that has names of its own for the servers, or other senders."""
         return f"domains[{self._places[domain.name]}]"
 
     def of_host(self, host: Host) -> Iterator[Record]:

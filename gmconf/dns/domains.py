@@ -53,8 +53,11 @@ def _mail(contract: Contract, domain: Domain) -> Iterator[Row]:
     for name in published.mx_names(site, domain):
         yield Row("", "MX", f"{PREFERENCE} {name}.", contract.need(id_), (control(id_), why(field)))
     id_ = "auth.spf-publish"
-    text = spf.policy(published.spf_parts(site)[0], published.spf_end(site))
-    yield Row("", "TXT", strings(text), contract.need(id_), (control(id_), why("hosts"), why("dns.spf")))
+    mechanisms, included = published.spf_of(site, domain)
+    because = (control(id_), why("hosts"), why("dns.spf"), *([why(f"{contract.place(domain)}.senders")] if domain.senders else []))
+    yield Row("", "TXT", strings(spf.policy(mechanisms, published.spf_end(site))), contract.need(id_), because)
+    for name, text in included:
+        yield Row(name.removesuffix(domain.name), "TXT", strings(text), contract.need(id_), because)
 
 
 def _own_names(contract: Contract, domain: Domain) -> Iterator[Row]:

@@ -46,8 +46,10 @@ def _refuse(site: Site, record: Record, mine: set[str]) -> None:
     # Proofs of ownership stand beside the SPF record of a domain; nothing else is shared.
     shared = record.type == "TXT" and any(d.name == record.owner for d in site.domains) and not spf.is_spf("".join(record.rdata))
     if (mine and "CNAME" in {record.type, *mine}) or (record.type in mine and not shared):
-        where = record.because[0]
-        raise GmconfError(f"{where.ref}: {where.text}: {record.owner} {record.type} follows from other fields of the site (gmconf dns); remove it here")
+        where, way = record.because[0], "remove it here"
+        if record.type == "TXT" and spf.is_spf("".join(record.rdata)):
+            way = "name services of others in domains[].senders, and remove it here"
+        raise GmconfError(f"{where.ref}: {where.text}: {record.owner} {record.type} follows from other fields of the site (gmconf dns); {way}")
 
 
 def _place(record: Record) -> tuple[list[str], str]:

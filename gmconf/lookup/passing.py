@@ -13,6 +13,8 @@ from gmconf.lookup.macros import Client
 MOST = 4096
 """Addresses that are tried; records that tell more networks apart are compared that far."""
 ENDS = {"fail": "-all", "softfail": "~all", "neutral": "nothing", "pass": "+all", "none": "nothing"}
+WIDEST = {4: 12, 6: 24}
+"""The shortest prefixes of networks that large providers of mail have."""
 NAMED = 8
 """Networks that a sentence names."""
 
@@ -81,9 +83,24 @@ async def compare(asker: Asks, domain: str, helo: str, wanted: str, found: str, 
                 other.setdefault(f"means {have.result} for {where}")
         if same:  # nothing differs; whether it stays within the limits was seen at addresses that lie nowhere
             break
-    reasons = [f"does not let {_few(lost)} send"] if lost else []
-    reasons += [f"lets {_few(more)} send"] if more else []
+    reasons = [f"does not let {few(lost)} send"] if lost else []
+    reasons += [f"lets {few(more)} send"] if more else []
     return Comparison((*reasons, *other))
+
+
+async def too_wide(asker: Asks, domain: str, helo: str, include: str) -> list[str]:
+    """Networks that a record of others lets send and that no service has for itself; "everybody" stands for all that it does not name."""
+    pair = _Pair(asker, domain, helo, spf.policy([f"include:{include}"], "-all"), spf.policy([f"include:{include}"], "-all"))
+    found: dict[str, None] = {}
+    tried: set[IPv4Address | IPv6Address] = set()
+    while todo := [a for a in _starts(pair.compared) if a not in tried][: MOST - len(tried)]:
+        for address in todo:
+            tried.add(address)
+            outcome, _ = await pair.at(address)
+            where = _where(pair.compared, address)
+            if outcome.result == "pass" and (not where or ip_network(where).prefixlen < WIDEST[address.version]):
+                found.setdefault(where or "everybody")
+    return list(found)
 
 
 def _starts(networks: Iterable[Network]) -> list[IPv4Address | IPv6Address]:
@@ -110,6 +127,7 @@ def _end(found: str, outcome: Outcome) -> str:
     return f"{end}all" if len(end) == 1 else end or ENDS[outcome.result]
 
 
-def _few(names: Iterable[str]) -> str:
+def few(names: Iterable[str]) -> str:
+    """The first of them, and how many more there are."""
     every = list(names)
     return ", ".join(every[:NAMED]) + (f" and {len(every) - NAMED} more" if len(every) > NAMED else "")

@@ -8,7 +8,7 @@ from gmconf import published, spf
 from gmconf.lookup.ask import Answer, Asker
 from gmconf.lookup.finding import Finding
 from gmconf.lookup.meaning import Difference, differences, spf_records
-from gmconf.lookup.passing import compare
+from gmconf.lookup.passing import compare, few, too_wide
 from gmconf.model import Site
 from gmconf.records import Record
 from gmconf.zones import reverse_name
@@ -37,7 +37,12 @@ async def judged(asker: Asker, site: Site, wanted: Record, answer: Answer, name:
     if seen.reasons:
         same = records[0] == text
         return [Difference(text, f"{records[0]} ({'; '.join(seen.reasons)})", remove=() if same else (records[0],), publish=not same)]
-    return []
+    helo = hosts[0].name if hosts else name
+    open_ = [(term.spec, await too_wide(asker, name, helo, term.spec)) for term in spf.parse(text).asking if term.kind == "include"]
+    return [
+        Difference("services that let nobody but themselves send", f"include:{spec} lets {few(networks)} send: remove it from domains[].senders", publish=False)
+        for spec, networks in open_ if networks
+    ]  # fmt: skip
 
 
 async def listed(asker: Asker, site: Site) -> list[Finding]:

@@ -32,14 +32,18 @@ def selectors(secrets: Path, domain: Domain, published: Collection[str] = ()) ->
 def forbidden(contract: Contract, secrets: Path, domain: Domain) -> Iterator[Record]:
     """Record sets that must not be there besides those of the contract itself."""
     zone, ttl = contract.zones.of(domain.name), contract.site.dns.ttl
+    theirs = {selector for other in domain.senders for selector in other.selectors}
     if domain.kind != "parked":
         for base in selectors(secrets, domain, contract.rollover.published(domain.name)):
-            for kind in DKIM_KINDS:
+            for kind in (k for k in DKIM_KINDS if f"{base}-{k}" not in theirs):
                 yield Record(zone, f"{base}-{kind}._domainkey.{domain.name}", "TXT", (), ttl, "forbidden", ())
+    if domain.senders:
+        for number in range(len(published.spf_of(contract.site, domain)[1]) + 1, spf.LOOKUPS + 1):
+            yield Record(zone, f"{published.SENDERS}{number}.{domain.name}", "TXT", (), ttl, "forbidden", ())
 
 
 def includes(contract: Contract) -> Iterator[Record]:
-    """Parts of an SPF record that no record includes any more."""
+    """Parts of the SPF record of all domains that no record includes any more."""
     used = {name for name, _ in published.spf_parts(contract.site)[1]}
     for host in published.senders(contract.site)[:1]:
         zone = Zones(contract.site).of(host.name)

@@ -9,6 +9,7 @@ from pydantic import Field, StringConstraints, field_validator
 from gmconf.model.accounts import Mailbox
 from gmconf.model.base import Part
 from gmconf.model.names import Address, DomainName, LocalPart, Size
+from gmconf.model.senders import OtherSender
 
 _DATED = re.compile(r"\D*(\d{4})(\d{2})(\d{2})[a-z]?")
 
@@ -78,6 +79,8 @@ class Domain(Part):
     dkim: Dkim = Field(default_factory=lambda: _USUAL)
     server_names: ServerNames | None = None
     """The domain's own names for the servers; default: everybody sees the hosts' names."""
+    senders: tuple[OtherSender, ...] = ()
+    """Services of others that may send in the domain's name; its SPF record lets them. Default: only this site sends."""
 
     @property
     def own_mx(self) -> str | None:

@@ -151,6 +151,8 @@ async def _ends(source: Source, text: str, left: int, way: tuple[str, ...]) -> t
         if "{" in name:
             continue
         found = [t for t in (await source.ask(name.rstrip("."), "TXT")).values if spf.is_spf(t)]
+        if not found and source.foreign(name.rstrip(".")):
+            continue
         if len(found) != 1:
             return f"{term}: {len(found)} records", LESS, left
         # A record that another is redirected to stands for it: it needs an end of its own.

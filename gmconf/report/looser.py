@@ -122,6 +122,9 @@ def _accounts(site: Site) -> Iterator[tuple[str, str, str]]:
     for number, domain in enumerate(site.domains):
         if domain.catch_all:
             yield f"domains[{number}].catch_all", domain.catch_all, f"Every unknown address of {domain.name} takes mail, so spam too."
+        for place, other in enumerate(domain.senders):
+            named = (*filter(None, (other.include,)), *other.networks, *(f"DKIM key {selector}" for selector in other.selectors))
+            yield f"domains[{number}].senders[{place}]", ", ".join(named), f"A service of others, and whoever gets into it, can send as {domain.name}: {other.reason}."
     for number, account in enumerate(site.service_accounts):
         if not account.networks and not account.suspended:
             yield f"service_accounts[{number}]", account.login, "This login of a machine works from everywhere; name its networks."

@@ -28,10 +28,10 @@ def policy(mechanisms: Iterable[str], end: str) -> str:
     return " ".join((VERSION, *mechanisms, end))
 
 
-def split(mechanisms: list[str], end: str, home: str) -> tuple[list[str], list[tuple[str, str]]]:
+def split(mechanisms: list[str], end: str, home: str, stem: str = "_spf") -> tuple[list[str], list[tuple[str, str]]]:
     """The mechanisms of a domain's record, and (name, record) of the records it includes.
 
-    Short lists stay as they are; longer ones become _spf1.HOME and so on.
+    Short lists stay as they are; longer ones become STEM1.HOME and so on.
     """
     if len(policy(mechanisms, end)) <= LENGTH:
         return mechanisms, []
@@ -40,5 +40,5 @@ def split(mechanisms: list[str], end: str, home: str) -> tuple[list[str], list[t
         if len(policy((*parts[-1], mechanism), end)) > LENGTH:
             parts.append([])
         parts[-1].append(mechanism)
-    included = [(f"_spf{number}.{home}", policy(part, end)) for number, part in enumerate(parts, 1)]
+    included = [(f"{stem}{number}.{home}", policy(part, end)) for number, part in enumerate(parts, 1)]
     return [f"include:{name}" for name, _ in included], included
