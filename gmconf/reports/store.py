@@ -12,8 +12,9 @@ from gmconf import published, remote
 from gmconf.directory import Directory
 from gmconf.errors import GmconfError
 from gmconf.model import Host, Role
-from gmconf.reports.files import LARGEST
-from gmconf.reports.parsed import Item
+from gmconf.reports.files import LARGEST, TOO_LARGE
+from gmconf.reports.told import Left
+from gmconf.reports.unpacked import Item
 
 MOST = 20000
 """Messages of one mailbox."""
@@ -46,14 +47,14 @@ def _logins(mail: Directory, address: str, seen: set[str]) -> Iterator[str]:
         yield address
 
 
-def items(mail: Directory, options: tuple[str, ...], since: datetime) -> Iterator[Item]:
-    """Messages that came after a time and may be reports. Raises GmconfError when a host cannot be asked."""
+def items(mail: Directory, options: tuple[str, ...], since: datetime) -> Iterator[Item | Left]:
+    """Messages that came after a time and may be reports; those that cannot be read are named. Raises GmconfError when a host cannot be asked."""
     for login in mailboxes(mail):
         for host in mail.hosts[Role.STORE]:
             yield from _of_login(mail, host, login, options, since)
 
 
-def _of_login(mail: Directory, host: Host, login: str, options: tuple[str, ...], since: datetime) -> Iterator[Item]:
+def _of_login(mail: Directory, host: Host, login: str, options: tuple[str, ...], since: datetime) -> Iterator[Item | Left]:
     where = host.ansible_host or host.name
     argv = [*remote.ssh(mail.site.network, host, options), shlex.join(["doveadm", "exec", "imap", "-u", login])]
     try:
@@ -76,16 +77,27 @@ def _folders(imap: imaplib.IMAP4) -> Iterator[bytes]:
             yield found["name"]
 
 
-def _of_folder(imap: imaplib.IMAP4, login: str, folder: bytes, since: datetime) -> Iterator[Item]:
+def _of_folder(imap: imaplib.IMAP4, login: str, folder: bytes, since: datetime) -> Iterator[Item | Left]:
     name = folder.decode("ascii", "replace")
-    shown = name.strip('"')
+    place = f"{login}, {name.strip(chr(34))}"
     if imap.select(name, readonly=True)[0] != "OK":
+        yield Left(place, "a folder that cannot be opened")
         return
     # Reports come a day and more after what they tell of, and days are the host's.
     day = imaplib.Time2Internaldate(since - timedelta(days=1)).strip('"').split()[0]
-    _, (numbers,) = imap.uid("SEARCH", f"SINCE {day} SMALLER {LARGEST} {_SUBJECTS}")
-    for number in (numbers or b"").split()[-MOST:]:
-        _, parts = imap.uid("FETCH", number.decode(), "(BODY.PEEK[])")
-        for part in parts:
-            if isinstance(part, tuple):
-                yield Item(f"{login}, {shown} {number.decode()}", part[1], message=True)
+    for number in _search(imap, f"SINCE {day} LARGER {LARGEST} {_SUBJECTS}"):
+        yield Left(f"{place} {number}", TOO_LARGE)
+    numbers = _search(imap, f"SINCE {day} NOT LARGER {LARGEST} {_SUBJECTS}")
+    if len(numbers) > MOST:
+        yield Left(place, f"{len(numbers)} messages that may be reports; all before the last {MOST} are not looked at")
+    for number in numbers[-MOST:]:
+        _, parts = imap.uid("FETCH", number, "(BODY.PEEK[])")
+        found = [part[1] for part in parts if isinstance(part, tuple)]
+        if not found:
+            yield Left(f"{place} {number}", "a message that cannot be fetched")
+        yield from (Item(f"{place} {number}", data, message=True, names=()) for data in found)
+
+
+def _search(imap: imaplib.IMAP4, what: str) -> list[str]:
+    _, (numbers,) = imap.uid("SEARCH", what)
+    return (numbers or b"").decode().split()

@@ -11,8 +11,6 @@ class Row(NamedTuple):
 
     source: str
     """IP address."""
-    owner: str
-    """Whose network that is; empty where unknown."""
     sender: str
     """Domain of the From header."""
     messages: int
@@ -35,6 +33,8 @@ class Aggregate(NamedTuple):
     """One DMARC aggregate report."""
 
     reporter: str
+    contact: str
+    """Who is to be asked about it."""
     id: str
     begin: datetime
     end: datetime
@@ -42,6 +42,13 @@ class Aggregate(NamedTuple):
     policy: str
     """The policy that the reporter found."""
     rows: tuple[Row, ...]
+    flaws: tuple[str, ...]
+    """Parts of it that could not be counted."""
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What makes it one and the same report, however often it comes."""
+        return self.reporter, self.contact, self.id or self.rows, self.domain, self.begin, self.end
 
 
 class Failure(NamedTuple):
@@ -69,14 +76,21 @@ class Sessions(NamedTuple):
     """One report about TLS."""
 
     reporter: str
+    contact: str
     id: str
     begin: datetime
     end: datetime
     policies: tuple[Policy, ...]
+    flaws: tuple[str, ...]
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What makes it one and the same report; one about several domains is about all of them."""
+        return self.reporter, self.contact, self.id or self.policies, frozenset(p.domain for p in self.policies), self.begin, self.end
 
 
 class Left(NamedTuple):
-    """A message or file that counts for nothing, and why."""
+    """A message, file or part of it that is not counted, and why."""
 
     where: str
     why: str
