@@ -118,6 +118,7 @@ class Plan(NamedTuple):
     units: tuple[Unit, ...] = ()
     mask: tuple[str, ...] = ()
     commands: tuple[Mapping[str, object], ...] = ()
+    """Run when a file that ``when`` fits has changed; with ``entries`` they read the names of the changed lines (NAME:...), "*" where that cannot be told."""
     probes: tuple[Mapping[str, object], ...] = ()
     tls: tuple[Mapping[str, object], ...] = ()
     listens: tuple[tuple[int, Reach], ...] = ()

@@ -17,6 +17,7 @@ SOCKET = "/run/clamav/clamd.ctl"
 DATABASE = "/var/lib/clamav"
 TEST_SIGNATURE = "/etc/gmconf/clamav/gmconf.ndb"
 UNIT_FILE = "/etc/systemd/system/clamav-daemon.service"
+DROP_IN = "/etc/systemd/system/clamav-freshclam.service.d/gmconf.conf"
 APPARMOR = "/etc/apparmor.d/local/usr.bin.freshclam"
 GIB = 1024**3
 RELOAD_MEMORY = 6 * GIB
@@ -38,18 +39,20 @@ def plan(view: View) -> Plan:
     if updates:
         files.append(File(FRESHCLAM, "clamav", control("ops.update-7d"), "clamav/freshclam.conf.j2", freshclam(view),
                           spell))  # fmt: skip
+        files.append(File(DROP_IN, "clamav", need("clamav", "freshclam never runs as root"), "clamav/freshclam.service.conf.j2", _drop_in(), ini.spell))
     local = [url for url in view.site.filter.signatures.urls if url.startswith("file:")]
     if local:
         files.append(File(APPARMOR, "clamav", view.why("filter.signatures.urls"), lines=lambda: _apparmor(local)))
     units = [
         Unit("clamav-daemon.service", restart_paths=(CLAMD, UNIT_FILE, TEST_SIGNATURE)),
-        *((Unit("clamav-freshclam.service", on_change="restart"),) if updates else ()),
+        *((Unit("clamav-freshclam.service", on_change="restart", restart_paths=(DROP_IN,)),) if updates else ()),
     ]
     return Plan(
         name="clamav",
         packages=("clamav", "clamav-daemon", "clamav-freshclam", "clamdscan"),
         files=tuple(files),
-        directories=(("/etc/gmconf", "root", "root", "0755"), (TEST_SIGNATURE.rpartition("/")[0], "root", "root", "0755")),
+        directories=tuple((path.rpartition("/")[0], "root", "root", "0755") for path in ("/etc/gmconf/", TEST_SIGNATURE, *((DROP_IN,) if updates else ()))),
+        absent=() if updates else (DROP_IN,),
         # 12 and 13 start freshclam once from a timer too; the daemon does it anyway.
         mask=(
             "clamav-daemon.socket",
@@ -155,6 +158,14 @@ def _unit(runs: Reason) -> Settings:
     copied = need("clamav", "the folder of signatures is clamav's own: root writes nothing there, and what is lost comes back at the next start")
     c.set("lay", f"/usr/bin/install -m 0644 {TEST_SIGNATURE} {DATABASE}/gmconf.ndb", copied)
     c.set("run", "/usr/sbin/clamd --foreground=true", runs)
+    return c
+
+
+def _drop_in() -> Settings:
+    c = Settings(DROP_IN)
+    owned = need("clamav", "its configuration becomes clamav's own at every upgrade of the package")
+    c.set("user", "clamav", owned)
+    c.set("no_more", True, owned)
     return c
 
 

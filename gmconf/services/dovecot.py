@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from gmconf.controls import control
 from gmconf.dialects.dovecot import spell
 from gmconf.limits import chain
 from gmconf.model import LOGIN_ROLES, Role
 from gmconf.plan import File, Plan, Reach, SecretFile, Unit, View
+from gmconf.resources import program
 from gmconf.services import tls
 from gmconf.settings import Settings, need
 
@@ -16,9 +18,10 @@ CONF, PROTOCOLS, FOLDER = "/etc/dovecot/dovecot.conf", "/etc/dovecot/protocols.c
 MAIL = "/var/vmail"
 SIEVE = f"{FOLDER}/sieve"
 LOGINS = tuple(f"{FOLDER}/{name}" for name in ("passwords", "suspended", "users"))
-END_SESSIONS = "systemctl -q is-active dovecot.service || exit 0; sleep 2; doveadm kick '*' || test $? = 68"
-"""A reload ends no session, so that a new certificate disturbs nobody. Who may log in no more is sent away all the same: Dovecot looks at
-its tables once a second, and says 68 where nobody was there."""
+PROGRAM = "/usr/local/lib/gmconf/end-sessions"
+END_SESSIONS = f"systemctl -q is-active dovecot.service || exit 0; sleep 2; {PROGRAM} || doveadm kick '*' || test $? = 68"
+"""A reload ends no session, so that a new certificate disturbs nobody. The accounts that have changed are sent away all the same, and everybody
+where that fails: Dovecot looks at its tables once a second, and says 68 where nobody was there."""
 SCRIPTS = ("junk", "learn-spam", "learn-ham")
 
 
@@ -40,13 +43,14 @@ def plan(view: View) -> Plan:
         because = control("maa.virtual-domains")
         files.append(File(f"{FOLDER}/users", "dovecot", because, lines=lambda: _users(view, quota), shared=True, group="dovecot", mode="0640"))
         files.append(File(PROTOCOLS, "dovecot", control("gov.minimal"), "dovecot/protocols.conf.j2", _protocols(view), spell))
+        files.append(File(PROGRAM, "dovecot", control("prc.abuse-stop"), lines=partial(program, "files/sessions.py"), shared=True, comment="", mode="0755"))
         files += _sieve(view)
     return Plan(
         name="dovecot",
         packages=tuple(packages),
         files=tuple(files),
         users=({"name": "vmail", "group": "vmail", "home": MAIL, "groups": []},) if store else (),
-        directories=((MAIL, "vmail", "vmail", "0700"), (SIEVE, "root", "root", "0755")) if store else (),
+        directories=((MAIL, "vmail", "vmail", "0700"), (SIEVE, "root", "root", "0755"), (PROGRAM.rpartition("/")[0], "root", "root", "0755")) if store else (),
         stage_prefixes=(f"{FOLDER}/",),
         validate=(
             {"argv": ["doveconf", "-c", f"{{{CONF}}}", "-n"], "refuse": [r"(?i)\b(warning|error|fatal): "]},
@@ -55,7 +59,7 @@ def plan(view: View) -> Plan:
         # Compiled in place: a compiled script knows its path, and mail processes may not write here.
         commands=(
             {"name": "sievec", "argv": ["sievec", SIEVE], "when": [f"{SIEVE}/*.sieve", CONF]},
-            {"name": "sessions", "argv": ["sh", "-c", END_SESSIONS], "when": list(LOGINS)},
+            {"name": "sessions", "argv": ["sh", "-c", END_SESSIONS], "when": list(LOGINS), "entries": True},
         ) if store else (),
         units=(Unit("dovecot.service", restart_paths=(PROTOCOLS,), watch=(f"{tls.FOLDER}/*",)),),
         probes=_probes(view),
@@ -168,7 +172,7 @@ def _settings(view: View) -> Settings:
     c.set("listen", listen if old else ", ".join(listen), control("net.ipv6"), view.why("address_families"))
     c.set("protocols_file", PROTOCOLS, need("dovecot", "the sockets of a protocol are made when Dovecot starts, not when it reloads"))
     c.set("greeting", "ready", control("mta.banner-min"))
-    c.set("shutdown_clients", False, need("dovecot", "a reload, as for a new certificate, ends no session; a roll-out that changes logins ends them all"))
+    c.set("shutdown_clients", False, need("dovecot", "a reload, as for a new certificate, ends no session; a roll-out ends those of the accounts that it changes"))
     c.set("ssl.required", "required", control("tls.mua-required"))
     c.set("ssl.min_protocol", "TLSv1.2", control("tls.versions"))
     c.set("ssl.ciphers", "ECDHE+AESGCM:ECDHE+CHACHA20", control("tls.ciphers"))

@@ -87,6 +87,7 @@ def _settings(view: View) -> Settings:
     c.set("pidfile", "/run/prosody/prosody.pid", works)
     c.set("interfaces", [*(["0.0.0.0"] if "ipv4" in families else []), *(["::"] if "ipv6" in families else [])], control("net.ipv6"))
     c.set("plugins", [PLUGINS], works)
+    c.set("installer", PLUGINS, need("prosody", "its default lies in Prosody's own folder, and prosodyctl as root would run what Prosody put there"))
     open_, shut = (FEDERATION, ()) if chat_.federation else ((), STRANGERS)
     c.set("modules", sorted((*BASE, *FEATURES, *KEEPS_ORDER, *open_)), server, federated)
     c.set("off", list(shut), server, federated)

@@ -18,7 +18,8 @@ import demo
 import lab
 import mail
 import pytest
-from clients import find, imap, message, outside, trust
+import sites
+from clients import find, imap, message, outside, submission, trust
 
 # Content, kind, mode and owner of everything in /etc.
 ETC = ("(find /etc -xdev -not -path /etc/mtab -printf '%p %y %m %u %g %l\\n' | sort; "
@@ -176,25 +177,37 @@ def test_protocol_that_is_switched_on_is_served(mx) -> None:
 
 
 @pytest.mark.control("prc.abuse-stop")
-def test_changed_logins_end_sessions(mx) -> None:
-    """Who is logged in while an account is suspended has to log in again; a reload alone ends nothing."""
-    login = f"carol@{mx.domain}"
-    client = imap(mx, login)
+def test_changed_logins_end_their_sessions(mx) -> None:
+    """Whoever is logged in while suspended is sent away and sends no more; nobody else notices, and nobody at all a reload."""
+    login, other, to = f"carol@{mx.domain}", f"bob@{mx.domain}", f"alice@{mx.domain}"
+    gone, stays, silenced, speaks = imap(mx, login), imap(mx, other), submission(mx, login), submission(mx, other)
     try:
         mx.ssh("systemctl reload dovecot; sleep 1")
-        assert client.noop()[0] == "OK"
+        assert gone.noop()[0] == "OK"
         mx.write_site(change=("{name: carol}", "{name: carol, suspended: case 2}"))
         done = mx.roll_out()
         assert done.returncode == 0, done.stdout
         with pytest.raises(imaplib.IMAP4.abort):
-            client.noop()
+            gone.noop()
         with pytest.raises(imaplib.IMAP4.error):
             imap(mx, login)
+        assert stays.noop()[0] == "OK"
+        assert speaks.noop()[0] == 250
+        with pytest.raises(smtplib.SMTPException):
+            silenced.sendmail(login, [to], message(login, to).as_bytes())
+        # Where Dovecot cannot be asked for one of them, all are sent away.
+        mx.ssh("mv /run/dovecot/doveadm-server /run/dovecot/elsewhere")
     finally:
-        client.shutdown()
         mx.write_site()
         done = mx.roll_out()
+        mx.ssh("mv /run/dovecot/elsewhere /run/dovecot/doveadm-server", check=False)
+        for client in (silenced, speaks):
+            client.close()
+        gone.shutdown()
     assert done.returncode == 0, done.stdout
+    with pytest.raises(imaplib.IMAP4.abort):
+        stays.noop()
+    stays.shutdown()
     with imap(mx, login) as client:
         assert client.noop()[0] == "OK"
 
@@ -353,3 +366,42 @@ def test_what_daemons_planted_leads_nowhere(mx) -> None:
         assert "changed=0" in mx.roll_out().stdout
     finally:
         mx.ssh("rm -f /etc/victim /var/lib/clamav/gmconf.ndb* /var/lib/rspamd/dkim.gmconf-new; systemctl restart clamav-daemon")
+
+
+PLANTED_BY_TALK = """\
+set -e
+echo secret > /etc/victim; chmod 600 /etc/victim
+runuser -u prosody -- sh -ec 'mkdir -p /var/lib/prosody/custom_plugins/share/lua/5.4; cd /var/lib/prosody/custom_plugins
+  for file in share/lua/5.4/lfs.lua share/lua/5.4/lxp.lua share/lua/5.4/lunbound.lua mod_roster.lua; do echo "os.execute([[id > /etc/ld.so.red]])" > $file; done'
+runuser -u news -- sh -ec 'ln -s /etc /var/spool/news/backoff; ln -s /etc/victim /var/lib/gmconf-news/backoff; ln -s /etc/victim /var/lib/news/newsgroups.gmconf-new'
+"""
+LEFT_BY_TALK = "rm -rf /etc/victim /etc/ld.so.red /var/lib/prosody/custom_plugins /var/spool/news/backoff /var/lib/gmconf-news/backoff /var/lib/news/*.gmconf-new"
+
+
+@pytest.mark.skipif(not sites.TALKS, reason="hosts with chat and news are another lab: make talk")
+@pytest.mark.promise("a roll-out follows nothing that a daemon planted")
+def test_what_chat_and_news_planted_leads_nowhere(mx) -> None:
+    """Links, and code that a tool run as root would load; and where their folders in /etc are theirs, nothing is written there."""
+    before, red = mx.ssh(ETC), "test -e /etc/ld.so.red"
+    kept = "stat -c %U:%a /etc/victim; cat /etc/victim"
+    try:
+        mx.ssh(PLANTED_BY_TALK)
+        assert "secret" not in mx.roll_out("--check", "--diff").stdout
+        done = mx.roll_out()
+        assert done.returncode == 0, done.stdout
+        assert mx.ssh(kept).split() == ["root:600", "secret"]
+        assert mx.ssh(f"{red} || echo none").strip() == "none"
+        for folder, user, file in (("/etc/news", "news", "inn.conf"), ("/etc/prosody", "prosody", "prosody.cfg.lua")):
+            mx.ssh(f"cp -a {folder}/{file} /root/{file}; chown {user} {folder}")
+            try:
+                mx.ssh(f"cd {folder}; runuser -u {user} -- rm -f {file}; runuser -u {user} -- ln -s /etc/victim {file}; runuser -u {user} -- ln -s /etc/ld.so.red {file}.gmconf-new")
+                done = mx.roll_out()
+                assert f"nothing was touched:\\n{folder}: others than root can write there" in done.stdout + done.stderr, done.stdout
+                assert mx.ssh(kept).split() == ["root:600", "secret"]
+                assert mx.ssh(f"{red} || echo none").strip() == "none"
+            finally:
+                mx.ssh(f"chown root {folder}; cd {folder}; rm -f {file} {file}.gmconf-new; mv /root/{file} {file}")
+    finally:
+        mx.ssh(LEFT_BY_TALK)
+    assert mx.ssh(ETC) == before
+    assert "changed=0" in mx.roll_out().stdout

@@ -42,3 +42,9 @@ def test_own_signatures_of_a_closed_network():
 def test_the_test_signature_is_always_there():
     line = texts(clamav, view())[clamav.TEST_SIGNATURE]
     assert bytes.fromhex(line.rpartition(":")[2]).startswith(b"X5O!P%@AP") and len(line.rpartition(":")[2]) == 136
+
+
+def test_freshclam_is_never_root():
+    """Its package gives its configuration to clamav at every upgrade."""
+    assert "[Service]\nUser=clamav\nGroup=clamav\nNoNewPrivileges=yes\n" in texts(clamav, view())[clamav.DROP_IN]
+    assert clamav.DROP_IN in clamav.plan(view(filter={"signatures": {"mirrors": []}})).absent

@@ -8,6 +8,7 @@ from gmconf.plan import View
 from gmconf.render import render
 from gmconf.services import clamav, redis, rspamd
 from gmconf.settings import Reason
+from gmconf.verify.messages import STRANGER
 
 
 def view(release="trixie", hosts=None, host=0, **more):
@@ -115,3 +116,11 @@ def test_overrides_come_last_and_cannot_break_out():
 
 def test_redis_has_no_network():
     assert "\nport 0\n" in texts(redis, view())["/etc/redis/redis.conf"]
+
+
+def test_no_map_knows_the_stranger_of_gmconf_verify():
+    """What ends every map is a name of ours to the rules: mail of `gmconf verify` under it would be refused as forged, whatever is in it."""
+    stranger = STRANGER.partition("@")[2]
+    maps = {path: text.splitlines() for path, text in texts(rspamd, view()).items() if path.endswith(".map")}
+    assert maps
+    assert not [path for path, lines in maps.items() for line in lines if line.split()[:1] == [stranger]]

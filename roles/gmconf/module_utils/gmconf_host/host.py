@@ -32,11 +32,11 @@ def filesystem():
     return Places(ROOT)
 
 
-def run(argv, timeout=120):
-    """(exit code, output of both streams)."""
+def run(argv, timeout=120, told=None):
+    """(exit code, output of both streams); ``told`` is what the command reads."""
     try:
         done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout, check=False,
-                              stdin=subprocess.DEVNULL, env={**os.environ, "LC_ALL": "C.UTF-8"})  # fmt: skip
+                              input=(told or "").encode(), env={**os.environ, "LC_ALL": "C.UTF-8"})  # fmt: skip
     except FileNotFoundError:
         return 127, f"{argv[0]}: not installed"
     except subprocess.TimeoutExpired:

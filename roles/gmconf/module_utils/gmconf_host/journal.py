@@ -30,13 +30,13 @@ class Journal:
         self.path = f"{folder}/journal"
         self.saved = f"{folder}/saved"
 
-    def open(self, paths, units):
-        """Save the present state of all paths, and note the one of all units, durably."""
+    def open(self, paths, units, told):
+        """Save the present state of all paths, and note the one of all units and what commands are told, durably."""
         with Places(self.root) as places:
             places.remove_all(self.saved)
             places.make(self.saved, 0o700)
             entries = [self._save(places, path, str(number)) for number, path in enumerate(paths)]
-            places.put(self.path, json.dumps({"files": entries, "units": units}).encode(), 0o600)
+            places.put(self.path, json.dumps({"files": entries, "units": units, "told": told}).encode(), 0o600)
 
     def _save(self, places, path, number):
         found = places.stat(path)
@@ -50,7 +50,7 @@ class Journal:
         return {"path": path, "saved": number, "uid": found.st_uid, "gid": found.st_gid, "mode": found.st_mode & 0o777}
 
     def read(self):
-        """{"files": what to put back, "units": how they were}, or None when nothing is being switched."""
+        """{"files": what to put back, "units": how they were, "told": names of changed entries}, or None when nothing is being switched."""
         try:
             with Places(self.root) as places, places.open(self.path) as file:
                 return json.load(file)

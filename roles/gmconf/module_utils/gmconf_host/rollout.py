@@ -10,7 +10,7 @@ import os
 import pwd
 import time
 
-from ansible.module_utils.gmconf_host import units
+from ansible.module_utils.gmconf_host import entries, units
 from ansible.module_utils.gmconf_host.compare import (
     changed_files,
     content_differs,
@@ -35,11 +35,12 @@ DIFF_LIMIT = 100_000
 
 
 def switch(manifest, stage, journal, changed, compiled, extra):
-    """Replace files one by one; the journal lies ready to undo it. Returns the paths touched."""
+    """Replace files one by one; the journal lies ready to undo it. Returns the paths touched, and what commands are told of them."""
     paths = [*(f["path"] for f in changed), *(c["makes"] for c in compiled), *extra]
     gone = units.of_files(extra)
-    journal.open(paths, units.snapshot(manifest) | units.states(gone))
     with filesystem() as places:
+        told = {c["name"]: entries.changed(c["when"], places.open, stage.open) for c in manifest["commands"] if c.get("entries")}
+        journal.open(paths, units.snapshot(manifest) | units.states(gone), told)
         for folder in sorted(manifest["directories"], key=lambda folder: folder["path"]):
             if meta_differs(folder, places):
                 places.make(folder["path"], int(folder["mode"], 8), ids(folder))
@@ -55,7 +56,7 @@ def switch(manifest, stage, journal, changed, compiled, extra):
             run(["systemctl", "disable", "--now", unit])
         for path in extra:
             places.remove(path)
-    return paths
+    return paths, told
 
 
 def unsafe(manifest, changed, compiled, extra, places):
@@ -215,8 +216,8 @@ def _apply(manifest, archive, check, confirm, lock):
         if check:
             return result
         try:
-            paths = switch(manifest, stage, journal, changed, compiled, extra)
-            complaints = units.act(manifest, paths) or probe(manifest)
+            paths, told = switch(manifest, stage, journal, changed, compiled, extra)
+            complaints = units.act(manifest, paths, told) or probe(manifest)
             if not complaints and confirm:
                 _say(lock, f"pid {guardian.pid} waits for a confirmation until {time.strftime('%H:%M:%S', time.localtime(time.time() + confirm))}")
                 guardian.until_confirmed(confirm)
@@ -264,5 +265,5 @@ def _go_back(manifest, journal):
     units.put_back(before)
     ran = {unit for unit, state in before.items() if state["active"]}
     services = [service for service in manifest["services"] if service["unit"] in ran]
-    units.act({**manifest, "services": services, "mask": []}, paths)
+    units.act({**manifest, "services": services, "mask": []}, paths, noted.get("told", {}))
     journal.close()

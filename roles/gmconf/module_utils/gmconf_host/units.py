@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fnmatch
 
+from ansible.module_utils.gmconf_host.entries import ALL
 from ansible.module_utils.gmconf_host.host import run
 
 ENABLED = {"enabled", "static", "alias", "generated", "enabled-runtime"}
@@ -113,8 +114,11 @@ def matches(paths, patterns):
     return any(fnmatch.fnmatch(path, pattern) for path in paths for pattern in patterns)
 
 
-def act(manifest, paths):
-    """Reload or restart what the changed paths concern, start what does not run. Returns complaints."""
+def act(manifest, paths, told):
+    """Reload or restart what the changed paths concern, start what does not run. Returns complaints.
+
+    ``told``: for commands that want it, the names of the changed entries.
+    """
     complaints = []
     by_path = {f["path"]: f["service"] for f in manifest["files"]}
     by_path |= {c["makes"]: by_path.get(c["source"], "") for c in manifest["compile"]}
@@ -124,8 +128,9 @@ def act(manifest, paths):
     for unit in manifest["mask"]:
         run(["systemctl", "mask", "--now", unit])
     for command in manifest["commands"]:
-        if matches(paths, command["when"]):
-            code, out = run(command["argv"])
+        names = told.get(command["name"], ALL) if command.get("entries") else None
+        if matches(paths, command["when"]) and names != []:
+            code, out = run(command["argv"], told="\n".join(names or ()))
             if code:
                 complaints.append(f"{command['name']}: {out}")
     for service in manifest["services"]:

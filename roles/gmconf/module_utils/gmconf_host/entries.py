@@ -1,0 +1,29 @@
+"""Which entries (NAME:...) of tables a roll-out changes, so that a command is told of those alone."""
+
+from __future__ import annotations
+
+ALL = ["*"]
+
+
+def changed(paths, before, after):
+    """Names of the entries that are added, gone or other ones; ``before`` and ``after`` read a table. ALL where that cannot be told."""
+    names = set()
+    for path in paths:
+        try:
+            names |= {name for name, _ in _entries(before, path) ^ _entries(after, path)}
+        except (OSError, ValueError):
+            return ALL
+    return sorted(names)
+
+
+def _entries(read, path):
+    with read(path) as file:
+        lines = file.read().decode().split("\n")
+    found = {}
+    for line in lines:
+        if line and not line.startswith("#"):
+            name, colon, rest = line.partition(":")
+            if not (name and colon):
+                raise ValueError  # what it says is not for others
+            found[name] = (*found.get(name, ()), rest)
+    return set(found.items())
