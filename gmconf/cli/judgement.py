@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gmconf.cli.app import Format, OutputFormat, SitePath, VaultFile, app, load_site, print_json
-from gmconf.cli.profiles import Chosen
+from gmconf.cli.profiles import Chosen, needed
 from gmconf.cli.profiles import check as check_profile
 from gmconf.errors import GmconfError
 
@@ -135,7 +135,7 @@ def check(
 
     today = day_of(day)
     wanted = _level(level)
-    loaded = load_site(site)
+    loaded = load_site(site, keys=needed(profile))
     if profile:
         if wanted or annotate:
             raise GmconfError("--profile goes with neither --level nor --annotate")

@@ -10,7 +10,7 @@ import typer
 
 from gmconf.cli.app import Format, OutputFormat, SitePath, app, load_site, print_json
 from gmconf.cli.judgement import Report, live_page
-from gmconf.cli.profiles import Chosen, Profile, clauses, no_pages, scores
+from gmconf.cli.profiles import Chosen, Profile, clauses, needed, no_pages, scores
 from gmconf.errors import GmconfError
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def verify(
     from gmconf.verify.engine import verify as look
     from gmconf.verify.run import Run, Ssh
 
-    loaded = load_site(site)
+    loaded = load_site(site, keys=needed(profile))
     _known(loaded, host or [], resolver)
     if profile:
         no_pages(output)

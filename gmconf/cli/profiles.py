@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import date
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -28,6 +28,11 @@ class Profile(StrEnum):
 
 Chosen = Annotated[Profile | None, typer.Option("--profile", help=(
     "Instead of the controls, internet.nl's mail test with its points, or the clauses of BSI TR-03108 and TR-03182."))]  # fmt: skip
+
+
+def needed(profile: Profile | None) -> bool | Literal["public"]:
+    """The keys that a command has to find: internet.nl's test looks at public halves only, and needs no vault."""
+    return "public" if profile is Profile.internet_nl else True
 
 
 def check(loaded: Loaded, profile: Profile, output: str, today: date) -> bool:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
+from gmconf import taglist
 from gmconf.controls.case import Claim, DomainCase, HostCase, SiteCase
 from gmconf.controls.control import Control, Evidence, Fact
 from gmconf.controls.files import KNOT, MAIN, NFT, OPTIONS, RESOLV, UNBOUND
 from gmconf.controls.wants import SECOND, AtLeast, Model
-from gmconf.controls.zone import at, tags
+from gmconf.controls.zone import at
 from gmconf.zones import reverse_name
 
 
@@ -165,4 +166,4 @@ class Parked(Control):
             found = at(case.records, owner, "TXT")
             yield Claim(f'{owner} TXT "{wanted}"', ", ".join(found) or "nothing", found == [wanted], "dns")
         found = at(case.records, f"_dmarc.{name}", "TXT")
-        yield Claim(f"DMARC reject for {name}", ", ".join(found) or "nothing", [tags(t).get("p") for t in found] == ["reject"], "dns")
+        yield Claim(f"DMARC reject for {name}", ", ".join(found) or "nothing", [(r.tags.get("p"), r.wrong) for r in map(taglist.parse, found)] == [("reject", "")], "dns")

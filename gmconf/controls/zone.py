@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from gmconf import published, spf
+from gmconf import published, spf, taglist
 from gmconf.controls.case import Claim, DomainCase, HostCase, SiteCase
 from gmconf.controls.control import Control, Evidence, Fact
 from gmconf.model import Role
@@ -14,12 +14,6 @@ from gmconf.records import Record
 def at(records: Sequence[Record], owner: str, type_: str) -> list[str]:
     """The rdata of what is to be published at a name; strings of TXT joined, as verifiers read them."""
     return ["".join(r.rdata) for r in records if r.owner == owner and r.type == type_ and r.need != "forbidden"]
-
-
-def tags(text: str) -> dict[str, str]:
-    """A tag list (RFC 6376 section 3.2) as pairs, in order; no value holds a semicolon."""
-    pairs = (part.partition("=") for part in text.split(";") if part.strip())
-    return {name.strip(): value.strip() for name, _, value in pairs}
 
 
 def _claim(expected: str, observed: Iterable[str], holds: bool, where: str = "dns") -> Claim:
@@ -157,8 +151,8 @@ class DmarcPublish(Control):
     def of_domain(cls, case: DomainCase) -> Iterable[Claim]:
         """p stands directly after v, rua is there, removed tags are not."""
         found = at(case.records, f"_dmarc.{case.domain.name}", "TXT")
-        seen = tags(found[0]) if found else {}
-        good = len(found) == 1 and list(seen)[:2] == ["v", "p"] and "rua" in seen and not {"pct", "rf", "ri"} & set(seen)
+        seen = taglist.parse("".join(found[:1]))
+        good = len(found) == 1 and not seen.wrong and seen.names[:2] == ["v", "p"] and "rua" in seen.tags and not {"pct", "rf", "ri"} & set(seen.tags)
         yield _claim(f"one DMARC record of {case.domain.name} with rua", found, good)
 
 
@@ -228,7 +222,8 @@ class TlsReports(Control):
         """One record, mailto only."""
         if case.domain.kind != "parked":
             found = at(case.records, f"_smtp._tls.{case.domain.name}", "TXT")
-            good = len(found) == 1 and tags(found[0]).get("v") == "TLSRPTv1" and tags(found[0]).get("rua", "").startswith("mailto:")
+            seen = taglist.parse("".join(found[:1]))
+            good = len(found) == 1 and not seen.wrong and seen.tags.get("v") == "TLSRPTv1" and seen.tags.get("rua", "").startswith("mailto:")
             yield _claim(f"one TLSRPT record of {case.domain.name} with a mail address", found, good, "dns.tls_reports")
 
 

@@ -27,20 +27,20 @@ def dated(chain: Sequence[x509.Certificate], now: datetime) -> bool:
     return all(c.not_valid_before_utc <= now <= c.not_valid_after_utc for c in chain)
 
 
-def associated(chain: Sequence[x509.Certificate], record: str, host: str) -> bool:
-    """Whether a TLSA record, as a zone file has it, is about this chain.
+def associated(chain: Sequence[x509.Certificate], record: str, host: str = "") -> bool:
+    """Whether a TLSA record, as a zone file has it, is about this chain; without ``host`` for whatever name.
 
     Usage 3 is about the host's own certificate and asks neither for a name nor for a date (RFC 7671 section 5.1); usage 2 about one above
     it, whose signatures lead to the host's own, which has to name the host; all of them have to be within their dates (RFC 7671 section 5.2).
     """
-    words = record.split(None, 3)
+    words = record.split()
     usage, selector, matching = map(int, words[:3])
-    digest = "".join(words[3].split())
+    digest = "".join(words[3:])
     if usage == 3:
         return bool(chain) and _data(chain[0], selector, matching) == digest
-    for number, anchor in enumerate(chain):
+    for number, anchor in enumerate(chain if usage == 2 else ()):
         if number and _data(anchor, selector, matching) == digest:
-            return not unnamed(chain, host) and _leads(chain[: number + 1]) and dated(chain[: number + 1], datetime.now(UTC))
+            return not (host and unnamed(chain, host)) and _leads(chain[: number + 1]) and dated(chain[: number + 1], datetime.now(UTC))
     return False
 
 
@@ -57,7 +57,10 @@ def _data(certificate: x509.Certificate, selector: int, matching: int) -> str | 
     if selector == 0:
         data = certificate.public_bytes(serialization.Encoding.DER)
     elif selector == 1:
-        data = certificate.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+        try:
+            data = certificate.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+        except (ValueError, UnsupportedAlgorithm):
+            return None
     else:
         return None
     if matching == 0:

@@ -67,26 +67,30 @@ class Asker:
         self.asked = 0
         self._total = asyncio.Semaphore(TOTAL)
         self._of: dict[Server, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(PER_SERVER))
-        self._known: dict[tuple[str, str, Server], asyncio.Future[Answer]] = {}
+        self._known: dict[tuple[str, str, Server, bool], asyncio.Future[Answer]] = {}
 
-    async def ask(self, name: str, type_: str, server: Server | None = None) -> Answer:
-        """The answer about a name (no final dot); ``server`` is asked as an authority, without one the resolver as such."""
+    async def ask(self, name: str, type_: str, server: Server | None = None, *, unchecked: bool = False) -> Answer:
+        """The answer about a name (no final dot); ``server`` is asked as an authority, without one the resolver as such.
+
+        ``unchecked``: the resolver is not to hold back what fails its validation (CD).
+        """
         where = server or self.resolver
-        key = (name, type_, where)
+        key = (name, type_, where, unchecked)
         if key not in self._known:
-            self._known[key] = asyncio.ensure_future(self._put(name, type_, where, recurse=server is None))
+            self._known[key] = asyncio.ensure_future(self._put(name, type_, where, recurse=server is None, unchecked=unchecked))
         return await self._known[key]
 
     def forget(self) -> None:
         """Drop what is answered, so that memory stays bounded."""
         self._known = {key: future for key, future in self._known.items() if not future.done()}
 
-    async def _put(self, name: str, type_: str, where: Server, *, recurse: bool) -> Answer:
+    async def _put(self, name: str, type_: str, where: Server, *, recurse: bool, unchecked: bool) -> Answer:
         try:
             query = dns.message.make_query(f"{name}." if name != "." else ".", type_, use_edns=0, payload=PAYLOAD)
         except dns.exception.DNSException as error:  # what strangers call a name in their records
             return Answer("failed", note=f"no name: {error}")
         query.flags = (query.flags | dns.flags.AD) if recurse else query.flags & ~dns.flags.RD
+        query.flags |= dns.flags.CD if unchecked else 0
         note = ""
         async with self._of[where], self._total:
             for attempt in range(TRIES):

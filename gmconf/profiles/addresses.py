@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv6Address
 from typing import Literal
 
-from gmconf import spf
 from gmconf.profiles.score import Found, bad, good, untested
 from gmconf.profiles.source import Source
 from gmconf.profiles.table import LESS, MOST_HOSTS, RULE
 from gmconf.zones import parents
 
-Reach = Callable[[str, str, int, str], Awaitable[bool | None]]
-"""(name, address, port, zone): whether it answers there (53: a question about the zone); None where that cannot be tried from here."""
+Reach = Callable[[str, str, int, str], Awaitable[bool | str]]
+"""(name, address, port, zone): whether it answers there (53: a question about the zone); why not, where that is not tried."""
 FEW = 2
 """Name servers that a domain needs at least."""
 SMTP, DNS = 25, 53
@@ -24,7 +23,7 @@ SMTP, DNS = 25, 53
 class Receivers:
     """Who receives mail for a domain."""
 
-    kind: Literal["mx", "none", "null", "null with addresses missing", "null and others", "unused"]
+    kind: Literal["mx", "none", "null", "null with addresses missing", "null and others"]
     names: tuple[str, ...] = ()
 
 
@@ -38,13 +37,7 @@ async def receivers(source: Source, domain: str) -> Receivers:
         # A null MX is only needed where an address would be taken for a mail host.
         return Receivers("null" if await _addressed(source, domain) else "null with addresses missing")
     names = sorted({name.rstrip(".") for _, name in pairs if name.rstrip(".") != "localhost"})
-    if names:
-        return Receivers("mx", tuple(names[:MOST_HOSTS]))
-    if await _addressed(source, domain):
-        texts = [t for t in (await source.ask(domain, "TXT")).values if spf.is_spf(t)]
-        if len(texts) == 1 and texts[0].lower().split()[1:] == ["-all"]:
-            return Receivers("unused")
-    return Receivers("none")
+    return Receivers("mx", tuple(names[:MOST_HOSTS])) if names else Receivers("none")
 
 
 async def _addressed(source: Source, domain: str) -> bool:
@@ -57,8 +50,6 @@ def nobody(key: str, found: Receivers) -> Found:
         return untested(key, "a null MX beside other MX", status="warning")
     if found.kind == "null with addresses missing":
         return untested(key, "a null MX, which a domain without addresses does not need", status="notice")
-    if found.kind == "unused":
-        return untested(key, "an address and no MX: a null MX would say that no mail is taken", status="notice")
     return untested(key, "a null MX" if found.kind == "null" else "no MX")
 
 
@@ -75,21 +66,22 @@ async def six(source: Source, name: str) -> list[str]:
 async def _name_servers(source: Source, domain: str, reach: Reach) -> list[Found]:
     names: list[str] = []
     zone = domain
-    for zone in (domain, *parents(domain), "."):
+    # It does not look at top level domains.
+    for zone in (domain, *(name for name in parents(domain) if "." in name)):
         if names := [value.rstrip(".") for value in (await source.ask(zone, "NS")).values]:
             break
     have = {name: await six(source, name) for name in names}
     tried = {name: [await reach(name, a, DNS, zone) for a in have[name]] for name in names}
-    if unknown := [name for name in names if source.foreign(name)] or ([] if names else [domain]):
+    if unknown := [name for name in names or [domain] if source.foreign(name)]:
         why = f"the site does not know the name servers' addresses: {', '.join(unknown)}"
-        if not names and not source.foreign(domain):
-            why = f"no name servers of {domain}"
         return [untested("ns_aaaa", why), untested("ns_reach", why)]
+    if not names:
+        return [bad("ns_aaaa", f"no name servers of {domain}"), untested("ns_reach", f"no name servers of {domain}", counts=True)]
     count = sum(map(bool, have.values()))
     listed = ", ".join(f"{name} {' '.join(have[name]) or 'without IPv6'}" for name in names)
     aaaa = good("ns_aaaa", listed) if count >= FEW else bad("ns_aaaa", listed)
-    if any(answer is None for answers in tried.values() for answer in answers):
-        return [aaaa, untested("ns_reach", "IPv6 cannot be tried from here")]
+    if why := _untried(tried):
+        return [aaaa, untested("ns_reach", why)]
     if not count:
         return [aaaa, untested("ns_reach", "no name server has IPv6", counts=True)]
     # Two with IPv6 are enough: what the others have is then of no matter.
@@ -111,8 +103,8 @@ async def _mail_hosts(source: Source, found: Receivers, reach: Reach) -> list[Fo
     aaaa = bad("mx_aaaa", f"no IPv6: {', '.join(without)}") if without else good("mx_aaaa", ", ".join(a for all_ in have.values() for a in all_))
     if len(without) == len(found.names):
         return [aaaa, untested("mx_reach", "no MX has IPv6", counts=True)]
-    if any(answer is None for answers in tried.values() for answer in answers):
-        return [aaaa, untested("mx_reach", "IPv6 cannot be tried from here")]
+    if why := _untried(tried):
+        return [aaaa, untested("mx_reach", why)]
     points = int(sum(_share(tried[name], full=RULE["mx_reach"].points) for name in found.names) / len(found.names))
     silent = [f"{name} {a}" for name in found.names for a, answers in zip(have[name], tried[name], strict=True) if not answers]
     if silent:
@@ -120,7 +112,11 @@ async def _mail_hosts(source: Source, found: Receivers, reach: Reach) -> list[Fo
     return [aaaa, Found("mx_reach", "good", points, f"some MX have no IPv6: {', '.join(without)}" if without else "")]
 
 
-def _share(answers: Sequence[bool | None], *, full: int) -> int:
+def _untried(tried: Mapping[str, Sequence[bool | str]]) -> str:
+    return ", ".join(dict.fromkeys(answer for answers in tried.values() for answer in answers if isinstance(answer, str)))
+
+
+def _share(answers: Sequence[bool | str], *, full: int) -> int:
     if not any(answers):
         return 0
     return full if all(answers) else LESS
@@ -139,10 +135,14 @@ async def dnssec(source: Source, domain: str, found: Receivers) -> list[list[Fou
 
 
 async def _zone(source: Source, name: str, exists: str, valid: str) -> list[Found]:
-    answer = await source.ask(name, "SOA")
+    answer = await source.ask(name, "SOA", validated=True)
     full = RULE["dnssec_valid"].points
-    if answer.status == "failed":
-        return [bad(exists, f"{name}: {answer.note}"), Found(valid, "bad", 0, f"{name}: {answer.note}")]
+    if answer.status == "failed" and (await source.ask(name, "SOA")).status != "failed":
+        # There without validation: what is signed does not hold.
+        return [good(exists), Found(valid, "bad", 0, f"{name}: {answer.note}")]
+    if answer.status in ("failed", "no-name"):
+        why = f"{name}: {answer.note or 'there is no such name'}"
+        return [bad(exists, why), untested(valid, why, counts=True)]
     if answer.secure:
         return [good(exists), Found(valid, "good", full)]
     # Insecure is not tested for validity, but costs the points.

@@ -61,3 +61,18 @@ def _signature(certificate: x509.Certificate) -> Judgement:
         return "good", "EdDSA"
     status = HASHES.get(digest.name, "bad")
     return ("good" if status == "good" else "warning" if status == "warning" else "bad"), digest.name.upper()
+
+
+def too_weak(chain: Sequence[x509.Certificate]) -> str:
+    """Why OpenSSL at its second security level takes no such chain: that test's program for TLSA rests on it. Empty where it does."""
+    for one in chain:
+        for (status, said), matters in ((_key(one), True), (_signature(one), one.issuer != one.subject)):
+            if status == "bad" and matters and said.startswith(("RSA", "SHA1", "MD5")):
+                return f"the record matches, but {said} is too weak for that test"
+    return ""
+
+
+def unsupported(chain: Sequence[x509.Certificate]) -> str:
+    """A signature by which nobody is trusted there, whoever made it."""
+    status, said = signatures(chain)
+    return "" if status == "good" else f"signed with {said}"

@@ -1,4 +1,4 @@
-"""What a host offers on port 25, found by handshakes of openssl s_client: some eighteen, one after the other, and no message."""
+"""What a host offers on port 25, found by handshakes of openssl s_client: some twenty, one after the other, and no message."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from gmconf.profiles.offer import PHASE_OUT, SUFFICIENT, Hash, Offer
+from gmconf.profiles.offer import GROUPS, PHASE_OUT, SUFFICIENT, Hash, Offer
 from gmconf.verify import openssl
 from gmconf.verify.smtp import Smtp
 from gmconf.verify.tls import REFUSALS
@@ -18,14 +18,15 @@ from gmconf.verify.wire import connected
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
+GREETING = 220
 SECONDS, EACH = 120, 20
 """For one host, and for one handshake."""
 VERSIONS = {"-tls1": "TLSv1", "-tls1_1": "TLSv1.1", "-tls1_2": "TLSv1.2", "-tls1_3": "TLSv1.3"}
 _OLD = "-no_tls1_3"
 _TWELVE = [c for c in SUFFICIENT if not c.startswith("TLS_")]
 _INSUFFICIENT = ":".join(["ALL:COMPLEMENTOFALL", *(f"!{name}" for name in (*_TWELVE, *PHASE_OUT))])
-_GROUPS = "X25519:P-256:X448:P-521:P-384:brainpoolP512r1:brainpoolP384r1:brainpoolP256r1:P-224:secp256k1"
-"""In the order in which a client of today prefers them; those behind are taken by who has no other."""
+_SHORT = "TLS_AES_128_CCM_8_SHA256"
+"""Of TLS 1.3, the only cipher that is insufficient."""
 _KEY = re.compile(r"(?:Server|Peer) Temp Key: (?:(DH), (\d+)|ECDH, ([\w-]+)|([\w-]+))")
 _AGREED = re.compile(r"^(?:New|Reused), [\w.]+, Cipher is (\S+)$", re.MULTILINE)
 _REFUSED = ("alert", "unexpected eof", "errno=", "unsupported protocol", "wrong version number", "no ciphers available")
@@ -44,7 +45,7 @@ class Peer:
     def ask(self, *words: str, ciphers: str = "ALL", typed: str = "") -> str:
         """What openssl s_client prints, this machine's own ideas of what is secure put aside. Raises OSError when it is no TLS."""
         text = openssl.client(self.address, self.port, self.name, "smtp", min(self.until, time.monotonic() + EACH),
-                              "-cipher", f"{ciphers}:@SECLEVEL=0", "-groups", _GROUPS, "-legacy_server_connect", *words, ask=typed)  # fmt: skip
+                              "-cipher", f"{ciphers}:@SECLEVEL=0", "-groups", ":".join(GROUPS), "-legacy_server_connect", *words, ask=typed)  # fmt: skip
         if not cipher(text) and not any(word in text for word in _REFUSED):
             raise OSError(f"no TLS: {text.strip()[-200:]}")
         return text
@@ -57,36 +58,33 @@ def cipher(text: str) -> str:
 
 
 def offered(name: str, addresses: Sequence[str], port: int = 25) -> Offer:
-    """The offer of a host, at the first of its addresses that answers."""
-    problem = "it has no address"
-    for address in addresses:
-        peer = Peer(name, address, port, time.monotonic() + SECONDS)
-        try:
-            with connected(address, port, min(peer.until, time.monotonic() + EACH)) as wire:
-                smtp = Smtp(wire)
-                smtp.ehlo()
-                there = "STARTTLS" in smtp.extensions
-        except OSError as error:
-            problem = str(error)
-            continue
-        try:
-            return _asked(peer) if there else Offer(name)
-        except (OSError, ValueError) as error:  # ValueError: a certificate that cannot be read
-            return Offer(name, problem=f"{address}: {error}")
-    return Offer(name, problem=problem)
+    """The offer of a host at the first of its addresses: that test tries no other."""
+    if not addresses:
+        return Offer(name, problem="it has no address")
+    peer = Peer(name, addresses[0], port, time.monotonic() + SECONDS)
+    try:
+        with connected(peer.address, port, min(peer.until, time.monotonic() + EACH)) as wire:
+            smtp = Smtp(wire)
+            if smtp.greeting.code != GREETING:
+                return Offer(name, problem=f"{peer.address}: it greets with {smtp.greeting}")
+            smtp.ehlo()
+        return _asked(peer) if "STARTTLS" in smtp.extensions else Offer(name)
+    except (OSError, ValueError) as error:  # ValueError: a certificate that cannot be read
+        return Offer(name, problem=f"{peer.address}: {error}")
 
 
 def _asked(peer: Peer) -> Offer:
     versions = tuple(name for word, name in VERSIONS.items() if cipher(peer.ask(word)))
     if not versions:
-        return Offer(peer.name, problem=f"{peer.address}: no handshake of any version")
-    insufficient, phase_out = _weak(peer, _INSUFFICIENT), _weak(peer, ":".join(PHASE_OUT))
+        return Offer(peer.name, problem=f"{peer.address}: no handshake of any version; that test offers the curves {', '.join(GROUPS)}")
+    short = (_SHORT,) if "TLSv1.3" in versions and cipher(peer.ask("-tls1_3", "-ciphersuites", _SHORT)) else ()
+    phase_out = _weak(peer, ":".join(PHASE_OUT))
     found = Offer(
-        peer.name, starttls=True, versions=versions, insufficient=insufficient, phase_out=phase_out,
-        ordered=_ordered(peer, (*insufficient, *phase_out)), groups=_groups(peer, versions), chain=_chain(peer), trusted=_trusted(peer),
+        peer.name, starttls=True, versions=versions, insufficient=(*_weak(peer, _INSUFFICIENT), *short), phase_out=phase_out,
+        ordered=not phase_out or _ordered(peer), groups=_groups(peer, versions), chain=_chain(peer), trusted=_trusted(peer),
     )  # fmt: skip
     if "TLSv1.2" not in versions:
-        return replace(found, master_secret=None, hashes="unknown")
+        return replace(found, master_secret=None)
     text = peer.ask("-tls1_2", typed="R\n")
     answer = text.partition("RENEGOTIATING")[2]
     return replace(
@@ -100,18 +98,20 @@ def _weak(peer: Peer, ciphers: str) -> tuple[str, ...]:
     return (agreed,) if agreed else ()
 
 
-def _ordered(peer: Peer, weak: Sequence[str]) -> bool:
-    """Whether a client that prefers something weak gets something better, as far as the host has it."""
-    better = ":".join(_TWELVE)
-    if not weak or not cipher(peer.ask(_OLD, ciphers=better)):
-        return True
-    return cipher(peer.ask(_OLD, ciphers=f"{':'.join(weak)}:{better}")) not in weak
+def _ordered(peer: Peer) -> bool:
+    """Whether each sufficient cipher that the host has is taken by a client that prefers all those to be phased out."""
+    left = list(_TWELVE)
+    while left and (better := cipher(peer.ask(_OLD, ciphers=":".join(left)))):
+        if cipher(peer.ask(_OLD, ciphers=":".join((*PHASE_OUT, better)))) != better:
+            return False
+        left.remove(better)
+    return True
 
 
 def _groups(peer: Peer, versions: Sequence[str]) -> tuple[str, ...]:
     texts = [peer.ask("-tls1_3")] if "TLSv1.3" in versions else []
     if versions != ("TLSv1.3",):
-        texts += [peer.ask(_OLD, ciphers=kind) for kind in ("ECDHE", "DHE")]
+        texts += [peer.ask(_OLD, ciphers=kind) for kind in ("kECDHE", "kDHE")]  # with those of nobody's key, whose groups count too
     found = [f"DH {key[2]}" if key[1] else key[3] or key[4] for key in map(_KEY.search, texts) if key]
     return tuple(dict.fromkeys(found))
 

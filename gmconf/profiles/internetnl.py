@@ -7,8 +7,6 @@ import socket
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import date
 
-import dns.exception
-
 from gmconf.check import views
 from gmconf.dns import contract
 from gmconf.effective import host_case
@@ -16,7 +14,7 @@ from gmconf.errors import GmconfError
 from gmconf.load import Loaded
 from gmconf.lookup.ask import Answer, Asker, Server
 from gmconf.model import Domain, Role
-from gmconf.profiles.addresses import DNS, SMTP, Reach, dnssec, ipv6, receivers, six
+from gmconf.profiles.addresses import DNS, SMTP, Reach, dnssec, ipv6, receivers
 from gmconf.profiles.offer import Offer
 from gmconf.profiles.score import Found, Score, good, score, untested
 from gmconf.profiles.senders import auth
@@ -77,10 +75,12 @@ def rendered(loaded: Loaded, today: date) -> Iterator[Score]:
             known[name] = offer_of(loaded, host_case(view, plans(view)), today, name) if view else Offer(name, problem="no host of this site takes mail under this name")
         return known[name]
 
-    async def reach(name: str, address: str, port: int, zone: str) -> bool | None:
+    async def reach(name: str, address: str, port: int, zone: str) -> bool | str:
         del zone
-        # The firewall that is rendered opens port 25 to everybody; name servers are not ours to promise.
-        return True if port == SMTP and address in addresses.get(name, ()) else None
+        if port != SMTP:
+            return "check connects to nobody; gmconf verify --profile internet.nl asks the name servers"
+        # The firewall that is rendered opens port 25 to everybody.
+        return address in addresses.get(name, ()) or f"{name} {address} is no host of this site"
 
     rpki = _rpki(loaded, today)
     with asyncio.Runner() as runner:
@@ -100,12 +100,8 @@ class _Resolver:
         del name
         return False
 
-    async def ask(self, name: str, type_: str) -> Answer:
-        try:
-            return await self.asker.ask(name, type_)
-        except dns.exception.DNSException as error:
-            # Records of strangers name what is no name.
-            return Answer("failed", note=f"{name} is no name: {error}")
+    async def ask(self, name: str, type_: str, *, validated: bool = False) -> Answer:
+        return await self.asker.ask(name, type_, unchecked=not validated)
 
 
 def live(loaded: Loaded, resolver: Server, today: date, domains: Sequence[Domain], *, smtp: int = SMTP, port: int = DNS) -> list[Score]:
@@ -132,7 +128,8 @@ async def _live(loaded: Loaded, resolver: Server, today: date, domains: Sequence
     async def asked(name: str) -> Offer:
         if name not in ours:
             return Offer(name, problem="no host of this site; it is not connected to")
-        addresses = (*(await source.ask(name, "A")).values, *await six(source, name))
+        # It leaves this question to its system, whose resolver validates.
+        addresses = [a for type_ in ("A", "AAAA") for a in (await source.ask(name, type_, validated=True)).values]
         return await asyncio.to_thread(offered, name, addresses, smtp)
 
     async def offers(name: str) -> Offer:
@@ -140,11 +137,13 @@ async def _live(loaded: Loaded, resolver: Server, today: date, domains: Sequence
             known[name] = asyncio.create_task(asked(name))
         return await known[name]
 
-    async def reach(name: str, address: str, port: int, zone: str) -> bool | None:
-        if not _routed(address) or (port == SMTP and name not in ours):
-            return None
+    async def reach(name: str, address: str, port: int, zone: str) -> bool | str:
+        if port == SMTP and name not in ours:
+            return f"{name} is no host of this site; it is not connected to"
+        if not _routed(address):
+            return "this machine has no way to IPv6"
         if port == DNS:
-            return (await asker.ask(zone, "NS", Server(address, dns_port, name))).status != "failed"
+            return (await asker.ask(zone, "NS", Server(address, dns_port, name))).reached  # a refusal is an answer
         return await _connects(address, smtp)
 
     rpki = _rpki(loaded, today)

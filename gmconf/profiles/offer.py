@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
-Hash = Literal["good", "sha224", "sha1", "unknown"]
+Hash = Literal["good", "sha224", "sha1"]
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Offer:
     phase_out: tuple[str, ...] = ()
     """The same for those that are to be phased out."""
     ordered: bool = True
-    """Whether sufficient ciphers are taken before all others, whatever the client prefers."""
+    """Whether sufficient ciphers are taken before those to be phased out, whatever the client prefers."""
     groups: tuple[str, ...] = ()
     """Of the key exchange, as OpenSSL prints them: "X25519", "P-256", "DH 2048"."""
     compression: bool = False
@@ -35,7 +35,7 @@ class Offer:
     master_secret: bool | None = True
     """Extended master secret; None without TLS 1.2."""
     hashes: Hash = "good"
-    """The weakest hash taken in the signature of a key exchange."""
+    """The weakest hash taken in the signature of a key exchange of TLS 1.2."""
     chain: tuple[Certificate, ...] = field(default=(), repr=False)
     """Certificates that are shown, the host's own first."""
     trusted: str | None = None
@@ -57,7 +57,10 @@ PHASE_OUT = (
     *(f"DHE-RSA-AES{size}" for size in ("256-GCM-SHA384", "256-CCM", "256-SHA256", "128-GCM-SHA256", "128-CCM", "128-SHA256")),
 )  # fmt: skip
 """To be phased out: a warning. Everything else is insufficient."""
-GROUPS = ("X25519", "X448", "P-256", "P-384", "P-521", "prime256v1", "secp384r1", "secp521r1", "brainpoolP256r1", "brainpoolP384r1", "brainpoolP512r1")
-OLD_GROUPS = ("P-224", "secp224r1")
+GROUPS = ("X25519", "P-256", "X448", "P-521", "P-384")
+"""What that test's scanner offers, as OpenSSL names it: a host that needs another curve, for its certificate too, cannot be spoken with there.
+Postfix has the same (postconf -d tls_eecdh_auto_curves)."""
+CURVES = ("secp256r1", "secp521r1", "secp384r1")
+"""Those of them that a certificate's key can have, by the names that certificates give them."""
 DH_BITS = 3072
 """Diffie-Hellman groups of this size are to be phased out. That test compares the primes with RFC 7919 as well."""

@@ -24,8 +24,8 @@ class Source(Protocol):
     def foreign(self, name: str) -> bool:
         """Whether it cannot know of the name."""
 
-    async def ask(self, name: str, type_: str) -> Answer:
-        """The answer about a name (no final dot)."""
+    async def ask(self, name: str, type_: str, *, validated: bool = False) -> Answer:
+        """The answer about a name (no final dot); only where it has to be ``validated``, what fails that is no answer."""
 
 
 class Published:
@@ -71,7 +71,8 @@ class Published:
         self._of = _values(r for d in (domain, *above) for r in self.contract.of_domain(d))
         self._names = _names(self._of)
 
-    async def ask(self, name: str, type_: str) -> Answer:
+    async def ask(self, name: str, type_: str, *, validated: bool = False) -> Answer:
+        del validated  # what the site publishes is as it should be
         secure = bool(self.signed)
         if type_ == "NS":
             names = [f"{s.name}." for s in self.contract.site.dns.nameservers] if name in self.contract.cuts else []

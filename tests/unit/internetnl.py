@@ -35,10 +35,11 @@ def lines(site: Loaded, out: str = "", into: Sequence[str] = ()) -> list[str]:
 
 
 @contextmanager
-def serving(folder: Path, found: Sequence[str], *, unsigned: str = "", bogus: str = "", nameservers: str = "", listen: Sequence[str] = ("127.0.0.2", "::1")) -> Iterator[tuple[str, int]]:
+def serving(folder: Path, found: Sequence[str], *, unsigned: str = "", bogus: str = "", nameservers: str = "ns1.lab.test. ns2.lab.test.", refusing: bool = False) -> Iterator[tuple[str, int]]:
     """One signed root with everything in it, and a resolver that validates: its address, and the port of both.
 
-    A zone that is ``unsigned`` is delegated without DS, one that is ``bogus`` with one that is false.
+    A zone that is ``unsigned`` is delegated without DS, one that is ``bogus`` with one that is false. ``nameservers`` are those that the
+    resolver names for each domain; ``refusing``: at their IPv6 address is a server that knows nothing of them.
     """
     port = free_port()
     cut = unsigned or bogus
@@ -48,13 +49,13 @@ def serving(folder: Path, found: Sequence[str], *, unsigned: str = "", bogus: st
         rest.append(f"{cut}. 60 NS ns1.lab.test.")
     if bogus:
         rest.append(f"{bogus}. 60 DS 12345 13 2 {'ab' * 32}")
-    root = whole(".", rest)
-    if nameservers:
-        root = re.sub(r"^\. 60 NS .*\n", "", root, flags=re.MULTILINE) + "".join(f". 60 NS {name}\n" for name in nameservers.split())
-    knot = Knot(folder / "knot", list(listen), port, {".": root} | ({cut: whole(cut, inside)} if cut else {}), signed={"."})
+    knot = Knot(folder / "knot", ["127.0.0.2"] if refusing else ["127.0.0.2", "::1"], port, {".": whole(".", rest)} | ({cut: whole(cut, inside)} if cut else {}), signed={"."})
     daemons = [knot]
+    own = [f"{domain}. 60 NS {name}" for domain in ("example.org", "example.net", "parked.example") for name in nameservers.split()]
     try:
-        daemons.append(Unbound(folder / "unbound", "127.0.0.5", port, knot, knot.anchor("."), [cut] if cut else []))
+        if refusing:
+            daemons.append(Knot(folder / "refusing", ["::1"], port, {"other.example": whole("other.example", [])}))
+        daemons.append(Unbound(folder / "unbound", "127.0.0.5", port, knot, knot.anchor("."), [cut] if cut else [], own))
         yield "127.0.0.5", port
     finally:
         for daemon in daemons:

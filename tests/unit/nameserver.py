@@ -124,14 +124,19 @@ class Knot(Daemon):
 
 
 class Unbound(Daemon):
-    """A validating resolver that knows one root; it keeps the zones that are ``cut`` off too: what delegates them tells no port."""
+    """A validating resolver that knows one root; it keeps the zones that are ``cut`` off too: what delegates them tells no port.
 
-    def __init__(self, folder: Path, address: str, port: int, root: Daemon, anchor: str, cut: Sequence[str] = ()) -> None:
+    ``own`` are records that it has itself, beside whatever else there is at their names.
+    """
+
+    def __init__(self, folder: Path, address: str, port: int, root: Daemon, anchor: str, cut: Sequence[str] = (), own: Sequence[str] = ()) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "unbound.conf").write_text(
             f'server:\n  interface: {address}\n  port: {port}\n  username: ""\n  chroot: ""\n  directory: "{folder}"\n  pidfile: ""\n  use-syslog: no\n'
             f'  do-daemonize: no\n  do-not-query-localhost: no\n  trust-anchor: "{anchor}"\n  module-config: "validator iterator"\n  num-threads: 1\n'
             "  local-zone: 2.0.192.in-addr.arpa. nodefault\n  local-zone: 8.b.d.0.1.0.0.2.ip6.arpa. nodefault\n  local-zone: test. nodefault\n"
+            + "".join(f"  local-zone: {name} typetransparent\n" for name in dict.fromkeys(record.split()[0] for record in own))
+            + "".join(f'  local-data: "{record}"\n' for record in own)
             + "".join(f'stub-zone:\n  name: "{zone}"\n  stub-addr: {root.address}@{root.port}\n' for zone in (".", *cut))
         )
         super().__init__([tool("unbound"), "-d", "-c", str(folder / "unbound.conf")], folder, address, port)

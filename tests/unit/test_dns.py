@@ -388,8 +388,11 @@ CONTROLS = [
     ("auth.spf-publish", "example.org", "example.org", "TXT", ["v=spf1 " + " ".join(f"include:{n}.example" for n in range(11)) + " -all"]),
     ("auth.dmarc-publish", "example.org", "_dmarc.example.org", "TXT", ["v=DMARC1; p=none"]),
     ("auth.dmarc-publish", "example.org", "_dmarc.example.org", "TXT", ["v=DMARC1; p=none; pct=50; rua=mailto:a@example.org"]),
+    ("auth.dmarc-publish", "example.org", "_dmarc.example.org", "TXT", ["v=DMARC1; p=none; rua=mailto:a@example.org; rua=mailto:b@example.org"]),
+    ("dns.parked", "parked.example", "_dmarc.parked.example", "TXT", ["v=DMARC1; p=none; p=reject"]),
     ("auth.dmarc-extreport", "example.net", "example.net._report._dmarc.example.org", "TXT", []),
     ("tls.rpt", "example.org", "_smtp._tls.example.org", "TXT", ["v=TLSRPTv1; rua=https://example.org/"]),
+    ("tls.rpt", "example.org", "_smtp._tls.example.org", "TXT", ["v=TLSRPTv1; rua=https://example.org/; rua=mailto:a@example.org"]),
     ("dane.in", "mail.example.org", "_25._tcp.mail.example.org", "TLSA", ["2 1 1 ab"]),
 ]  # fmt: skip
 

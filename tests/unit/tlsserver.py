@@ -38,6 +38,9 @@ class Kind(NamedTuple):
     """A group by OpenSSL's name: ffdhe2048."""
     signatures: str = SIGNATURES
     options: str = "ExtendedMasterSecret"
+    suites: str = ""
+    """Ciphers of TLS 1.3; empty: as OpenSSL has them."""
+    greeting: str = "220 mail.example.org ESMTP"
 
 
 class TlsServer:
@@ -46,7 +49,8 @@ class TlsServer:
     def __init__(self, folder: Path, port: int, chain: Path, key: Path, kind: Kind) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         conf = folder / "openssl.cnf"
-        conf.write_text(f"openssl_conf = c\n[c]\nssl_conf = s\n[s]\nsystem_default = d\n[d]\nSignatureAlgorithms = {kind.signatures}\nOptions = {kind.options}\n")
+        suites = f"Ciphersuites = {kind.suites}\n" if kind.suites else ""
+        conf.write_text(f"openssl_conf = c\n[c]\nssl_conf = s\n[s]\nsystem_default = d\n[d]\nSignatureAlgorithms = {kind.signatures}\nOptions = {kind.options}\n{suites}")
         dh = ""
         if kind.dh:
             dh = str(folder / "dh.pem")
@@ -88,11 +92,11 @@ def context(config: dict[str, object]) -> ssl.SSLContext:
     return found
 
 
-def talk(plain: socket.socket, tls: ssl.SSLContext, *, starttls: bool) -> None:
+def talk(plain: socket.socket, tls: ssl.SSLContext, *, starttls: bool, greeting: str) -> None:
     plain.settimeout(20)
     wire: socket.socket = plain
     with suppress(OSError, ssl.SSLError):
-        wire.sendall(b"220 mail.example.org ESMTP\r\n")
+        wire.sendall(greeting.encode() + b"\r\n")
         while line := _line(wire):
             word = line.split()[0].upper() if line.split() else b""
             if word == b"EHLO":
@@ -121,7 +125,7 @@ def serve(config: dict[str, object], addresses: Sequence[str] = ("127.0.0.1", ":
     def accept(listening: socket.socket) -> None:
         while True:
             plain, _ = listening.accept()
-            threading.Thread(target=talk, args=(plain, tls), kwargs={"starttls": config["starttls"]}, daemon=True).start()
+            threading.Thread(target=talk, args=(plain, tls), kwargs={"starttls": config["starttls"], "greeting": config["greeting"]}, daemon=True).start()
 
     port = int(str(config["port"]))
     threads = []
