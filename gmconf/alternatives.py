@@ -118,6 +118,8 @@ def _near(text: str) -> Iterator[str]:
 def _raw(data: Data, path: PathParts) -> object:
     found: Any = data
     for part in path:
+        if isinstance(found, str):  # a list of one, written as plain text
+            return found if part == 0 else GONE
         try:
             found = found[part]
         except (LookupError, TypeError):
@@ -132,6 +134,8 @@ def changed(data: Data, path: PathParts, value: object) -> Data:
     for part, after in pairwise(path):
         if isinstance(node, dict) and node.get(str(part)) is None:
             node[str(part)] = [] if isinstance(after, int) else {}
+        if isinstance(after, int) and isinstance(node[part], str):
+            node[part] = [node[part]]
         node = node[part]
     last: Any = path[-1]
     if value is GONE:

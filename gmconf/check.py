@@ -116,14 +116,13 @@ def domain_cases(loaded: Loaded) -> list[DomainCase]:
     whole = contract(loaded)
     public = frozenset(loaded.public)
     records = lru_cache(maxsize=1)(partial(_records, whole))
-    return [DomainCase(loaded.site, loaded.mail, d, public, partial(records, n), whole.zones.of(d.name), whole.reports_zone)
+    return [DomainCase(loaded.site, loaded.mail, d, public, partial(records, n), whole.zones.of(d.name), whole.report_zones)
             for n, d in enumerate(loaded.site.domains)]  # fmt: skip
 
 
 def _records(whole: Contract, number: int) -> tuple[Record, ...]:
     domain = whole.site.domains[number]
-    authorisation = whole.authorisation(domain)
-    return (*whole.of_domain(domain), *((authorisation,) if authorisation else ()))
+    return (*whole.of_domain(domain), *whole.authorisation(domain))
 
 
 def _placed(loaded: Loaded, result: Result) -> Result:

@@ -13,6 +13,10 @@ OPERATOR_ADDRESSES = ("hostmaster", "noc", "security")
 """What RFC 2142 asks of whoever runs DNS, a network and servers; they exist in the postmaster's own domain."""
 
 
+NOBODY = "-"
+"""Stands for a login where an address may be used by nobody; logins are addresses."""
+
+
 class Account(NamedTuple):
     """Somebody or something that logs in. ``origin`` is the path of its definition in the site."""
 
@@ -199,16 +203,24 @@ class Directory:
 
     @cached_property
     def senders(self) -> dict[str, tuple[str, ...]]:
-        """Sender address -> logins that may use it, sorted by address; mirrored domains included."""
+        """Sender address -> logins that may use it, sorted by address; mirrored domains included.
+
+        ``@domain`` stands for what is not named. So that it never means somebody else's, addresses of accounts that may not send are named there too.
+        """
         found: dict[str, list[str]] = {}
         mirrors: dict[str, list[str]] = {}
         for domain in self.mirrored:
             mirrors.setdefault(domain.alias_of or "", []).append(domain.name)
+        silent: list[str] = []
         for account in self.accounts:
-            if not account.send:
-                continue
             for sender in account.senders:
                 local, _, name = sender.rpartition("@")
                 for place in (name, *mirrors.get(name, ())):
-                    found.setdefault(f"{local}@{place}", []).append(account.login)
+                    if account.send:
+                        found.setdefault(f"{local}@{place}", []).append(account.login)
+                    else:
+                        silent.append(f"{local}@{place}")
+        for address in silent:
+            if f"@{address.rpartition('@')[2]}" in found:
+                found.setdefault(address, [NOBODY])
         return {address: tuple(logins) for address, logins in sorted(found.items())}

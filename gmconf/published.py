@@ -80,9 +80,14 @@ def strictness(policy: str) -> int:
     return POLICIES.index(policy) if policy in POLICIES else -1
 
 
-def reports_to(site: Site) -> str:
-    """Who gets aggregate reports."""
-    return site.dns.reports or site.organisation.postmaster
+def reports_to(site: Site) -> tuple[str, ...]:
+    """The addresses that get aggregate reports."""
+    return site.dns.reports or (site.organisation.postmaster,)
+
+
+def report_domains(site: Site) -> tuple[str, ...]:
+    """The domains of these addresses, each once."""
+    return tuple(dict.fromkeys(address.rpartition("@")[2] for address in reports_to(site)))
 
 
 def sends_reports(site: Site) -> bool:
@@ -92,14 +97,19 @@ def sends_reports(site: Site) -> bool:
 
 def reports_from(site: Site, sending: Collection[str]) -> str:
     """The sender of reports to others: one that we sign for, who is ready for what comes back."""
-    wanted = (reports_to(site), site.organisation.postmaster)
+    wanted = (*reports_to(site), site.organisation.postmaster)
     ours = next(d.name for d in site.domains if d.name in sending)
     return next((address for address in wanted if address.rpartition("@")[2] in sending), f"postmaster@{ours}")
 
 
-def tls_reports_to(site: Site) -> str:
-    """Who gets reports about TLS."""
+def tls_reports_to(site: Site) -> tuple[str, ...]:
+    """The addresses that get reports about TLS."""
     return site.dns.tls_reports or reports_to(site)
+
+
+def rua(addresses: tuple[str, ...]) -> str:
+    """The value of a tag that names who gets reports."""
+    return ",".join(map(mailto, addresses))
 
 
 def mailto(address: str) -> str:

@@ -201,7 +201,8 @@ def senders_are_ours(site: Site, mail: Directory) -> Iterator[Finding]:
                 if sender == account.login:
                     continue  # told by mailbox_domains
                 path = account.origin if ":" in account.origin else f"{account.origin}.senders"
-                yield path, f"{sender} is not in a sending domain of this site; receivers would call it forged"
+                what = f"all addresses of {sender[1:]}: that" if sender.startswith("@") else f"{sender}"
+                yield path, f"{what} is not {'' if sender.startswith('@') else 'in '}a sending domain of this site; receivers would call it forged"
 
 
 def hosts_once(site: Site, _: Directory) -> Iterator[Finding]:

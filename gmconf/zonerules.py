@@ -104,16 +104,20 @@ def reports_reach_somebody(site: Site, mail: Directory) -> Iterator[Finding]:
     ours = {d.name: d for d in site.domains}
     known = {a.login for a in mail.receiving} | set(mail.aliases)
     for field in ("reports", "tls_reports"):
-        address = getattr(site.dns, field)
-        local, _, name = (address or "").rpartition("@")
-        plain = f"{local.partition('+')[0]}@{name}"
-        if name in ours and not ours[name].catch_all and plain not in known:
-            yield f"dns.{field}", f"{address} does not exist in this site; add the mailbox or correct the address"
+        addresses = getattr(site.dns, field)
+        for number, address in enumerate(addresses):
+            path = f"dns.{field}[{number}]" if len(addresses) > 1 else f"dns.{field}"
+            local, _, name = address.rpartition("@")
+            plain = f"{local.partition('+')[0]}@{name}"
+            if name in ours and not ours[name].catch_all and plain not in known:
+                yield path, f"{address} does not exist in this site; add the mailbox or correct the address"
+            if address in addresses[:number]:
+                yield path, f"{address} stands here twice; keep one"
 
 
 def names_fit(site: Site, _: Directory) -> Iterator[Finding]:
     """Every name of a record fits into 253 characters, and a label into 63 (RFC 1035 section 2.3.4)."""
-    target = published.reports_to(site).rpartition("@")[2]
+    target = max(published.report_domains(site), key=len)
     for number, domain in enumerate(site.domains):
         key = f"{domain.dkim.selector}-ed25519._domainkey.{domain.name}"
         longest = max(key, f"{domain.name}._report._dmarc.{target}", f"_submissions._tcp.{domain.name}", key=len)

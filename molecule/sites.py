@@ -34,7 +34,7 @@ domains:
       - {{name: locked, suspended: case 1}}
     aliases: {{info: [alice@{d}, bob@{d}], away: [moved@{out}], gone: [refused@{out}]}}
   - {{name: a.{d}, mailboxes: [{{name: joe}}]}}
-  - {{name: all.{d}, mailboxes: [{{name: main}}], catch_all: main@all.{d}}}
+  - {{name: all.{d}, mailboxes: [{{name: main, senders: ["@all.{d}"]}}, {{name: other}}, {{name: shut, suspended: case 2}}], catch_all: main@all.{d}}}
   - {{name: alias.{d}, kind: alias, alias_of: {d}}}
   - {{name: parked.{d}, kind: parked}}
 service_accounts:

@@ -71,8 +71,8 @@ class DomainCase(NamedTuple):
     public: frozenset[str] = frozenset()
     publish: Callable[[], tuple[Record, ...]] = tuple
     zone: str = ""
-    reports_zone: str = ""
-    """The zone of the address that gets DMARC reports."""
+    report_zones: Mapping[str, str] = MappingProxyType({})
+    """Domain of an address that gets DMARC reports: its zone."""
 
     @property
     def records(self) -> tuple[Record, ...]:

@@ -199,11 +199,12 @@ class DmarcExternal(Control):
 
     @classmethod
     def of_domain(cls, case: DomainCase) -> Iterable[Claim]:
-        """The record lies in the zone of the reports' address."""
-        target = published.reports_to(case.site).rpartition("@")[2]
-        name = f"{case.domain.name}._report._dmarc.{target}"
-        found = at(case.records, name, "TXT")
-        if found or case.zone != case.reports_zone:
+        """The record lies in the zone of the address that gets reports, of each there is."""
+        for target, zone in case.report_zones.items():
+            name = f"{case.domain.name}._report._dmarc.{target}"
+            found = at(case.records, name, "TXT")
+            if not found and case.zone == zone:
+                continue
             yield _claim(f'{name} TXT "v=DMARC1;"', found, found == ["v=DMARC1;"])
 
 

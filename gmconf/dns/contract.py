@@ -96,34 +96,34 @@ class Contract:
     def _placed(self, found: Found, zone: str) -> Record:
         return Record(found.zone or zone, found.owner, found.type, found.rdata, self.site.dns.ttl, found.need, found.because)
 
-    def authorisation(self, domain: Domain) -> Record | None:
-        """What allows reports about the domain to be sent to an address elsewhere (RFC 9990), in the zone of that address."""
-        target = self._target
-        if self.zones.of(domain.name) == self.reports_zone:
+    def authorisation(self, domain: Domain) -> Iterator[Record]:
+        """What allows reports about the domain to be sent to addresses elsewhere (RFC 9990), in the zones of these addresses."""
+        for target in self.report_zones:
+            if record := self._authorised(domain, target):
+                yield record
+
+    def _authorised(self, domain: Domain, target: str) -> Record | None:
+        zone, id_ = self.report_zones[target], "auth.dmarc-extreport"
+        if self.zones.of(domain.name) == zone:
             return None
-        id_ = "auth.dmarc-extreport"
-        return Record(self.reports_zone, f"{domain.name}._report._dmarc.{target}", "TXT", ("v=DMARC1;",), self.site.dns.ttl, self.need(id_),
+        return Record(zone, f"{domain.name}._report._dmarc.{target}", "TXT", ("v=DMARC1;",), self.site.dns.ttl, self.need(id_),
                       (control(id_), self.reports_why))  # fmt: skip
 
-    def authorisations(self) -> Iterator[Record]:
-        """Those of all domains, sorted."""
+    def authorisations(self, target: str) -> Iterator[Record]:
+        """Those of all domains for one domain of addresses, sorted."""
         for domain in sorted(self.site.domains, key=lambda d: order(d.name)):
-            if record := self.authorisation(domain):
+            if record := self._authorised(domain, target):
                 yield record
 
     @cached_property
     def reports_why(self) -> Reason:
-        """The field that names who gets reports."""
+        """The field that says where reports go."""
         return self.why("dns.reports" if self.site.dns.reports else "organisation.postmaster")
 
     @cached_property
-    def _target(self) -> str:
-        return published.reports_to(self.site).rpartition("@")[2]
-
-    @cached_property
-    def reports_zone(self) -> str:
-        """The zone of the address that gets aggregate reports."""
-        return self.zones.known(self._target) or self._target
+    def report_zones(self) -> dict[str, str]:
+        """Domain of an address that gets aggregate reports: its zone."""
+        return {target: self.zones.known(target) or target for target in published.report_domains(self.site)}
 
     def included(self) -> Iterator[Record]:
         """The parts of an SPF record that is too long for one."""
@@ -189,8 +189,9 @@ class Contract:
         found: dict[str, list[Unit]] = {}
         for domain in self.site.domains:
             found.setdefault(self.zones.of(domain.name), []).append(Unit(domain.name, partial(self.of_domain, domain), domain))
-        if any(self.zones.of(d.name) != self.reports_zone for d in self.site.domains):
-            found.setdefault(self.reports_zone, []).append(Unit(f"_report._dmarc.{self._target}", self.authorisations))
+        for target, zone in self.report_zones.items():
+            if any(self.zones.of(d.name) != zone for d in self.site.domains):
+                found.setdefault(zone, []).append(Unit(f"_report._dmarc.{target}", partial(self.authorisations, target)))
         loose = [*self.included(), *self.nameservers(), *(r for h in self.site.hosts for r in self.of_host(h))]
         by_zone: dict[str, list[Record]] = {}
         for record in loose:

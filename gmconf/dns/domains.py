@@ -100,7 +100,7 @@ def _dmarc(contract: Contract, policy: str, id_: str) -> Row:
     nonexistent = "none" if policy == "none" else "reject"
     mode = "r" if dmarc.alignment == "relaxed" and not alone else "s"
     tags = ["v=DMARC1", f"p={policy}", f"sp={below}", f"np={nonexistent}", f"adkim={mode}", f"aspf={mode}",
-            f"rua={published.mailto(published.reports_to(site))}"]  # fmt: skip
+            f"rua={published.rua(published.reports_to(site))}"]  # fmt: skip
     field = "dns.dmarc.policy" if dmarc.policy else "level"
     because = (control(id_), contract.reports_why) if alone else (control(id_), contract.why(field), contract.reports_why)
     return Row("_dmarc.", "TXT", strings("; ".join(tags)), contract.need(id_), because)
@@ -109,7 +109,7 @@ def _dmarc(contract: Contract, policy: str, id_: str) -> Row:
 def _tls_reports(contract: Contract) -> Row:
     id_ = "tls.rpt"
     field = "dns.tls_reports" if contract.site.dns.tls_reports else "dns.reports" if contract.site.dns.reports else "organisation.postmaster"
-    text = f"v=TLSRPTv1; rua={published.mailto(published.tls_reports_to(contract.site))}"
+    text = f"v=TLSRPTv1; rua={published.rua(published.tls_reports_to(contract.site))}"
     return Row("_smtp._tls.", "TXT", strings(text), contract.need(id_), (control(id_), contract.why(field)))
 
 

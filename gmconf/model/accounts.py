@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from gmconf.model.base import Part
-from gmconf.model.names import AccountName, Address, Count, DomainName, Line, Size
+from gmconf.model.names import AccountName, Address, Count, DomainName, Line, OwnSender, Size
 from gmconf.model.networks import Network
 
 
@@ -20,8 +20,8 @@ class Mailbox(Part):
     """false makes it receive-only: the login cannot submit mail."""
     receive: bool = True
     """false makes it send-only: mail to it is refused at RCPT."""
-    senders: tuple[Address, ...] = ()
-    """Further addresses of this site that the login may use as sender."""
+    senders: tuple[OwnSender, ...] = ()
+    """Further addresses of this site that the login may use as sender; "@example.org" are all of that domain but those of other accounts."""
     forward: tuple[Address, ...] = ()
     """Addresses that get a copy of all mail for this mailbox."""
     keep: bool = True
@@ -39,8 +39,8 @@ class ServiceAccount(Part):
     """What it logs in with."""
     owner: Line
     """Who answers for it."""
-    senders: tuple[Address, ...] = Field(min_length=1)
-    """The addresses it may use; nothing else."""
+    senders: tuple[OwnSender, ...] = Field(min_length=1)
+    """The addresses it may use; nothing else. "@example.org" are all of that domain but those of other accounts."""
     suspended: Line | None = None
     """Why it may not log in for now."""
     messages_per_hour: Count = 100

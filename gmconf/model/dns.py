@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self, get_args
 from pydantic import Field, StringConstraints, model_validator
 
 from gmconf.model.base import Part
-from gmconf.model.names import Address, DomainName, Duration, Line
+from gmconf.model.names import Addresses, DomainName, Duration, Line
 from gmconf.model.networks import Ip
 from gmconf.model.operation import Contact
 
@@ -110,10 +110,10 @@ class Dns(Part):
     dmarc: Dmarc = Field(default_factory=Dmarc.model_construct)
     users_post_to_lists: bool = False
     """true: DMARC stays at quarantine from silver on, since lists break signatures (RFC 9989 section 7.4)."""
-    reports: Address | None = None
-    """Gets DMARC's aggregate reports; default: organisation.postmaster."""
-    tls_reports: Address | None = None
-    """Gets reports about TLS (RFC 8460); default: where DMARC's go. Its domain should not itself enforce TLS."""
+    reports: Addresses = ()
+    """Get DMARC's aggregate reports: an address, or a list; default: organisation.postmaster."""
+    tls_reports: Addresses = ()
+    """Get reports about TLS (RFC 8460): an address, or a list; default: where DMARC's go. Their domains should not themselves enforce TLS."""
     caa: tuple[Issuer, ...] = ()
     """CAs of the hosts' certificates. Empty with tls.source internal-ca: no public CA may issue."""
     provider: Provider | None = None

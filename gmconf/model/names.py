@@ -125,6 +125,22 @@ def sender(text: str) -> str:
     return address(text) if "@" in text else domain_name(text)
 
 
+def own_sender(text: str) -> str:
+    """An address, or ``@domain`` for all of a domain's that nobody else has."""
+    if text.startswith("@"):
+        return f"@{domain_name(text[1:])}"
+    try:
+        return address(text)
+    except ValueError as error:
+        hint = f'; write "@{text.lower()}" for all addresses of the domain' if "@" not in text else ""
+        raise ValueError(f"{error}{hint}") from None
+
+
+def one_or_more(value: object) -> object:
+    """A list as it is; one text alone, or nothing, as a list."""
+    return (value,) if isinstance(value, str) else () if value is None else value
+
+
 _NOT_TEXT = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ue000-\uf8ff]")
 
 
@@ -139,6 +155,9 @@ DomainName = Annotated[str, AfterValidator(domain_name), Field(max_length=300)]
 LocalPart = Annotated[str, AfterValidator(local_part), Field(max_length=300)]
 AccountName = Annotated[str, AfterValidator(account_name), Field(max_length=300)]
 Address = Annotated[str, AfterValidator(address), Field(max_length=600)]
+Addresses = Annotated[tuple[Address, ...], BeforeValidator(one_or_more, json_schema_input_type=str | list[str])]
+"""A list; one address may stand there as plain text."""
+OwnSender = Annotated[str, AfterValidator(own_sender), Field(max_length=600)]
 Sender = Annotated[str, AfterValidator(sender), Field(max_length=600)]
 Line = Annotated[str, AfterValidator(line), Field(min_length=1, max_length=500)]
 Score = Annotated[float, Field(ge=-100_000, le=100_000, allow_inf_nan=False)]

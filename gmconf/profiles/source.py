@@ -42,7 +42,7 @@ class Published:
         """What belongs to no domain: hosts, parts of SPF records, name servers, authorisations."""
         contract = self.contract
         found = _values(r for h in contract.site.hosts for r in contract.of_host(h))
-        found |= _values((*contract.included(), *contract.nameservers(), *contract.authorisations()))
+        found |= _values((*contract.included(), *contract.nameservers(), *(r for target in contract.report_zones for r in contract.authorisations(target))))
         return found
 
     @cached_property

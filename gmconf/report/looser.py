@@ -8,6 +8,7 @@ from ipaddress import ip_network
 
 from gmconf.controls.choices import choices
 from gmconf.controls.wants import spelled
+from gmconf.directory import Directory
 from gmconf.document import parse_path
 from gmconf.facts import fact
 from gmconf.load import Loaded
@@ -49,7 +50,7 @@ def looser(loaded: Loaded) -> tuple[Looser, ...]:
     """Choices that protect less than what is recommended, and fields that open, keep or trust more than the default does."""
     site = loaded.site
     chosen = [(c.field, spelled(fact(site, c.field)), c.chosen) for c in choices(site) if c.loose]
-    return tuple(Looser(path, _place(loaded, path), value, means) for path, value, means in (*chosen, *_found(site)))
+    return tuple(Looser(path, _place(loaded, path), value, means) for path, value, means in (*chosen, *_found(site), *_whole_domains(loaded.mail)))
 
 
 def _place(loaded: Loaded, path: str) -> str:
@@ -131,3 +132,10 @@ def _accounts(site: Site) -> Iterator[tuple[str, str, str]]:
     for number, host in enumerate(site.hosts):
         if host.sends_from:
             yield f"hosts[{number}].sends_from", host.sends_from.address, f"{host.name} sends from another address ({host.sends_from.fix_reference})."
+
+
+def _whole_domains(mail: Directory) -> Iterator[tuple[str, str, str]]:
+    for account in mail.listed:
+        path = "users" if account.mailbox and ":" in account.origin else f"{account.origin}.senders"
+        for whole in (sender for sender in account.senders if sender.startswith("@")):
+            yield path, whole, f"{account.login} sends as every address of {whole[1:]} that is no other account's."

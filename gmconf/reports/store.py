@@ -26,12 +26,12 @@ _SUBJECTS = 'OR SUBJECT "report domain" SUBJECT "dmarc"'
 def mailboxes(mail: Directory) -> dict[str, str]:
     """Login: the address whose reports it gets. Raises GmconfError where all of them are kept elsewhere."""
     found: dict[str, str] = {}
-    wanted = dict.fromkeys((published.reports_to(mail.site), published.tls_reports_to(mail.site)))
+    wanted = dict.fromkeys((*published.reports_to(mail.site), *published.tls_reports_to(mail.site)))
     for address in wanted:
         for login in _logins(mail, address, set()):
             found.setdefault(login, address)
     if not found:
-        raise GmconfError(f"reports go to {' and '.join(wanted)}, which is no mailbox of this site; name the files, mbox or Maildir that they are kept in")
+        raise GmconfError(f"reports go to {' and '.join(wanted)}, where this site has no mailbox; name the files, mbox or Maildir that they are kept in")
     return found
 
 

@@ -82,7 +82,8 @@ def sender(at: At) -> Looks:
     Two dialogues end at RCPT; one message with a strange From: is refused in DATA, or deleted from the probe account.
     """
     me = _me(at)
-    strange = next((a.login for a in at.run.loaded.mail.accounts if me not in at.run.loaded.mail.senders.get(a.login, ())), f"{'x'}-{me}")
+    allowed = at.run.loaded.mail.senders
+    strange = next((a.login for a in at.run.loaded.mail.accounts if me not in allowed.get(a.login, ())), f"x@{at.host.name}")
     with logged_in(at) as smtp:
         reply = smtp.envelope(me, me)
         yield said(f"250 to {me} as itself", reply, reply.taken)

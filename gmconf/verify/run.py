@@ -121,7 +121,7 @@ class Run:
         zones = {wanted.zones.of(name) for name in (*(d.name for d in self.domains), *(at.host.name for at in self.hosts))}
         zones |= {wanted.zones.reverse(address)[0] for at in self.hosts for address in at.host.addresses}
         # What allows reports about a domain lies in the zone of whoever gets them.
-        zones |= {wanted.reports_zone} & wanted.all
+        zones |= {*wanted.report_zones.values()} & wanted.all
         server = parse_server(self.resolver) if self.resolver else system_resolver()
         return survey(self.loaded, server, datetime.now(UTC).date(), zones=zones, domains=[d.name for d in self.domains])
 

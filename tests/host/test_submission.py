@@ -191,3 +191,21 @@ def test_users_of_two_domains_with_one_name_send_as_themselves(mx) -> None:
             assert smtp.docmd(f"RCPT TO:<alice@{mx.domain}>")[0] >= 500
         with imap(mx, login) as client:
             assert client.select("INBOX")[0] == "OK"
+
+
+@pytest.mark.control("msa.sender-rights")
+def test_owner_of_a_domain_writes_as_any_address_but_those_of_others(mx) -> None:
+    """``senders: ["@domain"]``, in the envelope and in From:; an account that is suspended keeps its addresses too."""
+    d, to = f"all.{mx.domain}", f"alice@{mx.domain}"
+    login = f"main@{d}"
+    for mine in (login, f"shop-17@{d}", f"shop+tag@{d}", f"Info@{d}"):
+        built = message(mine, to)
+        with submission(mx, login) as smtp:
+            smtp.sendmail(mine, [to], built.as_bytes())
+        assert find(mx, to, built)
+    for theirs in (f"other@{d}", f"OTHER+tag@{d}", f"shut@{d}", f"shut+tag@{d}", f'"other"@{d}', f"alice@{mx.domain}", f"any@{mx.domain}"):
+        with submission(mx, login) as smtp:
+            smtp.docmd(f"MAIL FROM:<{theirs}>")
+            assert smtp.docmd(f"RCPT TO:<{to}>")[0] >= 500, theirs
+        with submission(mx, login) as smtp, pytest.raises(smtplib.SMTPDataError):
+            smtp.sendmail(login, [to], message(theirs, to).as_bytes())

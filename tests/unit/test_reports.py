@@ -471,5 +471,5 @@ def test_mailboxes_of_reports(tmp_path) -> None:
     postmaster = load(SITE, keys=False).site.organisation.postmaster
     assert set(of("{}").values()) == {postmaster}
     assert of("{tls_reports: alice@example.org}")["alice@example.org"] == "alice@example.org"
-    with pytest.raises(GmconfError, match=r"reports go to dmarc@example\.com, which is no mailbox of this site; name the files"):
+    with pytest.raises(GmconfError, match=r"reports go to dmarc@example\.com, where this site has no mailbox; name the files"):
         of("{reports: dmarc@example.com}")
