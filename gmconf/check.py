@@ -9,6 +9,7 @@ from fnmatch import filter as matching
 from functools import lru_cache, partial
 from typing import Literal, get_args
 
+from gmconf import printable
 from gmconf.controls.case import Claim, DomainCase, HostCase
 from gmconf.controls.control import CATALOGUE, LEVELS, Control
 from gmconf.controls.files import belongs, counts
@@ -48,6 +49,12 @@ class Result:
     where: str = ""
     origin: str = ""
     remedy: str = ""
+
+    def __post_init__(self) -> None:
+        # Hosts, DNS and files said it; from here it goes to terminals, pages and other programs.
+        for name in ("subject", "expected", "where", "origin", "remedy"):
+            object.__setattr__(self, name, printable.line(getattr(self, name)))
+        object.__setattr__(self, "observed", printable.words(self.observed))
 
     def json(self) -> dict[str, str]:
         """As plain data."""

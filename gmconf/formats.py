@@ -10,6 +10,7 @@ from xml.etree import ElementTree as ET
 from gmconf import __version__
 from gmconf.check import Result
 from gmconf.controls.control import CATALOGUE
+from gmconf.printable import line, words
 
 Outcome = Literal["pass", "fail", "error", "skipped"]
 
@@ -54,15 +55,15 @@ def suite(cases: Iterable[Case], name: str) -> str:
     """A JUnit test suite (XML)."""
     rows = list(cases)
     counts = {outcome: sum(r.outcome == outcome for r in rows) for outcome in ("fail", "error", "skipped")}
-    top = ET.Element("testsuite", name=name, tests=str(len(rows)), failures=str(counts["fail"]), errors=str(counts["error"]), skipped=str(counts["skipped"]))
+    top = ET.Element("testsuite", name=line(name), tests=str(len(rows)), failures=str(counts["fail"]), errors=str(counts["error"]), skipped=str(counts["skipped"]))
     for row in rows:
-        case = ET.SubElement(top, "testcase", classname=row.subject, name=row.name)
+        case = ET.SubElement(top, "testcase", classname=line(row.subject), name=line(row.name))
         if row.properties:
             properties = ET.SubElement(case, "properties")
             for key, value in row.properties:
-                ET.SubElement(properties, "property", name=key, value=value)
+                ET.SubElement(properties, "property", name=key, value=line(value))
         if row.outcome != "pass":
-            ET.SubElement(case, {"fail": "failure"}.get(row.outcome, row.outcome), message=row.text)
+            ET.SubElement(case, {"fail": "failure"}.get(row.outcome, row.outcome), message=words(row.text))
     ET.indent(top)
     return ET.tostring(top, encoding="unicode", xml_declaration=True)
 
@@ -84,7 +85,7 @@ def log(rules: Sequence[Rule], lapses: Iterable[Lapse]) -> str:
     ]
     found = [{"ruleId": rule, "ruleIndex": number[rule], **rest} for rule, rest in lapses]
     run = {"tool": {"driver": {"name": "gmconf", "version": __version__, "rules": described}}, "results": found}
-    return json.dumps({"$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version": "2.1.0", "runs": [run]}, indent=2, ensure_ascii=False)
+    return words(json.dumps({"$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version": "2.1.0", "runs": [run]}, indent=2, ensure_ascii=False))
 
 
 def _lapse(row: Result, site: str) -> dict[str, object]:

@@ -6,7 +6,11 @@ holds JSON stays the same JSON.
 
 from __future__ import annotations
 
+import os
+import sys
 import unicodedata
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from io import TextIOWrapper
 
 _OBEYED = ("Cc", "Cf", "Cs", "Cn", "Zl", "Zp")
@@ -17,23 +21,80 @@ _HARMLESS = "\u200c\u200d"
 
 def words(text: str) -> str:
     """A text of several lines; line ends and tabs stay."""
-    return text if text.isprintable() else "".join(_sign(c, "\n\t" + _HARMLESS) for c in text)
+    return _made(text, "\n\t", _json)
 
 
 def line(text: str, most: int | None = None) -> str:
     """A text that has to stay on one line, cut to ``most`` characters."""
-    return (text if text.isprintable() else "".join(_sign(c, _HARMLESS) for c in text))[:most]
+    return _made(text, "", _json)[:most]
 
 
-def _sign(sign: str, kept: str) -> str:
-    if sign in kept or sign.isprintable() or unicodedata.category(sign) not in _OBEYED:
-        return sign
+def record(text: str) -> str:
+    """What somebody published in DNS, on one line and spelled as in a zone file: ``\\027``."""
+    return _made(text, "", _zone)
+
+
+def _made(text: str, kept: str, spell: Callable[[str], str]) -> str:
+    return text if text.isprintable() else "".join(spell(c) if _obeyed(c) and c not in kept else c for c in text)
+
+
+def _obeyed(sign: str) -> bool:
+    return not sign.isprintable() and unicodedata.category(sign) in _OBEYED and sign not in _HARMLESS
+
+
+def _json(sign: str) -> str:
     units = sign.encode("utf-16-be", "surrogatepass").hex()
     return "".join(f"\\u{units[n : n + 4]}" for n in range(0, len(units), 4))
 
 
+def _zone(sign: str) -> str:
+    return "".join(f"\\{byte:03}" for byte in sign.encode("utf-8", "surrogatepass"))
+
+
+class NobodyReadsError(Exception):
+    """Whoever read the output has gone (``gmconf schema | head -1``); no OSError, since those are told to the user."""
+
+
 class Output(TextIOWrapper):
-    """Standard output or error of a command, through which nothing else passes either."""
+    """Standard output or error of a command: all that it prints goes through here."""
 
     def write(self, text: str) -> int:
-        return super().write(words(text))
+        try:
+            return super().write(words(text))
+        except BrokenPipeError:
+            raise NobodyReadsError from None
+
+    def flush(self) -> None:
+        try:
+            super().flush()
+        except BrokenPipeError:
+            raise NobodyReadsError from None
+
+
+@contextmanager
+def printing() -> Iterator[None]:
+    """Standard output and error, safe and in UTF-8 whatever the terminal's locale; a reader that has gone ends all, with exit code 0."""
+    before = sys.stdout, sys.stderr
+    outputs = [Output(s.buffer, "utf-8", "backslashreplace", line_buffering=s.line_buffering) for s in before if isinstance(s, TextIOWrapper)]
+    if len(outputs) == len(before):
+        sys.stdout, sys.stderr = outputs
+    try:
+        yield
+        sys.stdout.flush()
+    except NobodyReadsError:
+        raise SystemExit(0) from None
+    finally:
+        sys.stdout, sys.stderr = before
+        for output in outputs:
+            _ended(output)
+
+
+def _ended(output: Output) -> None:
+    """Write what is left; what nobody reads goes nowhere, so that Python does not complain of it at its end."""
+    try:
+        output.flush()
+    except NobodyReadsError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, output.fileno())
+        os.close(nowhere)
+    output.detach()

@@ -58,11 +58,12 @@ def todo(results: Iterable[Result], level: Level, name: str) -> Iterator[str]:
 
 def told(row: Result) -> str:
     """What was wanted and what was seen, as a sentence."""
+    observed = row.observed.replace("\n", "\n        ")
     if row.where.startswith("build/documents/") and row.status in ("fail", "error"):
-        return f"not written: {row.observed}"
-    if row.method == "evidence" and row.observed == "none":
+        return f"not written: {observed}"
+    if row.method == "evidence" and observed == "none":
         return f"no {row.expected}"
-    return f"expected {row.expected}; found {row.observed}" if row.expected else row.observed
+    return f"expected {row.expected}; found {observed}" if row.expected else observed
 
 
 def loose(chosen: Iterable[Choice]) -> Iterator[str]:

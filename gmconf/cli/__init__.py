@@ -5,12 +5,12 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from io import TextIOWrapper
 from typing import NoReturn
 
 from gmconf.cli import build, dns, judgement, keys, live, papers, report, reports, secrets
 from gmconf.cli.app import app
 from gmconf.errors import GmconfError, SiteError
+from gmconf.printable import printing
 
 __all__ = ["app", "build", "dns", "judgement", "keys", "live", "main", "papers", "report", "reports", "secrets"]
 
@@ -26,19 +26,17 @@ def main() -> None:
     os.environ["PYDANTIC_DISABLE_PLUGINS"] = "__all__"
     # A command ends soon and keeps nearly all it makes: looking for cycles, also at exit, would be a fifth of its time.
     gc.disable()
-    # Whatever the terminal's locale: what is written is UTF-8, as files are, and a sign that is none stops nothing.
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    with printing():
+        _run()
+
+
+def _run() -> None:
     try:
         app()
     except SiteError as error:
         _die(str(error))
     except GmconfError as error:
         _die(f"gmconf: {error}")
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(0)
     except KeyboardInterrupt:
         sys.exit(130)
     except OSError as error:

@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from gmconf import __version__
+from gmconf.printable import words
 
 if TYPE_CHECKING:
     from gmconf.load import Loaded
@@ -94,4 +95,4 @@ def print_json(data: object) -> None:
     """What a script reads."""
     import json
 
-    print(json.dumps(data, indent=2, ensure_ascii=False))
+    print(words(json.dumps(data, indent=2, ensure_ascii=False)))

@@ -12,6 +12,7 @@ from gmconf.cli.app import Format, OutputFormat, SitePath, app, load_site, print
 from gmconf.cli.judgement import Report, live_page
 from gmconf.cli.profiles import Chosen, Profile, clauses, needed, no_pages, scores
 from gmconf.errors import GmconfError
+from gmconf.printable import line, words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,7 +89,7 @@ def _writer(file: Path | None) -> Callable[[str], object]:
 
     def put(text: str) -> None:
         with file.open("a", encoding="utf-8") as out:
-            out.write(text + "\n")
+            out.write(words(text) + "\n")
 
     return put
 
@@ -153,7 +154,10 @@ def _progress() -> Callable[[Outcome, int], None]:
 
     def told(outcome: Outcome, left: int) -> None:
         end = "\n" if not left else ""
-        print(f"\r\033[K{left} probes to go; {outcome.task.probe.name} on {outcome.task.subject}: {outcome.status}"[:120], end=end, file=sys.stderr, flush=True)
+        text = f"{left} probes to go; {outcome.task.probe.name} on {outcome.task.subject}: {outcome.status}"[:110]
+        sys.stderr.flush()
+        sys.stderr.buffer.write(f"\r\033[K{line(text)}{end}".encode())  # nothing else that is printed may tell a terminal what to do
+        sys.stderr.buffer.flush()
 
     return told
 
@@ -162,7 +166,7 @@ def _spelled(found: list[Result], output: Report, site: Path, started: str, seco
     if output is Report.json:
         import json
 
-        return json.dumps({"site": str(site), "started": started, "seconds": round(seconds, 1), "results": [r.json() for r in found]}, indent=2, ensure_ascii=False)
+        return words(json.dumps({"site": str(site), "started": started, "seconds": round(seconds, 1), "results": [r.json() for r in found]}, indent=2, ensure_ascii=False))
     if output is Report.junit:
         from gmconf.formats import junit
 

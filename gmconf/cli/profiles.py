@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from gmconf.errors import GmconfError
+from gmconf.printable import words
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -95,7 +96,7 @@ def _suite(profile: Profile, site: Path) -> str:
 def _json(data: object) -> str:
     import json
 
-    return json.dumps(data, indent=2, ensure_ascii=False)
+    return words(json.dumps(data, indent=2, ensure_ascii=False))
 
 
 def no_pages(output: str) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from itertools import chain, groupby
 
+from gmconf import printable
 from gmconf.check import Result
 from gmconf.controls import CATALOGUE, LEVELS
 from gmconf.dns import Contract, contract
@@ -123,7 +124,7 @@ class _Run:
                 key = (found.control, found.subject)
                 self.good[key] = self.good.get(key, 0) + 1
                 continue
-            level, observed = CATALOGUE[found.control].level, printable(found.observed)
+            level, observed = CATALOGUE[found.control].level, printable.record(found.observed)
             if waiver := self.waived.get(found.control):
                 why = f"{waiver.reason} ({waiver.owner}, until {waiver.until}); found {observed}"
                 self.done.results.append(Result(found.control, level, found.subject, "live", "waived", found.expected, why, found.where, self._origin(found.subject)))
@@ -250,11 +251,6 @@ def _control(record: Record) -> str:
     if record.because and record.because[0].kind == "control":
         return record.because[0].ref
     return "dns.no-stale" if record.need == "forbidden" else "dns.sync"
-
-
-def printable(text: str) -> str:
-    """What strangers published, without what a terminal would obey or XML could not hold."""
-    return "".join(c if c.isprintable() else f"\\{ord(c):03}" for c in text)
 
 
 def _spelled(type_: str, value: str) -> str:

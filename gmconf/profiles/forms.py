@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from gmconf.formats import Case, Lapse, Outcome, Rule, lapse, log, suite
+from gmconf.printable import record
 from gmconf.profiles.bsi import Standing
 from gmconf.profiles.score import Found, Score
-from gmconf.profiles.words import printable
 
 
 def scores_junit(scores: Iterable[Score], name: str) -> str:
@@ -45,7 +45,7 @@ def _costs(one: Found) -> bool:
 
 def _told(domain: str, one: Found) -> str:
     points = f"{one.points} of {one.rule.points} points" if one.counts and one.rule.points else "not counted"
-    return f"{domain}: {one.rule.title}: {one.status} ({points}){': ' if one.note else ''}{printable(one.note)}"
+    return f"{domain}: {one.rule.title}: {one.status} ({points}){': ' if one.note else ''}{record(one.note)}"
 
 
 def _subtest(domain: str, one: Found) -> Case:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from gmconf.printable import record
 from gmconf.profiles.bsi import Standing
 from gmconf.profiles.score import Part, Score
 from gmconf.profiles.table import STATUSES
@@ -20,12 +21,7 @@ def domain(found: Score) -> Iterator[str]:
                 points = f"{one.points} of {one.rule.points}" if one.counts and one.rule.points else "not counted"
                 alike.setdefault((one.status, points, one.note or one.rule.title), []).append(one.key)
         for (status, points, note), keys in alike.items():
-            yield f"    {part.category} {', '.join(keys)}: {status} ({points}): {printable(note)}"
-
-
-def printable(text: str) -> str:
-    """What strangers published, without what a terminal would obey."""
-    return "".join(c if c.isprintable() else f"\\{ord(c):03}" for c in text)
+            yield f"    {part.category} {', '.join(keys)}: {status} ({points}): {record(note)}"
 
 
 def _part(part: Part) -> str:

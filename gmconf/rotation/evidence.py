@@ -14,7 +14,7 @@ from gmconf.lookup import aliases
 from gmconf.lookup.ask import Answer, Asker, Server
 from gmconf.lookup.meaning import differences
 from gmconf.lookup.servers import keepers
-from gmconf.lookup.survey import printable
+from gmconf.printable import record
 from gmconf.records import Record
 from gmconf.rotation.steps import Evidence
 from gmconf.rotation.subjects import Subject
@@ -79,7 +79,7 @@ async def _one(whole: Contract, subject: Subject, asker: Asker, port: int) -> Ev
     lacking += [f"{name} has no address" for name in keeping.names if name not in {str(s) for s in keeping.servers}]
     if len(lacking) > SHOWN:
         lacking[SHOWN:] = [f"and {len(lacking) - SHOWN} more"]
-    return Evidence(tuple(map(printable, lacking)), longest)
+    return Evidence(tuple(map(record, lacking)), longest)
 
 
 def negative(apex: Answer) -> int:
