@@ -129,7 +129,7 @@ def _names(certificate: Certificate) -> list[str] | None:
 
     try:
         found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (x509.ExtensionNotFound, ValueError):
+    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
         return None
     return sorted(name.lower() for name in found.get_values_for_type(x509.DNSName))
 

@@ -128,8 +128,7 @@ async def _dane(source: Source, offer: Offer) -> tuple[list[Found], list[str]]:
     usages = [v.split()[0] for v in shown]
     rollover = usages.count("3") > 1 or {"2", "3"} <= set(usages)
     last = good("dane_rollover") if rollover else bad("dane_rollover", "one record only: none for the next key")
-    # It does not ask for the name where a record is about an authority.
-    matches = any(associated(offer.chain, r) for r in shown)
+    matches = any(associated(offer.chain, r, offer.host) for r in shown)
     why = chain.too_weak(offer.chain) if matches else f"the host shows another certificate than {said}, or one that is out of date"
     # Both subtests have their points from one field there: a record that does not match is worth as much as none.
     both = [Found("dane_exists", "good", 0, said), bad("dane_valid", why)] if why else [good("dane_exists", said), good("dane_valid")]

@@ -310,7 +310,7 @@ def authority_tlsa(authority: ec.EllipticCurvePrivateKey) -> str:
     ("case", "name", "of"),
     [(Served("of the authority above", Kind(), 100, 100, {}), HOST, "authority"),
      (Served("of an authority elsewhere", Kind(), 85, 96, {"dane_valid": ("bad", "another certificate")}), HOST, "other"),
-     (Served("of the authority, for another name", Kind(), 100, 100, {"cert_hostmatch": ("bad", "is for")}), "other.example", "authority")],
+     (Served("of the authority, for another name", Kind(), 85, 96, {"dane_valid": ("bad", "another"), "cert_hostmatch": ("bad", "is for")}), "other.example", "authority")],
     ids=lambda v: getattr(v, "name", None),
 )  # fmt: skip
 def test_tlsa_of_an_authority(site, tmp_path, case, name, of) -> None:
