@@ -11,7 +11,7 @@ from gmconf.model.firewall import Incoming, Outgoing, span
 
 Finding = tuple[str, str]
 SMTP = 25
-INSIDE = {24: "LMTP", 11332: "the milter", 11334: "rspamd's controller", 12340: "the quota look-up"}
+INSIDE = {24: "LMTP", 11332: "the milter", 12340: "the quota look-up"}
 """Ports that hosts of the site have for each other, and what is there."""
 TABLES = {"ldap": "postfix-ldap", "mysql": "postfix-mysql", "pgsql": "postfix-pgsql", "sqlite": "postfix-sqlite", "mongodb": "postfix-mongodb", "pcre": "postfix-pcre"}
 """Table types of Postfix that Debian has in packages of their own."""

@@ -123,7 +123,15 @@ class Dos(Control):
 
     id, level, sources = "maa.dos", "basic", ("BSI IT-Grundschutz APP.5.3.A2",)
     on = BY_STORE
-    settings: ClassVar = {DOVECOT: {"mail.connections": AtMost(50), "lmtp.concurrency": Model(lambda c: chain(c.site).lmtp_user_concurrency, "above what Postfix opens")}}
+    settings: ClassVar = {
+        DOVECOT: {
+            "mail.connections": AtMost(50),
+            "lmtp.concurrency": Model(lambda c: chain(c.site).lmtp_user_concurrency, "above what Postfix opens"),
+            "sieve.scripts": AtMost(100),
+            "sieve.redirects": AtMost(4),
+            "sieve.room": "4M",
+        },
+    }
     documents = ("topology",)
 
 

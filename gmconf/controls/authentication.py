@@ -191,11 +191,12 @@ class DmarcSendRua(Control):
             "helo": Model(lambda c: c.host.name, "the host's name"),
             "msgid": Model(lambda c: c.host.name, "the host's name"),
             "smtp": "127.0.0.1",
-            "port": 25,
+            "port": 10026,
         },
         "/etc/systemd/system/gmconf-dmarc-report.service": {"command": "/usr/bin/rspamadm dmarc_report"},
         "/etc/systemd/system/gmconf-dmarc-report.timer": {"when": "*-*-* 01:00:00", "spread": "2h"},
-        MASTER: {"loopback": Model(lambda c: "" if c.has(Role.MTA) else "127.0.0.1:25", "Postfix takes them on every filter host")},
+        LUA: {"reporter": Model(lambda c: _reporter(c) if sends_reports(c.site) else "", "an address that this site signs for")},
+        MASTER: {"services": Model(lambda c: "127.0.0.1:10026" if sends_reports(c.site) or c.has(Role.STORE) else "", "Postfix takes them on every filter host")},
     }  # fmt: skip
 
     @classmethod

@@ -24,12 +24,7 @@ def _milter_sockets(case: HostCase) -> list[str]:
 
 def _controller(case: HostCase) -> list[str]:
     group = "vmail" if case.has(Role.STORE) else "_rspamd"
-    local = f"/run/rspamd/controller.sock mode=0660 owner=_rspamd group={group}"
-    return [local, *(["*:11334"] if _stores(case) else [])]
-
-
-def _stores(case: HostCase) -> list[str]:
-    return [a for h in case.site.hosts if Role.STORE in h.roles and Role.FILTER not in h.roles for a in h.addresses]
+    return [f"/run/rspamd/controller.sock mode=0660 owner=_rspamd group={group}"]
 
 
 def _protocols(case: HostCase) -> list[str]:
@@ -108,7 +103,7 @@ class Minimal(Control):
         CLAMD: {"socket": "/run/clamav/clamd.ctl", "socket_group": "clamav", "socket_mode": 660, "user": "clamav"},
         PROXY: {"sockets": Model(_milter_sockets, "the local socket, and TCP only where MTA hosts elsewhere ask")},
         f"{RSPAMD}/worker-normal.inc": {"enabled": False},
-        f"{RSPAMD}/worker-controller.inc": {"sockets": Model(_controller, "the local socket, and TCP only where stores elsewhere teach"), "trusted": Model(lambda c: ["127.0.0.1", "::1", *_stores(c)], "loopback and the stores")},
+        f"{RSPAMD}/worker-controller.inc": {"sockets": Model(_controller, "the local socket"), "trusted": Only("127.0.0.1", "::1")},
         f"{RSPAMD}/redis.conf": {"servers": REDIS_SOCKET},
         PROTOCOLS: {"protocols": Model(_protocols, "imap, lmtp, sieve, and pop3 if wanted")},
         MAIN: {"biff": False},

@@ -7,8 +7,8 @@ from typing import ClassVar
 
 from gmconf.controls.case import Claim, SiteCase
 from gmconf.controls.control import Control, Evidence
-from gmconf.controls.files import DOVECOT, MAIN
-from gmconf.controls.wants import AtMost, Only
+from gmconf.controls.files import DOVECOT, MAIN, MASTER
+from gmconf.controls.wants import AtMost, Only, on_msa
 from gmconf.model import Role
 from gmconf.schemes import complaint
 
@@ -25,6 +25,7 @@ class Bruteforce(Control):
     settings: ClassVar = {
         DOVECOT: {"auth.failure_delay": "2 secs"},
         MAIN: {"smtpd_client_auth_rate_limit": AtMost(120), "smtpd_error_sleep_time": "2s"},
+        MASTER: {"users_guesses": on_msa(1500)},
     }
     live = ("wrong-password",)
 
@@ -32,14 +33,15 @@ class Bruteforce(Control):
 class NoLockout(Control):
     """Nobody is locked out by other people's wrong guesses.
 
-    A lock after so many failures hands everybody the means to lock anybody. Locks follow evidence of a break-in, are set by a
+    A lock after so many failures hands everybody the means to lock anybody; so does a limit for one address, behind which a whole
+    campus may sit. Wrong guesses cost time, right passwords work meanwhile. Locks follow evidence of a break-in, are set by a
     person, and can be taken back (the runbook on suspending).
     """
 
     id, level, sources = "auth.no-lockout", "basic", ("M:38", "M:40")
     documents = ("runbooks",)
     on = BY_STORE
-    settings: ClassVar = {DOVECOT: {"auth.failure_delay": "2 secs", "auth.penalty": 0}}
+    settings: ClassVar = {DOVECOT: {"auth.failure_delay": "2 secs", "auth.penalty": 0}, MASTER: {"users_sessions": on_msa(50)}}
     live = ("wrong-password",)
 
 

@@ -24,7 +24,6 @@ def _inside(case: HostCase) -> list[int]:
     ports = {24, 12340} if case.has(Role.STORE) and sending else set()
     if case.has(Role.FILTER):
         ports |= {11332} if any({Role.MTA, Role.MSA} & set(h.roles) and Role.FILTER not in h.roles for h in others) else set()
-        ports |= {11334} if any(Role.STORE in h.roles and Role.FILTER not in h.roles for h in others) else set()
     return sorted(ports)
 
 
@@ -58,7 +57,6 @@ def _peers(case: HostCase) -> list[int]:
     found: set[int] = set()
     if any(Role.FILTER in h.roles for h in others):
         found |= {11332} if case.has(Role.MTA, Role.MSA) else set()
-        found |= {11334} if case.has(Role.STORE) and not case.has(Role.FILTER) else set()
     if any(Role.STORE in h.roles for h in others):
         found |= {24} if case.has(Role.MTA, Role.MSA) else set()
         found |= {12340} if case.has(Role.MTA) else set()

@@ -10,10 +10,21 @@ from gmconf.controls.control import Control
 from gmconf.controls.files import DOVECOT, HEADERS, LUA, MAIN, MAPS, MASTER, NFT, RSPAMD, USERS_HEADERS
 from gmconf.controls.wants import First, Guarded, Model, Only, OnMsa, exactly, on_msa
 from gmconf.model import Role
+from gmconf.published import sends_reports
 
 BY_MSA = (Role.MSA,)
 BY_FILTER = (Role.FILTER,)
 PEOPLE = (465, 587)
+
+
+def services(case: HostCase) -> list[str]:
+    """Users whose services hand mail in on the host itself; none: nothing does."""
+    found = [*(["vmail"] if case.has(Role.STORE) else []), *(["_rspamd"] if case.has(Role.FILTER) and sends_reports(case.site) else [])]
+    return ["root", *found] if found else []
+
+
+def _served(value: str) -> Model:
+    return Model(lambda c: value if services(c) else "", f"{value} where scripts or the filter send, nothing elsewhere")
 
 
 def _own(case: HostCase) -> list[str]:
@@ -88,13 +99,13 @@ class OnlyPath(Control):
 
 
 class SenderRights(Control):
-    """A login sends only as itself.
+    """A login sends only as itself, and so do its Sieve scripts; programs of a host do not write as users.
 
     Otherwise one stolen password speaks for everybody. Both the envelope and the From: header are compared.
     """
 
     id, level, sources = "msa.sender-rights", "basic", ("RFC 6409", "BSI TR-03182")
-    on = (Role.MSA, Role.FILTER)
+    on = (Role.MSA, Role.FILTER, Role.STORE)
     settings: ClassVar = {
         MAIN: {
             "smtpd_sender_login_maps": f"lmdb:{MAPS}/senders",
@@ -105,15 +116,30 @@ class SenderRights(Control):
                 OnMsa(First("permit_sasl_authenticated", "reject")),
                 OnMsa(Guarded(("permit_sasl_authenticated",), ("reject", f"check_sasl_access lmdb:{MAPS}/"))),
             ),
+            "authorized_submit_users": Model(lambda c: ["root", *(["news"] if c.has(Role.NEWS) else [])], "root, and INN where it runs"),
+            "smtpd_client_restrictions": f"check_client_access cidr:{MAPS}/own-clients",
         },
-        LUA: {"senders": f"{RSPAMD}/maps.d/senders.map"},
-        MASTER: {"users_sender": on_msa("$submission_sender_restrictions")},
+        LUA: {"senders": f"{RSPAMD}/maps.d/senders.map", "host_mail": "gmconf-own"},
+        NFT: {"services_port": Model(lambda c: 10026 if services(c) else 0, "the listener of this host's services")},
+        DOVECOT: {"sieve.sends": "127.0.0.1:10026", "sieve.as_owner": True, "sieve.notifies": "recipient"},
+        MASTER: {
+            "own": "gmconf-own",
+            "services": _served("127.0.0.1:10026"),
+            "services_networks": _served("127.0.0.0/8"),
+            "services_client": _served("permit_mynetworks,reject"),
+            "services_recipient": _served("reject_non_fqdn_recipient,reject_unlisted_recipient,permit_mynetworks,reject"),
+            "users_sender": on_msa("$submission_sender_restrictions"),
+        },
     }
     live = ("submission-sender",)
 
     @classmethod
     def of_host(cls, case: HostCase) -> Iterable[Claim]:
         """The maps are there, on the hosts that read them."""
+        users = case.value(NFT, "services_users")
+        if services(case):
+            allowed = list(users.value) if users and isinstance(users.value, list) else []
+            yield Claim("services_users: root, Dovecot and rspamd alone", ", ".join(map(str, allowed)), allowed == services(case), f"{NFT}:services_users")
         wanted = [f"{MAPS}/senders", f"{MAPS}/receive-only"] if case.has(Role.MSA) else []
         wanted += [f"{RSPAMD}/maps.d/senders.map"] if case.has(Role.FILTER) else []
         yield from case.there(*wanted)

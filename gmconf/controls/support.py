@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
-from gmconf.controls.case import Claim, SiteCase
+from gmconf.controls.case import Claim, HostCase, SiteCase
 from gmconf.controls.control import Control, Evidence, Fact
-from gmconf.controls.files import APT, DOVECOT, ISOLATE, NEEDRESTART, NFT
+from gmconf.controls.files import APT, DOVECOT, ISOLATE, LUA, NEEDRESTART, NFT, RSPAMD
 from gmconf.controls.network import admin
 from gmconf.controls.wants import AtMost, Only
 from gmconf.model import Role
@@ -140,10 +140,14 @@ class AbuseStop(Control):
     """
 
     id, level, sources = "prc.abuse-stop", "basic", ("G:11c", "P:129")
-    on = (Role.STORE, Role.MSA)
-    settings: ClassVar = {DOVECOT: {"auth.suspended": SUSPENDED}}
-    files = (SUSPENDED,)
+    on = (Role.STORE, Role.MSA, Role.FILTER)
+    settings: ClassVar = {DOVECOT: {"auth.suspended": SUSPENDED}, LUA: {"suspended": f"{RSPAMD}/maps.d/suspended.map"}}
     documents = ("abuse", "runbooks")
+
+    @classmethod
+    def of_host(cls, case: HostCase) -> Iterable[Claim]:
+        """Who may log in no more, and whose scripts send nothing."""
+        yield from case.there(*([SUSPENDED] if case.has(Role.STORE, Role.MSA) else []), *([f"{RSPAMD}/maps.d/suspended.map"] if case.has(Role.FILTER) else []))
 
 
 class Graduated(Control):

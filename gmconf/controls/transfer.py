@@ -54,7 +54,7 @@ class LocalOnly(Control):
     sources = ("G:6a", "M:34", "F:21", "RFC 2505 section 2.1")
     settings: ClassVar = {
         MAIN: {
-            "mynetworks": Model(lambda c: ["127.0.0.0/8", "[::1]/128", *_own(c)], "loopback and hosts of this site without a filter"),
+            "mynetworks": Model(_own, "hosts of this site without a filter"),
             "strict_rfc821_envelopes": True,
             "allow_percent_hack": False,
             "swap_bangpath": False,

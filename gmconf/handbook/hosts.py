@@ -20,7 +20,7 @@ PROTOCOLS = {
     22: "SSH", 24: "LMTP, with TLS", 25: "SMTP, STARTTLS offered", 53: "DNS, over UDP too", 119: "NNTP, STARTTLS", 143: "IMAP, STARTTLS required", 443: "HTTPS",
     465: "submission, TLS", 563: "NNTP, TLS", 587: "submission, STARTTLS required", 993: "IMAP, TLS", 995: "POP3, TLS",
     4190: "ManageSieve, STARTTLS required", 5222: "XMPP of users, STARTTLS required", 5223: "XMPP of users, TLS",
-    5269: "XMPP of servers, STARTTLS required", 5270: "XMPP of servers, TLS", 11332: "milter", 11334: "rspamd's learning", 12340: "quota look-up",
+    5269: "XMPP of servers, STARTTLS required", 5270: "XMPP of servers, TLS", 11332: "milter", 12340: "quota look-up",
 }  # fmt: skip
 """What is spoken on a port, for those that gmconf opens."""
 FUNCTIONS: tuple[tuple[str, str, tuple[Role, ...]], ...] = (
@@ -150,6 +150,7 @@ def runbooks(c: Settings, desk: Desk) -> None:
     names(c, desk, "logins", logins, stop)
     names(c, desk, "store", store, stop)
     names(c, desk, "msa", msa, stop)
+    names(c, desk, "filter", desk.hosts(Role.FILTER), stop)
     names(c, desk, "mta", mta, stop)
     names(c, desk, "queues", desk.hosts(Role.MTA, Role.MSA), stop)
     c.set("example.account", Verbatim(f"somebody@{first.name}"), desk.why("domains"), control(stop))

@@ -14,7 +14,7 @@ from gmconf.report.rendered import HostSide
 PROTOCOLS = {
     22: "SSH", 24: "LMTP", 25: "SMTP", 53: "DNS", 80: "HTTP", 119: "NNTP", 143: "IMAP", 443: "HTTPS", 465: "submission (TLS)", 563: "NNTP (TLS)",
     587: "submission", 993: "IMAP (TLS)", 995: "POP3 (TLS)", 4190: "ManageSieve", 5222: "XMPP clients", 5223: "XMPP clients (TLS)",
-    5269: "XMPP servers", 5270: "XMPP servers (TLS)", 11332: "milter", 11334: "learning", 12340: "address check",
+    5269: "XMPP servers", 5270: "XMPP servers (TLS)", 11332: "milter", 12340: "address check",
 }  # fmt: skip
 """What is spoken on a port."""
 SERVERS = frozenset({25, 53, 5269, 5270})

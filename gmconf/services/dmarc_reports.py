@@ -7,11 +7,11 @@ from gmconf.dialects import ini
 from gmconf.model import Role
 from gmconf.plan import File, Plan, Unit, View
 from gmconf.published import reports_from, sends_reports
+from gmconf.services import host_mail
 from gmconf.settings import Settings, need
 
 TIMER = "gmconf-dmarc-report.timer"
 UNITS = tuple(f"/etc/systemd/system/gmconf-dmarc-report.{kind}" for kind in ("service", "timer"))
-PORT = 25
 
 
 def fill(c: Settings, view: View) -> None:
@@ -34,8 +34,8 @@ def fill(c: Settings, view: View) -> None:
     c.set("sender", f"DMARC reports of {sender.rpartition('@')[2]}", send)
     c.set("helo", host, send)
     c.set("msgid", host, send)
-    c.set("smtp", "127.0.0.1", send, need("rspamd", "Postfix on this host queues, signs and sends it like any other mail"))
-    c.set("port", PORT, send)
+    c.set("smtp", host_mail.ADDRESS, send, need("rspamd", "Postfix on this host queues, signs and sends it like any other mail"))
+    c.set("port", host_mail.PORT, send)
 
 
 def plan(view: View) -> Plan:
@@ -55,8 +55,3 @@ def plan(view: View) -> Plan:
         ),
         units=(Unit(TIMER, on_change="restart"),),
     )
-
-
-def loopback(view: View) -> bool:
-    """Whether Postfix must listen for them on a host that takes no mail otherwise."""
-    return view.has(Role.FILTER) and not view.has(Role.MTA) and sends_reports(view.site)

@@ -11,7 +11,7 @@ from gmconf.limits import chain
 from gmconf.model import LOGIN_ROLES, Role
 from gmconf.plan import File, Plan, Reach, SecretFile, Unit, View
 from gmconf.resources import program
-from gmconf.services import tls
+from gmconf.services import host_mail, tls
 from gmconf.settings import Settings, need
 
 CONF, PROTOCOLS, FOLDER = "/etc/dovecot/dovecot.conf", "/etc/dovecot/protocols.conf", "/etc/dovecot"
@@ -149,6 +149,24 @@ def _sockets(c: Settings, view: View) -> None:
     c.rows("sockets", rows)
 
 
+def _scripting(c: Settings, view: View) -> None:
+    """Users' own Sieve scripts, and those of the site around them."""
+    c.set("sieve.junk", f"{SIEVE}/junk.sieve", control("mda.junk-folder"))
+    rights = control("msa.sender-rights")
+    c.set("sieve.sends", f"{host_mail.ADDRESS}:{host_mail.PORT}", rights,
+          need("dovecot", "sendmail would hand it in as the system's own mail; in a container it could not write the queue"))  # fmt: skip
+    c.set("sieve.as_owner", True, rights, need("dovecot", "MAIL FROM says whose notice it is"))
+    c.set("sieve.notifies", "recipient", rights)
+    c.set("sieve.redirects", 4, control("maa.dos"), need("dovecot", "one message makes four at most"))
+    c.set("sieve.scripts", 50, control("maa.dos"))
+    c.set("sieve.room", "4M", control("maa.dos"), need("dovecot", "scripts are files beside the mailbox: its quota does not count them"))
+    learn = view.has(Role.FILTER)
+    learns = need("dovecot", "moving a message into or out of Junk teaches the filter")
+    c.set("sieve.learn_spam", f"{SIEVE}/learn-spam.sieve" if learn else "", learns)
+    c.set("sieve.learn_ham", f"{SIEVE}/learn-ham.sieve" if learn else "", learns)
+    c.set("sieve.programs", SIEVE if learn else "", learns)
+
+
 def _settings(view: View) -> Settings:
     c = Settings(CONF)
     store, old, cpus = view.has(Role.STORE), view.host.release == "bookworm", view.host.cpus
@@ -190,12 +208,7 @@ def _settings(view: View) -> Settings:
     c.set("quota.full", "552 5.2.2 Mailbox is full", control("maa.quota"))
     c.set("quota.grace", chain(view.site).message_size, control("maa.quota"), view.why("limits.message_size"),
           need("dovecot", "the message that fills the mailbox still fits: what was accepted at RCPT is never returned later"))  # fmt: skip
-    c.set("sieve.junk", f"{SIEVE}/junk.sieve", control("mda.junk-folder"))
-    learn = view.has(Role.FILTER)
-    learns = need("dovecot", "moving a message into or out of Junk teaches the filter")
-    c.set("sieve.learn_spam", f"{SIEVE}/learn-spam.sieve" if learn else "", learns)
-    c.set("sieve.learn_ham", f"{SIEVE}/learn-ham.sieve" if learn else "", learns)
-    c.set("sieve.programs", SIEVE if learn else "", learns)
+    _scripting(c, view)
     c.set("pop3", "pop3" if view.site.pop3.enabled else "", view.why("pop3.enabled"))
     c.set("remote.lmtp", 24 if _remote(view) else "", need("dovecot", "MTA hosts elsewhere deliver here, with TLS"))
     c.set("remote.quota", 12340 if _remote(view) else "", control("maa.quota"))

@@ -11,7 +11,7 @@ from gmconf.dialects.nftables import spell
 from gmconf.model import Role
 from gmconf.nameservice import keepers
 from gmconf.plan import File, Plan, Reach, Unit, View
-from gmconf.services import mta_sts
+from gmconf.services import host_mail, mta_sts
 from gmconf.services.openings import Opening, incoming, merged, outgoing
 from gmconf.services.prosody import SERVERS, SERVERS_TLS, chat
 from gmconf.settings import Reason, Settings, Value, need
@@ -66,6 +66,9 @@ def _settings(view: View, others: Sequence[Plan]) -> Settings:
     _flood(c, view)
     c.set("smtp_user", "postfix", egress)
     c.set("site_ports", _site_ports(view), egress, view.why("hosts"))
+    c.set("services_port", host_mail.PORT if host_mail.users(view) else 0, control("msa.sender-rights"))
+    if host_mail.users(view):
+        c.set("services_users", host_mail.users(view), need("nftables", "services that send mail of their own, and the administrator"))
     _addresses(c, "forwarders", view.site.resolver.forwarders, view.why("resolver.forwarders"))
     c.set("recursive", 0 if view.site.resolver.forwarders else 53, egress, view.why("resolver.forwarders"))
     c.set("dns_user", "unbound", egress, control("dns.validating-resolver"))
@@ -151,11 +154,10 @@ def _ports(plans: Iterable[Plan], reach: Reach | str) -> list[int]:
 
 
 def _site_ports(view: View) -> list[int]:
-    """Ports of other hosts of the site that this one uses: milter and learning, LMTP and logins."""
+    """Ports of other hosts of the site that this one's Postfix uses: milter, LMTP and quota."""
     found: set[int] = set()
     if _elsewhere(view, Role.FILTER):
         found |= {11332} if view.has(Role.MTA, Role.MSA) else set()
-        found |= {11334} if view.has(Role.STORE) and not view.has(Role.FILTER) else set()
     if _elsewhere(view, Role.STORE):
         found |= {24} if view.has(Role.MTA, Role.MSA) else set()
         found |= {12340} if view.has(Role.MTA) else set()

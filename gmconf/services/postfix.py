@@ -11,7 +11,7 @@ from gmconf.dialects.postfix import spell
 from gmconf.limits import chain
 from gmconf.model import Host, Role
 from gmconf.plan import File, Plan, Unit, View
-from gmconf.services import dmarc_reports, mta_sts, postfix_flush, postfix_maps, tls
+from gmconf.services import host_mail, mta_sts, postfix_flush, postfix_maps, tls
 from gmconf.settings import Reason, Settings, Value, need
 
 AUTHORITIES = "/etc/ssl/certs"
@@ -127,8 +127,9 @@ def _identity(c: Settings, view: View) -> None:
     c.set("inet_interfaces", "all", need("postfix", "master.cf says what listens; a change here would need a restart"))
     families = view.site.address_families
     c.set("inet_protocols", "all" if len(families) > 1 else families[0], control("net.ipv6"))
-    c.set("mynetworks", ["127.0.0.0/8", "[::1]/128", *_networks(postfix_maps.trusted(view))],
-          control("mta.local-only"))  # fmt: skip
+    c.set("mynetworks", _networks(postfix_maps.trusted(view)), control("mta.local-only"),
+          need("postfix", "programs of this host are no network to be trusted: they hand mail in by sendmail"))  # fmt: skip
+    c.set("authorized_submit_users", host_mail.submitters(view), control("msa.sender-rights"))
     c.set("recipient_delimiter", "+", need("postfix", "sub-addresses: alice+lists@ reaches alice"))
     c.set("message_size_limit", chain(view.site).message_size, control("mta.size-limit"), view.why("limits.message_size"))
     c.set("mailbox_size_limit", 0, need("postfix", "quotas are Dovecot's business"))
@@ -191,6 +192,8 @@ def _inbound(c: Settings, view: View) -> None:
     c.set("parent_domain_matches_subdomains", "",
           need("postfix", "a subdomain may be somebody else's: only the names of the model are ours"))  # fmt: skip
     c.set("smtpd_sasl_auth_enable", False, control("mta.local-only"))
+    c.set("smtpd_client_restrictions", f"check_client_access cidr:{postfix_maps.OWN_CLIENTS}", control("msa.sender-rights"),
+          need("postfix", "no program of this host writes as anybody past sendmail's list"))  # fmt: skip
     c.set("smtpd_relay_restrictions", ["permit_mynetworks", "reject_unauth_destination"], control("mta.local-only"))
     checks = [
         "reject_unlisted_recipient",
@@ -343,9 +346,17 @@ def _master(view: View) -> Settings:
     c.set("postscreen", "postscreen" if view.has(Role.MTA) else "", control("mta.local-only"), runs)
     c.set("submission", "smtpd" if view.has(Role.MSA) else "", control("msa.port-587"))
     c.set("submissions", "smtpd" if view.has(Role.MSA) else "", control("tls.implicit"))
-    c.set("loopback", f"127.0.0.1:{dmarc_reports.PORT}" if dmarc_reports.loopback(view) else "", control("auth.dmarc-send-rua"))
+    c.set("services", f"{host_mail.ADDRESS}:{host_mail.PORT}" if host_mail.users(view) else "", *host_mail.reasons(), control("auth.dmarc-send-rua"))
+    c.set("own", host_mail.NAME, control("msa.sender-rights"))
+    for key, value in (
+        ("services_networks", "127.0.0.0/8"),
+        ("services_client", "permit_mynetworks,reject"),
+        ("services_recipient", "reject_non_fqdn_recipient,reject_unlisted_recipient,permit_mynetworks,reject"),
+    ):
+        c.set(key, value if host_mail.users(view) else "", *host_mail.reasons())
     asks, rights = control("msa.auth-required"), control("msa.sender-rights")
-    for key, value, why in (
+    sessions = chain(view.site).smtpd_processes // 2
+    users: tuple[tuple[str, Value, Reason], ...] = (
         ("users_tls", "encrypt", control("tls.mua-required")),
         ("users_auth", "yes", asks),
         ("users_client", "$submission_client_restrictions", asks),
@@ -354,8 +365,12 @@ def _master(view: View) -> Settings:
         ("users_recipient", "$submission_recipient_restrictions", asks),
         ("users_headers", "regexp:/etc/postfix/submission-headers", control("msa.privacy")),
         ("wrapper", "yes", control("tls.implicit")),
-    ):
-        c.set(key, value if view.has(Role.MSA) else "", why)
+        ("users_sessions", sessions, control("auth.no-lockout")),
+        # As many as that many sessions can try, with two seconds for each wrong one: more come from a program that does not wait.
+        ("users_guesses", 30 * sessions, control("auth.bruteforce")),
+    )
+    for key, wanted, why in users:
+        c.set(key, wanted if view.has(Role.MSA) else "", why)
     return c
 
 

@@ -16,7 +16,9 @@ COMPILED = ("domains", "alias-domains", "mailboxes", "host-aliases", "aliases", 
 SNI = f"{FOLDER}/server-names"
 """Which key and certificate go with which name. Only their places stand here: Postfix reads the files when it opens the table."""
 HANDED = f"{FOLDER}/handed-over"
+OWN_CLIENTS = f"{FOLDER}/own-clients"
 BLOCKED = "550 5.7.1 Refused by a decision of this site; postmaster knows why"
+SENDMAIL = "550 5.7.1 Programs of this host hand mail in by sendmail, as a user whom authorized_submit_users names"
 NOT_OURS = "550 5.7.1 Senders of this domain submit with authentication on port 465 or 587"
 
 
@@ -36,6 +38,7 @@ def files(view: View) -> tuple[File, ...]:
         _table("blocked-senders", control("mta.blocklist"), lambda: _blocked_senders(view)),
         _table("tls-destinations", need("postfix", "how TLS must be where it is agreed with the receiver"), lambda: _destinations(view)),
         _table("blocked-clients", control("mta.blocklist"), lambda: _blocked_clients(view)),
+        File(OWN_CLIENTS, "postfix", control("msa.sender-rights"), lines=lambda: _own_clients(view)),
         *((File(SNI, "postfix", control("tls.cert"), lines=lambda: _server_names(view)),) if tls.own_names(view) else ()),
         *((File(HANDED, "postfix", control("flt.fail-closed"), lines=lambda: _handed_over(view), shared=True),) if trusted(view) else ()),
         File(f"{FOLDER}/postscreen-access", "postfix", control("mta.flood-control"), lines=lambda: _known(view), shared=True),
@@ -120,6 +123,11 @@ def _server_names(view: View) -> Iterator[str]:
     """The host's own name too: a client that asks for it is told that it was heard, and the log is not full of mismatches."""
     for name in sorted({view.host.name, *tls.own_names(view)}):
         yield f"{name} {tls.FOLDER}/{name}.key, {tls.FOLDER}/{name}.crt"
+
+
+def _own_clients(view: View) -> Iterator[str]:
+    for address in ("127.0.0.0/8", "::1/128", *(f"{a}/{ip_address(a).max_prefixlen}" for a in view.host.addresses)):
+        yield f"{address} {SENDMAIL}"
 
 
 def trusted(view: View) -> tuple[str, ...]:

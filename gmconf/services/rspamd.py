@@ -9,8 +9,8 @@ from gmconf.controls import control
 from gmconf.dialects.ucl import literal, spell, spell_raw
 from gmconf.directory import Directory
 from gmconf.limits import chain
-from gmconf.model import Host, Role
-from gmconf.plan import File, Plan, SecretFile, Unit, View
+from gmconf.model import Role
+from gmconf.plan import File, Plan, Reach, SecretFile, Unit, View
 from gmconf.services import dmarc_reports, rspamd_guard, rspamd_maps, rspamd_rules
 from gmconf.services.redis import SOCKET as REDIS
 from gmconf.settings import Reason, Settings, need
@@ -36,10 +36,9 @@ def plan(view: View) -> Plan:
     keys = _keys(view.mail)
     groups = ["clamav", "postfix", "redis", *(["vmail"] if view.has(Role.STORE) else [])]
     remote = [h for h in view.site.hosts if Role.FILTER not in h.roles and {Role.MTA, Role.MSA} & set(h.roles)]
-    stores = _pupils(view)
-    files: tuple[File | SecretFile, ...] = (*_local(view, bool(remote), bool(stores)), *_override(view), *rspamd_rules.files(view),
+    files: tuple[File | SecretFile, ...] = (*_local(view, bool(remote)), *_override(view), *rspamd_rules.files(view),
                                             *rspamd_maps.files(view), *keys)  # fmt: skip
-    listens = (*(((11332, "site"),) if remote else ()), *(((11334, "site"),) if stores else ()))
+    listens: tuple[tuple[int, Reach], ...] = ((11332, "site"),) if remote else ()
     return Plan(
         name="rspamd",
         packages=("rspamd",),
@@ -73,11 +72,6 @@ def plan(view: View) -> Plan:
     )
 
 
-def _pupils(view: View) -> list[Host]:
-    """Stores elsewhere that have no filter of their own to teach."""
-    return [h for h in view.hosts(Role.STORE) if Role.FILTER not in h.roles and h.name != view.host.name]
-
-
 @cache
 def _keys(mail: Directory) -> tuple[SecretFile, ...]:
     because = control("auth.dkim-sign")
@@ -89,7 +83,7 @@ def _keys(mail: Directory) -> tuple[SecretFile, ...]:
     )
 
 
-def _local(view: View, remote: bool, stores: bool) -> list[File]:
+def _local(view: View, remote: bool) -> list[File]:
     def file(name: str, fill: Callable[[Settings], None], because: Reason) -> File:
         settings = Settings(f"{LOCAL}/{name}")
         fill(settings)
@@ -101,7 +95,7 @@ def _local(view: View, remote: bool, stores: bool) -> list[File]:
         file("logging.inc", _logging, control("log.correlate")),
         file("worker-proxy.inc", lambda c: _proxy(c, view, remote), filtered),
         file("worker-normal.inc", _normal, control("gov.minimal")),
-        file("worker-controller.inc", lambda c: _controller(c, view, stores), control("gov.minimal")),
+        file("worker-controller.inc", lambda c: _controller(c, view), control("gov.minimal")),
         file("actions.conf", lambda c: _actions(c, view), filtered),
         file("redis.conf", _redis, need("rspamd", "where it keeps what it learns and counts")),
         file("milter_headers.conf", _headers, control("mda.spam-mark")),
@@ -164,13 +158,12 @@ def _normal(c: Settings) -> None:
     c.set("enabled", False, control("gov.minimal"), need("rspamd", "the proxy scans itself"))
 
 
-def _controller(c: Settings, view: View, stores: bool) -> None:
+def _controller(c: Settings, view: View) -> None:
     group = "vmail" if view.has(Role.STORE) else "_rspamd"
     sockets = [f"{CONTROLLER} mode=0660 owner=_rspamd group={group}"]
-    hosts = [a for h in _pupils(view) for a in h.addresses]
     learn = need("rspamd", "users' moves to and from Junk teach the filter")
-    c.set("sockets", [*sockets, *(["*:11334"] if stores else [])], control("gov.minimal"), learn)
-    c.set("trusted", ["127.0.0.1", "::1", *hosts], control("gov.minimal"), learn)
+    c.set("sockets", sockets, control("gov.minimal"), learn)
+    c.set("trusted", ["127.0.0.1", "::1"], control("gov.minimal"), learn)
 
 
 def _actions(c: Settings, view: View) -> None:

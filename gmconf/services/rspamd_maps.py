@@ -29,6 +29,7 @@ def files(view: View) -> list[File]:
         map_("signing.map", "auth.dkim-sign", lambda: [d.name for d in view.mail.sending]),
         map_("hosts.map", "auth.ar-header", lambda: sorted({h.name for h in view.site.hosts} | {n for d in view.site.domains for n in d.own_names})),
         map_("networks.map", "msa.service-accounts", lambda: _networks(view), "-"),
+        map_("suspended.map", "prc.abuse-stop", lambda: [a.login for a in view.mail.accounts if a.suspended]),
         file("dkim-domains.conf", "auth.dkim-sign", lambda: _keys(view)),
     ]
 

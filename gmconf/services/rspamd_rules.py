@@ -6,7 +6,7 @@ from gmconf.controls import control
 from gmconf.dialects.ucl import spell
 from gmconf.limits import chain
 from gmconf.plan import File, View
-from gmconf.services import rspamd_guard
+from gmconf.services import host_mail, rspamd_guard
 from gmconf.services.clamav import SOCKET
 from gmconf.services.rspamd_maps import FOLDER
 from gmconf.settings import Settings, need
@@ -17,7 +17,7 @@ def files(view: View) -> list[File]:
     c = Settings(rspamd_guard.RULES)
     limits, fails = chain(view.site), control("flt.fail-closed")
     for name, why in (("senders", "msa.sender-rights"), ("limits", "out.ratelimit"), ("domains", "auth.no-spoof"),
-                      ("signing", "auth.dkim-sign"), ("hosts", "auth.ar-header"), ("networks", "msa.service-accounts")):  # fmt: skip
+                      ("signing", "auth.dkim-sign"), ("hosts", "auth.ar-header"), ("networks", "msa.service-accounts"), ("suspended", "prc.abuse-stop")):  # fmt: skip
         c.set(name, f"{FOLDER}/{name}.map", control(why))
     c.set("rate", view.site.limits.messages_per_hour, control("out.ratelimit"), view.why("limits.messages_per_hour"))
     c.set("last", rspamd_guard.LAST, need("rspamd", "a map without its last entry was cut"))
@@ -27,6 +27,8 @@ def files(view: View) -> list[File]:
     c.set("scan_retries", limits.av_retransmits - 1, fails)
     # Hosts that have no filter in front of their own mail: it is signed where it comes through.
     c.set("ours", ["127.0.0.1", "::1", *_silent(view)], control("auth.dkim-sign"))
+    c.set("host_mail", host_mail.NAME, control("msa.sender-rights"), need("rspamd", "Postfix says so of what sendmail and the listener for this host's services take"))
+    c.set("reporter", host_mail.reporter(view), control("auth.dmarc-send-rua"), need("rspamd", "reports come from an address that need not be anybody's"))
     form = (control("msg.conform-msa"), control("msg.conform-in"))
     c.set("repair", True, *form)
     c.set("strict", True, *form)

@@ -49,9 +49,9 @@ def submission(mx, login: str | None = None, port: int = 465) -> smtplib.SMTP:
     while True:
         with mail._At(mx.ip4):
             if port == 465:
-                smtp: smtplib.SMTP = smtplib.SMTP_SSL(mx.name, 465, local_hostname="laptop.example", context=trust(mx), timeout=30)
+                smtp: smtplib.SMTP = smtplib.SMTP_SSL(mx.name, 465, local_hostname="laptop.example", context=trust(mx), timeout=90)
             else:
-                smtp = smtplib.SMTP(mx.name, port, local_hostname="laptop.example", timeout=30)
+                smtp = smtplib.SMTP(mx.name, port, local_hostname="laptop.example", timeout=90)
                 smtp.starttls(context=trust(mx))
         if not login:
             return smtp

@@ -177,18 +177,24 @@ def test_suspend_an_account_at_once(mx, runbook) -> None:
             sending.docmd("NOOP")
         shut_out(mx)
         assert other.noop()[0] == "OK", "nobody else is concerned"
+        mx.ssh(f"printf 'redirect \"exfil@{mx.out}\";' | doveadm sieve put -u {name} -a exfil")
+        mx.accepts()
         built = message("x@sender.example", name)
         with outside(mx) as smtp:
             smtp.sendmail("x@sender.example", [name], built.as_bytes())
         happened = runbook.run("Suspend an account", "Look what happened", ACCOUNT=name)
         assert "INBOX" in happened
         assert f"<{name}>" in happened
+        mx.until(f"doveadm fetch -u {name} uid mailbox INBOX header subject '{built['Subject']}' | grep -q uid")
+        assert not [taken for taken in mx.sink.taken if f"exfil@{mx.out}" in taken.recipients], "its scripts send nothing"
     finally:
+        mx.ssh(f"doveadm sieve deactivate -u {name}; doveadm sieve delete -u {name} exfil", check=False)
         runbook.run("Suspend an account", "Let it in again", ACCOUNT=name)
     let_in(mx)
     assert len(find(mx, name, built)) == 1, "its mail was kept"
     with submission(mx, name) as smtp:
         assert not smtp.sendmail(name, [login(mx, "alice")], message(name, login(mx, "alice")).as_bytes())
+    assert mx.ssh("cat /etc/rspamd/local.d/maps.d/suspended.map").count(name) == 0
     assert mx.ssh(SUSPENDED) == before, "a roll-out will find nothing to do"
 
 
