@@ -21,14 +21,15 @@ def _every_host(case: HostCase) -> list[str]:
 class RefuseLists(Control):
     """Senders without a domain that exists are refused, and so is whom the site blocks.
 
-    A sender that cannot be answered cannot be told of a failure either.
+    A sender that cannot be answered cannot be told of a failure either. The former are asked to come again: a resolver that is wrong
+    says that nobody exists, and must not cost any mail.
     """
 
     id, level = "mta.refuse-lists", "basic"
     sources = ("RFC 2505 section 2.5", "RFC 2505 section 2.7", "RFC 2505 section 2.9", "RFC 2505 section 2.13")
     on = BY_MTA
     settings: ClassVar = {
-        MAIN: {"smtpd_recipient_restrictions": Has("reject_non_fqdn_sender", "reject_unknown_sender_domain"), "unknown_address_reject_code": 550}
+        MAIN: {"smtpd_recipient_restrictions": Has("reject_non_fqdn_sender", "reject_unknown_sender_domain"), "unknown_address_reject_code": 450}
     }
     live = ("sender-domain",)
 

@@ -100,13 +100,13 @@ class FailClosed(Control):
 class EncryptedPolicy(Control):
     """There is a rule for encrypted content that no scanner can read.
 
-    Encrypted archives hide programs and are treated like viruses; encrypted PDF and office files are everyday mail of banks
-    and pass.
+    Encrypted archives hide programs and are treated like viruses; so is what the scanner cannot unpack, since it would call it clean.
+    Encrypted PDF and office files are everyday mail of banks and pass.
     """
 
     id, level, sources = "flt.encrypted-policy", "bronze", ("BSI IT-Grundschutz APP.5.3.A4",)
     on = BY_FILTER
-    settings: ClassVar = {CLAMD: {"encrypted_archive": True, "encrypted_doc": False}}
+    settings: ClassVar = {CLAMD: {"encrypted_archive": True, "encrypted_doc": False}, LUA: {"unread_files": "refuse"}}
 
 
 class RiskyAttachments(Control):

@@ -109,6 +109,8 @@ def postmaster(c: Settings, desk: Desk) -> None:
     told(c, desk, "mark", "filter.mark", "mda.spam-mark")
     told(c, desk, "reject", "filter.reject", "mta.spam-reject")
     c.set("holding", "held" if desk.site.filter.outbound == "hold" else "", desk.why("filter.outbound"))
+    rare = "rar, split archives, zip and 7z with unusual methods" if desk.site.filter.unread_files == "refuse" else ""
+    c.set("unread", rare, desk.why("filter.unread_files"), control("flt.encrypted-policy"))
     c.set("files", [f".{ending}" for ending in desk.site.filter.refused_files], desk.why("filter.refused_files"), control("flt.risky-attachments"))
     told(c, desk, "retention", "logs.retention", "log.retention", words=span)
     links(c, desk, "abuse", "runbooks", "updates", "acceptable-use", because=control("prc.written"))

@@ -57,6 +57,8 @@ class Filter(Part):
         "pif", "ps1", "reg", "scr", "vb", "vbe", "vbs", "vhd", "wsc", "wsf", "wsh",
     )  # fmt: skip
     """Endings of attached files that are refused, also inside archives: programs and scripts."""
+    unread_files: Literal["refuse", "accept"] = "refuse"
+    """Archives that ClamAV cannot look into (rar, zip with LZMA, volumes of a split archive ...), yEnc, parts of a message: refused or let in unscanned. Encrypted archives are always refused."""
     blocks: tuple[Block, ...] = ()
     greylist: Score | None = None
     """From here unknown senders are asked to come back; default: no greylisting."""

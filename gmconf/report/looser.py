@@ -101,6 +101,8 @@ def _filter(chosen: Filter) -> Iterator[tuple[str, str, str]]:
     allowed = sorted(set(default.refused_files) - set(chosen.refused_files))
     if allowed:
         yield "filter.refused_files", f"without {', '.join(allowed)}", "Programs with these endings may be mailed."
+    if chosen.unread_files == "accept":
+        yield "filter.unread_files", "accept", "Archives that the scanner cannot look into reach the mailboxes unscanned, whatever they hold."
     if chosen.network_checks:
         yield "filter.network_checks", "yes", "Hashes and addresses of messages are asked for at servers on the Internet."
     if chosen.scan_timeout > default.scan_timeout:

@@ -10,12 +10,14 @@ from gmconf.dialects.clamav import spell
 from gmconf.limits import chain
 from gmconf.model import Role
 from gmconf.plan import File, Plan, Unit, View
+from gmconf.services import clamav_own, clamav_watch
 from gmconf.settings import Reason, Settings, need
 
 CLAMD, FRESHCLAM = "/etc/clamav/clamd.conf", "/etc/clamav/freshclam.conf"
 SOCKET = "/run/clamav/clamd.ctl"
 DATABASE = "/var/lib/clamav"
-TEST_SIGNATURE = "/etc/gmconf/clamav/gmconf.ndb"
+OWN = "/etc/gmconf/clamav"
+TEST_SIGNATURE, FILE_NAMES = f"{OWN}/gmconf.ndb", f"{OWN}/gmconf.cdb"
 UNIT_FILE = "/etc/systemd/system/clamav-daemon.service"
 DROP_IN = "/etc/systemd/system/clamav-freshclam.service.d/gmconf.conf"
 APPARMOR = "/etc/apparmor.d/local/usr.bin.freshclam"
@@ -33,7 +35,9 @@ def plan(view: View) -> Plan:
     files = [
         File(CLAMD, "clamav", proof, "clamav/clamd.conf.j2", clamd(view), spell),
         File(UNIT_FILE, "clamav", runs, "clamav/clamav-daemon.service.j2", _unit(runs), ini.spell),
-        File(TEST_SIGNATURE, "clamav", proof, lines=_test_signature, comment=""),
+        File(TEST_SIGNATURE, "clamav", proof, lines=lambda: clamav_own.contents(view), comment=""),
+        *clamav_watch.files(view.site.filter.signatures.mirrors, view.site.filter.signatures.urls),
+        File(FILE_NAMES, "clamav", control("flt.risky-attachments"), lines=lambda: clamav_own.names(view), comment=""),
     ]
     updates = bool(sources(view))
     if updates:
@@ -44,14 +48,15 @@ def plan(view: View) -> Plan:
     if local:
         files.append(File(APPARMOR, "clamav", view.why("filter.signatures.urls"), lines=lambda: _apparmor(local)))
     units = [
-        Unit("clamav-daemon.service", restart_paths=(CLAMD, UNIT_FILE, TEST_SIGNATURE)),
+        Unit("clamav-daemon.service", restart_paths=(CLAMD, UNIT_FILE, TEST_SIGNATURE, FILE_NAMES, clamav_watch.PROGRAM)),
+        Unit(clamav_watch.TIMER, on_change="restart"),
         *((Unit("clamav-freshclam.service", on_change="restart", restart_paths=(DROP_IN,)),) if updates else ()),
     ]
     return Plan(
         name="clamav",
         packages=("clamav", "clamav-daemon", "clamav-freshclam", "clamdscan"),
         files=tuple(files),
-        directories=tuple((path.rpartition("/")[0], "root", "root", "0755") for path in ("/etc/gmconf/", TEST_SIGNATURE, *((DROP_IN,) if updates else ()))),
+        directories=tuple((folder, "root", "root", "0755") for folder in ("/etc/gmconf", "/usr/local/lib/gmconf", OWN, *((DROP_IN.rpartition("/")[0],) if updates else ()))),
         absent=() if updates else (DROP_IN,),
         # 12 and 13 start freshclam once from a timer too; the daemon does it anyway.
         mask=(
@@ -66,7 +71,7 @@ def plan(view: View) -> Plan:
         ),
         units=tuple(units),
         commands=(
-            {"name": "systemd", "argv": ["systemctl", "daemon-reload"], "when": [UNIT_FILE]},
+            {"name": "systemd", "argv": ["systemctl", "daemon-reload"], "when": [UNIT_FILE, *clamav_watch.UNITS]},
             *(
                 ({"name": "apparmor", "argv": ["systemctl", "try-reload-or-restart", "apparmor.service"], "when": [APPARMOR]},)
                 if local
@@ -74,13 +79,8 @@ def plan(view: View) -> Plan:
             ),
         ),
         probes=(
-            {
-                "name": "clamd",
-                "kind": "exec",
-                "argv": ["clamdscan", f"--config-file={CLAMD}", "--ping=1"],
-                "expect": "PONG",
-                "within": 60,
-            },
+            # What it loads first is fetched meanwhile.
+            {"name": "clamd", "kind": "exec", "argv": [clamav_watch.PROGRAM, "once"], "expect": "^scans", "within": 900 if updates else 60},
         ),
     )
 
@@ -156,8 +156,9 @@ def freshclam(view: View) -> Settings:
 def _unit(runs: Reason) -> Settings:
     c = Settings(UNIT_FILE)
     copied = need("clamav", "the folder of signatures is clamav's own: root writes nothing there, and what is lost comes back at the next start")
-    c.set("lay", f"/usr/bin/install -m 0644 {TEST_SIGNATURE} {DATABASE}/gmconf.ndb", copied)
-    c.set("run", "/usr/sbin/clamd --foreground=true", runs)
+    c.set("lay", f"/usr/bin/install -m 0644 -t {DATABASE} {TEST_SIGNATURE} {FILE_NAMES}", copied)
+    c.set("run", [clamav_watch.PROGRAM, "run"], runs, clamav_watch.SCANS)
+    c.set("database", DATABASE, runs)
     return c
 
 
@@ -166,13 +167,8 @@ def _drop_in() -> Settings:
     owned = need("clamav", "its configuration becomes clamav's own at every upgrade of the package")
     c.set("user", "clamav", owned)
     c.set("no_more", True, owned)
+    c.set("database", DATABASE, owned)
     return c
-
-
-def _test_signature() -> Iterator[str]:
-    """The EICAR test file at the start of any object (its 68 harmless bytes in hexadecimal)."""
-    text = r"X5O!P%@AP[4\PZX54(P^)7CC)7}$" + "EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"
-    yield f"Eicar-Test-Signature:0:0:{text.encode().hex()}"
 
 
 def _apparmor(urls: list[str]) -> Iterator[str]:

@@ -22,6 +22,8 @@ PROGRAM = "/usr/local/lib/gmconf/end-sessions"
 END_SESSIONS = f"systemctl -q is-active dovecot.service || exit 0; sleep 2; {PROGRAM} || doveadm kick '*' || test $? = 68"
 """A reload ends no session, so that a new certificate disturbs nobody. The accounts that have changed are sent away all the same, and everybody
 where that fails: Dovecot looks at its tables once a second, and says 68 where nobody was there."""
+LESSONS = 30
+"""Messages by which one login teaches the filter in an hour: a morning's spam, not a mailbox."""
 SCRIPTS = ("junk", "learn-spam", "learn-ham")
 
 
@@ -114,7 +116,9 @@ def _sieve(view: View) -> list[File]:
         for name in _scripts(view)
     ]
     if view.has(Role.FILTER):
-        files.append(File(f"{SIEVE}/rspamc-learn", "dovecot", learns, "dovecot/sieve/rspamc-learn.j2", Settings(""), comment="", mode="0755"))
+        teach = Settings(f"{SIEVE}/rspamc-learn")
+        teach.set("most", LESSONS, learns, need("dovecot", "all users share what is learned; a stolen account, or an angry user, must not turn the filter"))
+        files.append(File(teach.file, "dovecot", learns, "dovecot/sieve/rspamc-learn.j2", teach, comment="", mode="0755"))
     return files
 
 

@@ -217,7 +217,8 @@ def _inbound(c: Settings, view: View) -> None:
     c.set("smtpd_policy_service_try_limit", 1, need("postfix", "an absent policy service costs no waiting"))
     c.set("smtpd_policy_service_timeout", "5s", need("postfix", "a hung policy service costs five seconds at most"))
     c.set("smtpd_data_restrictions", "reject_unauth_pipelining", control("mta.smuggling"))
-    c.set("unknown_address_reject_code", 550, control("mta.refuse-lists"))
+    c.set("unknown_address_reject_code", 450, control("mta.refuse-lists"),
+          need("postfix", "a resolver that is wrong says of all domains that they do not exist: then mail waits, and none is lost"))  # fmt: skip
     c.set("unverified_sender_reject_code", 450, control("mta.timeouts-limits"))
     c.set("smtpd_recipient_limit", view.site.limits.recipients, control("mta.timeouts-limits"), view.why("limits.recipients"))
     c.set("hopcount_limit", 100, control("mta.timeouts-limits"))

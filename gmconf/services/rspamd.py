@@ -43,7 +43,7 @@ def plan(view: View) -> Plan:
         name="rspamd",
         packages=("rspamd",),
         users=({"name": "_rspamd", "groups": groups},),
-        files=(*files, *rspamd_guard.files(files)),
+        files=(*files, *rspamd_guard.files(files, view.host.release)),
         directories=(
             (LOCAL, "root", "root", "0755"),
             (rspamd_maps.FOLDER, "root", "root", "0755"),
@@ -62,7 +62,7 @@ def plan(view: View) -> Plan:
             },
         ),
         # Sockets are bound once, and group membership is taken at the start; all else follows a reload.
-        units=(Unit("rspamd.service", restart_paths=(f"{LOCAL}/worker-*.inc", f"{LOCAL}/redis.conf", f"{LOCAL}/options.inc",
+        units=(Unit("rspamd.service", restart_paths=(rspamd_guard.UNIT, f"{LOCAL}/worker-*.inc", f"{LOCAL}/redis.conf", f"{LOCAL}/options.inc",
                                                f"{OVERRIDE}/redis.conf", f"{OVERRIDE}/options.inc")),),
         probes=(
             {"name": "milter", "kind": "unix", "path": MILTER, "within": 60},

@@ -35,7 +35,7 @@ def version() -> str:
     return sha256((folder("templates") / "rspamd/rspamd.lua.j2").read_bytes()).hexdigest()[:12]
 
 
-def files(filters: Iterable[File | SecretFile]) -> tuple[File, ...]:
+def files(filters: Iterable[File | SecretFile], release: str) -> tuple[File, ...]:
     """The proof that is asked for outside the rules, and the look at all files of the filter before it starts."""
     why = control("flt.fail-closed")
     proof = Settings(PROOF)
@@ -44,6 +44,8 @@ def files(filters: Iterable[File | SecretFile]) -> tuple[File, ...]:
     proof.set("message", "the virus scanner is not ready, try again later", need("rspamd", "what the sender reads"))
     unit = Settings(UNIT)
     unit.set("whole", [PROGRAM], why)
+    unit.set("users", "no" if release == "bookworm" else "identity", need("rspamd", "in a container Debian 13 can fence in a service only that has a user namespace; one in which Postfix's group is there"))
+    unit.set("keeps", "/var/lib/rspamd", need("rspamd", "compiled expressions and what it counts"))
     paths = sorted({f.path for f in filters} | {PROOF})
     return (
         File(PROOF, "rspamd", why, "rspamd/force_actions.conf.j2", proof, spell),

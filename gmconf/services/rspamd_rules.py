@@ -33,14 +33,17 @@ def files(view: View) -> list[File]:
     c.set("repair", True, *form)
     c.set("strict", True, *form)
     c.set("refused_files", list(view.site.filter.refused_files), control("flt.risky-attachments"), view.why("filter.refused_files"))
+    c.set("unread_files", view.site.filter.unread_files, control("flt.encrypted-policy"), view.why("filter.unread_files"))
     c.set("hold", view.site.filter.outbound == "hold", control("msa.spam-reject-nomodify"), view.why("filter.outbound"))
     c.set("postmaster", view.site.organisation.postmaster, control("mta.no-backscatter"), view.why("organisation.postmaster"))
     grammar = Settings("/etc/rspamd/local.d/addresses.lua")
+    names = Settings("/etc/rspamd/local.d/files.lua")
     rates = Settings("/etc/rspamd/local.d/ratelimit.lua")
     text = need("rspamd", "rules over several facts of a message")
     return [
         File(c.file, "rspamd", text, "rspamd/rspamd.lua.j2", c, lua, comment="-- "),
         File(grammar.file, "rspamd", control("auth.no-spoof"), "rspamd/addresses.lua.j2", grammar, lua, comment="-- "),
+        File(names.file, "rspamd", control("flt.risky-attachments"), "rspamd/files.lua.j2", names, lua, comment="-- "),
         File(rates.file, "rspamd", control("out.ratelimit"), "rspamd/ratelimit.lua.j2", rates, lua, comment="-- "),
     ]
 

@@ -225,7 +225,7 @@ def sender_domain(at: At) -> Looks:
     with mta(at) as smtp:
         smtp.ehlo()
         reply = smtp.envelope("someone@gmconf.invalid", resident(at))
-        yield said("550 to a sender in .invalid, which cannot exist", reply, reply.code == 550)
+        yield said("450 to a sender in .invalid, which cannot exist", reply, reply.code == 450)
 
 
 def _roles(smtp: Smtp, recipients: list[str]) -> Looks:

@@ -12,6 +12,7 @@ import pytest
 from clients import EICAR, GTUBE, find, imap, message, outside, submission
 
 AGAIN = range(400, 500)
+SCANS = "/usr/local/lib/gmconf/clamd-scans"
 
 
 def sent(mx, built, to: str, sender: str = "") -> int:
@@ -150,6 +151,65 @@ def test_broken_signatures_open_no_door(mx) -> None:
     finally:
         mx.ssh("rm /var/lib/clamav/broken.ndb; systemctl reset-failed clamav-daemon; systemctl restart clamav-daemon")
     mx.accepts()
+
+
+@pytest.mark.control("mta.refuse-lists")
+def test_resolver_that_denies_everything_costs_no_mail(mx) -> None:
+    """It says of every domain that there is none: senders are asked to come again."""
+    to, sender = f"alice@{mx.domain}", "x@sender.example"
+    mx.ssh("unbound-control -q local_zone . always_nxdomain; unbound-control -q flush_zone .")
+    try:
+        assert {sent(mx, message(sender, to), to, sender) for _ in range(3)} == {450}
+    finally:
+        mx.ssh("unbound-control -q local_zone_remove .; unbound-control -q flush_zone .")
+    mx.accepts()
+    assert sent(mx, message(sender, to), to, sender) == 250
+
+
+SPOILED = {
+    "hangs": ("pkill -STOP -x clamd", "true"),
+    "empty": (": > /var/lib/clamav/gmconf.ndb; clamdscan --reload --config-file=/etc/clamav/clamd.conf || true", "true"),
+    "broken": ("echo nonsense > /var/lib/clamav/gmconf.ndb; clamdscan --reload --config-file=/etc/clamav/clamd.conf || true", "true"),
+    "cannot start": ("echo nonsense > /var/lib/clamav/broken.ndb; systemctl restart clamav-daemon", "rm /var/lib/clamav/broken.ndb"),
+}
+
+
+@pytest.mark.control("flt.fail-closed")
+@pytest.mark.parametrize("how", SPOILED)
+def test_scanner_that_does_not_scan_comes_back_by_itself(mx, how: str) -> None:
+    """Mail is put off, nobody does anything but what he did wrong, and mail flows again."""
+    to = f"alice@{mx.domain}"
+    spoil, mend = SPOILED[how]
+    before = mx.ssh("systemctl show -p ExecMainStartTimestampMonotonic clamav-daemon").strip()
+    mx.ssh(spoil)
+    try:
+        if how != "empty":  # clean by such signatures, until it is noticed
+            assert sent(mx, message("x@sender.example", to, EICAR.decode()), to) in (554, *AGAIN)
+        if how in ("hangs", "cannot start"):
+            assert sent(mx, message("x@sender.example", to), to) in AGAIN
+    finally:
+        mx.ssh(mend)
+    mx.until(f"test \"$(systemctl show -p ExecMainStartTimestampMonotonic clamav-daemon)\" != '{before}' && {SCANS} once", 600)
+    mx.accepts()
+    assert sent(mx, message("x@sender.example", to, EICAR.decode()), to) == 554
+
+
+@pytest.mark.control("flt.fail-closed")
+def test_scanner_waits_for_the_signatures_that_the_site_gets(mx) -> None:
+    """Before they have been fetched, and when they are lost, mail is put off: gmconf's own find no virus but the test file."""
+    to, local = f"alice@{mx.domain}", "/var/lib/clamav/local.hdb"
+    mx.ssh(f"cp -a {SCANS} /root/scans; sed -i 's/for name in ;/for name in local.hdb;/' {SCANS}; grep -q local.hdb {SCANS}; systemctl restart clamav-daemon")
+    try:
+        assert sent(mx, message("x@sender.example", to), to) in AGAIN
+        assert "has not fetched local.hdb yet" in mx.ssh(f"{SCANS} once", check=False)
+        mx.ssh(f"echo 44d88612fea8a8f36de82e1278abb02f:68:Other-Test > {local}")
+        mx.accepts(300)
+        mx.ssh(f"rm {local}")
+        mx.until("! test -S /run/clamav/clamd.ctl", 300)
+        assert sent(mx, message("x@sender.example", to), to) in AGAIN
+    finally:
+        mx.ssh(f"rm -f {local}; cp -a /root/scans {SCANS}; systemctl restart clamav-daemon")
+    mx.accepts(300)
 
 
 @pytest.mark.control("flt.virus-reject")

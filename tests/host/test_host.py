@@ -138,3 +138,16 @@ def test_services_run_without_root(mx) -> None:
     for process in ("rspamd", "clamd", "unbound", "redis-server", "valkey-server", "freshclam"):
         users = set(mx.ssh(f"ps -o user= -C {process} || true").split())
         assert "root" not in users or process == "rspamd", (process, users)
+
+
+@pytest.mark.control("gov.minimal")
+def test_services_are_fenced_in(mx) -> None:
+    """ClamAV, rspamd and all that is ours may do little beyond their work, as systemd counts it, and do their work all the same."""
+    own = mx.ssh("systemctl list-unit-files --no-legend 'gmconf-*.service' | awk '{print $1}'").split()
+    levels = {unit: float(re.search(r"level for .*: ([0-9.]+)", mx.ssh(f"systemd-analyze security --no-pager {unit}"))[1]) for unit in [*own, "clamav-daemon.service", "rspamd.service"]}
+    assert {unit: level for unit, level in levels.items() if level > 5} == {}
+    for unit in ("gmconf-queue-flush", "gmconf-dmarc-report", "gmconf-clamd-watch"):
+        mx.ssh(f"systemctl start {unit}.service")
+        assert mx.ssh(f"systemctl show -P Result {unit}.service").strip() == "success"
+    # rspamd shares a socket with Postfix, and its group with that; passwords it may not try.
+    mx.ssh("! runuser -u _rspamd -- test -w /run/dovecot/auth-smtp")

@@ -209,6 +209,29 @@ def test_moving_teaches(mx) -> None:
     mx.until(f"journalctl -u rspamd --no-pager | grep -q 'learned message as ham: {number}'", 20)
 
 
+@pytest.mark.control("flt.spam-in")
+def test_one_account_teaches_little_in_an_hour(mx) -> None:
+    """All share what is learned: of 60 messages put into Junk within an hour half is learned at most."""
+    login, mark = f"probe@{mx.domain}", mx.ssh("date +%s").strip()
+    # An hour that ends meanwhile begins another count.
+    mx.until("test $(date +%M) -lt 55", 360)
+    mx.ssh(f"rm -f /var/vmail/{mx.domain}/probe/learned")
+    names = []
+    with imap(mx, login) as client:
+        for number in range(60):
+            built = message("x@sender.example", login, " ".join(f"w{number}x{n * 7} v{n * number}" for n in range(60)) + "\n")
+            names.append(built["Message-ID"].strip("<>"))
+            assert client.append("Junk", None, None, built.as_bytes())[0] == "OK"
+    mx.until("! pgrep -x rspamc-learn", 60)
+    log = mx.ssh(f"journalctl -u rspamd --since @{mark} --no-pager | grep 'learned message as spam' || true")
+    assert 20 <= sum(name in log for name in names) <= 30
+    assert "no more is learned" in mx.ssh(f"journalctl -t rspamc-learn --since @{mark} --no-pager")
+    with imap(mx, login) as client:
+        client.select("Junk")
+        client.store("1:*", "+FLAGS", r"\Deleted")
+        client.expunge()
+
+
 def move(mx, login: str, built, source: str, target: str) -> None:
     with imap(mx, login) as client:
         client.select(source)

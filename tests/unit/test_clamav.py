@@ -28,7 +28,7 @@ def test_reload_beside_scanning_needs_memory(memory, word):
 def test_nothing_to_fetch_means_no_freshclam():
     plan = clamav.plan(view(filter={"signatures": {"mirrors": []}}))
     assert "clamav-freshclam.service" in plan.mask
-    assert [u.unit for u in plan.units] == ["clamav-daemon.service"]
+    assert [u.unit for u in plan.units] == ["clamav-daemon.service", "gmconf-clamd-watch.timer"]
     assert clamav.FRESHCLAM not in {f.path for f in plan.files}
 
 
@@ -40,11 +40,28 @@ def test_own_signatures_of_a_closed_network():
 
 
 def test_the_test_signature_is_always_there():
-    line = texts(clamav, view())[clamav.TEST_SIGNATURE]
+    line = texts(clamav, view())[clamav.TEST_SIGNATURE].splitlines()[0]
     assert bytes.fromhex(line.rpartition(":")[2]).startswith(b"X5O!P%@AP") and len(line.rpartition(":")[2]) == 136
 
 
 def test_freshclam_is_never_root():
     """Its package gives its configuration to clamav at every upgrade."""
-    assert "[Service]\nUser=clamav\nGroup=clamav\nNoNewPrivileges=yes\n" in texts(clamav, view())[clamav.DROP_IN]
+    assert "[Service]\nUser=clamav\nGroup=clamav\nCapabilityBoundingSet=\nNoNewPrivileges=yes\n" in texts(clamav, view())[clamav.DROP_IN]
     assert clamav.DROP_IN in clamav.plan(view(filter={"signatures": {"mirrors": []}})).absent
+
+
+def test_what_cannot_be_unpacked_is_named_unless_it_is_let_in():
+    closed, opened = texts(clamav, view()), texts(clamav, view(filter={"unread_files": "accept", "refused_files": []}))
+    assert "Gmconf.Unread.Rar:" in closed[clamav.TEST_SIGNATURE] and r"\.(ade|adp" in closed[clamav.FILE_NAMES]
+    assert "Gmconf.Unread" not in opened[clamav.TEST_SIGNATURE] + opened[clamav.FILE_NAMES]
+    assert opened[clamav.FILE_NAMES].startswith("Gmconf.Program:")
+
+
+@pytest.mark.parametrize(
+    ("signatures", "wanted"),
+    [({}, "main.c[lv]d daily.c[lv]d"), ({"mirrors": []}, ""), ({"mirrors": [], "urls": ["https://signatures.example.org/a/own'.hdb"]}, "'own'\"'\"'.hdb'")],
+)
+def test_clamd_starts_with_what_the_site_fetches(signatures, wanted):
+    found = texts(clamav, view(filter={"signatures": signatures}))
+    assert f"for name in {wanted};" in found["/usr/local/lib/gmconf/clamd-scans"]
+    assert "ExecStart=/usr/local/lib/gmconf/clamd-scans run" in found[clamav.UNIT_FILE]
