@@ -56,7 +56,7 @@ def roles_once(site: Site, mail: Directory) -> Iterator[Finding]:
 
 def resolvers_are_elsewhere(site: Site, _: Directory) -> Iterator[Finding]:
     """A host's resolver answers that host only: no other can ask it."""
-    owner = {address: host.name for host in site.hosts for address in host.addresses}
+    owner = {address: host.name for host in site.hosts for address in (*host.addresses, *host.public_addresses)}
     for number, address in enumerate(site.resolver.forwarders):
         if address in owner:
             what = f"{address} is {owner[address]}, whose resolver answers itself only; name a server outside this site"

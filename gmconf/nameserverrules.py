@@ -48,7 +48,7 @@ def updates_go_elsewhere(site: Site, _: Directory) -> Iterator[Finding]:
     """Zones that are rendered take no updates from others."""
     update = site.tls.acme.update if site.tls.acme else None
     for host in keepers(site) if update else ():
-        if update and update.server in host.addresses:
+        if update and update.server in (*host.addresses, *host.public_addresses):
             yield "tls.acme.update.server", f"{host.name} serves what is rendered and takes no updates (RFC 2136); use challenge: http-01 with a host of role web"
 
 

@@ -43,7 +43,7 @@ def spf_parts(site: Site) -> tuple[list[str], list[tuple[str, str]]]:
     if not hosts:
         return [], []
     home = Zones(site).of(hosts[0].name)
-    return spf.split(spf.terms(a for h in hosts for a in h.addresses), spf_end(site), home)
+    return spf.split(spf.terms(a for h in hosts for a in h.outside), spf_end(site), home)
 
 
 def spf_of(site: Site, domain: Domain) -> tuple[list[str], list[tuple[str, str]]]:
@@ -52,7 +52,7 @@ def spf_of(site: Site, domain: Domain) -> tuple[list[str], list[tuple[str, str]]
     if not domain.senders:
         return mechanisms, []
     networks = [n for other in domain.senders for n in other.networks]
-    ours = [*mechanisms, *spf.terms(networks)] if shared else spf.terms([*(a for h in senders(site) for a in h.addresses), *networks])
+    ours = [*mechanisms, *spf.terms(networks)] if shared else spf.terms([*(a for h in senders(site) for a in h.outside), *networks])
     theirs = dict.fromkeys(f"include:{other.include}" for other in domain.senders if other.include)
     return spf.split([*ours, *theirs], spf_end(site), domain.name, SENDERS)
 

@@ -22,6 +22,7 @@ from gmconf.hosting import misplaced
 from gmconf.invariants import broken
 from gmconf.limits import MIB, chain
 from gmconf.model import OPTIONAL_ROLES, Role, Site
+from gmconf.model.networks import private
 from gmconf.namerules import NAME_RULES
 from gmconf.nameserverrules import NAMESERVER_RULES
 from gmconf.networkrules import NETWORK_RULES
@@ -219,6 +220,25 @@ def hosts_once(site: Site, _: Directory) -> Iterator[Finding]:
             owner.setdefault(address, number)
 
 
+def public_addresses_are_others(site: Site, _: Directory) -> Iterator[Finding]:
+    """What the world sees in place of a host's own address can be seen, and leads to one host."""
+    own = {a: number for number, host in enumerate(site.hosts) for a in host.addresses}
+    seen: dict[str, int] = {}
+    for number, host in enumerate(site.hosts):
+        families = {":" in a for a in host.addresses}
+        for place, address in enumerate(host.public_addresses):
+            path = f"hosts[{number}].public_addresses[{place}]"
+            if address in own:
+                yield path, f"{address} is an own address of hosts[{own[address]}], which needs no other outside; remove it here or in addresses"
+            elif address in seen:
+                yield path, f"{address} already leads to hosts[{seen[address]}]: one address has one reverse name; remove one"
+            elif private(address):
+                yield path, f"{address} is private: nobody outside reaches it; name the address that the world sees"
+            elif (":" in address) not in families:
+                yield path, f"{host.name} has no own address of this family that {address} could lead to; add one to addresses, or remove it"
+            seen.setdefault(address, number)
+
+
 def addresses_of_families(site: Site, _: Directory) -> Iterator[Finding]:
     """Every host has an address of every family the site promises."""
     for number, host in enumerate(site.hosts):
@@ -361,7 +381,7 @@ def proofs_have_controls(site: Site, _: Directory) -> Iterator[Finding]:
 
 RULES: tuple[Rule, ...] = (
     domains_once, alias_domains, mailbox_domains, one_owner, aliases_have_targets, targets_exist, no_alias_loops,
-    role_addresses_stay, senders_are_ours, hosts_once, addresses_of_families, roles_are_held, names_are_not_domains,
+    role_addresses_stay, senders_are_ours, hosts_once, addresses_of_families, public_addresses_are_others, roles_are_held, names_are_not_domains,
     thresholds_ascend, sizes_fit, memory_fits, closed_network_is_whole, admins_can_enter, numbers_fit_together,
     senders_to_switch_to, blocks_name_one, contacts_can_be_reached, questions_are_kept, quotas_have_units, forwards_lead_somewhere, roles_once,
     resolvers_are_elsewhere, lists_name_once, destinations_are_sound, tls_reports_can_be_sent, chat_and_news_have_a_place, proofs_have_controls, *ZONE_RULES, *ACME_RULES, *WEB_RULES, *NAME_RULES, *NAMESERVER_RULES, *NETWORK_RULES,

@@ -11,6 +11,8 @@ from gmconf.controls.control import Control, Evidence, Fact
 from gmconf.controls.files import KNOT, MAIN, NFT, OPTIONS, RESOLV, UNBOUND
 from gmconf.controls.wants import SECOND, AtLeast, Model
 from gmconf.controls.zone import at
+from gmconf.model import Role
+from gmconf.model.networks import private
 from gmconf.zones import reverse_name
 
 
@@ -26,8 +28,12 @@ class Fcrdns(Control):
 
     @classmethod
     def of_host(cls, case: HostCase) -> Iterable[Claim]:
-        """The zones give every address of the host its name, and the name every address."""
-        for address in case.host.addresses:
+        """The zones give every address of the host its name, and the name every address; in the Internet's DNS these are no private ones."""
+        closed = bool(case.site.resolver.trust_anchors) or set(case.host.roles) == {Role.FILTER}
+        for address in case.host.outside:
+            if private(address) and not closed:
+                yield Claim(f"addresses of {case.host.name} that the world reaches", f"{address}, which is private", holds=False, where=f"hosts {case.host.name}",
+                            remedy="name the address that others see in hosts[].public_addresses")  # fmt: skip
             there = at(case.records, case.host.name, "AAAA" if ":" in address else "A")
             back = at(case.records, reverse_name(address), "PTR")
             holds = address in there and back == [f"{case.host.name}."]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import ClassVar
@@ -12,6 +12,7 @@ from gmconf.controls.control import Control, Evidence
 from gmconf.controls.files import DOVECOT, MAIN, NFT, NGINX, NNTP, NNTPS, PROSODY, UNBOUND
 from gmconf.controls.wants import Model, Only
 from gmconf.model import Role
+from gmconf.model.networks import private
 from gmconf.nameservice import keepers
 from gmconf.settings import Value
 
@@ -134,15 +135,13 @@ def listening(case: HostCase, port: int = 0) -> list[str]:
 
 _OTHERS = tuple(map(ip_network, ("64:ff9b::/96", "64:ff9b:1::/48", "2001::/32", "2002::/16", "fec0::/10", "::/8")))
 """IPv6 in form only: mapped, translated and tunnelled IPv4, and what was given up."""
-_EXAMPLES = tuple(map(ip_network, ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32", "198.18.0.0/15")))
-"""They stand for real ones in examples and laboratories."""
 
 
-def reached(addresses: Iterable[str]) -> set[str]:
+def reached(addresses: Sequence[str]) -> set[str]:
     """The families ("IPv4", "IPv6") in which strangers reach one of these addresses, or, where all are private, those of the same net."""
     kinds = {a: ip_address(a) for a in addresses}
-    private = all(k.is_private and not _within(k, _EXAMPLES) for k in kinds.values())
-    return {f"IPv{k.version}" for k in kinds.values() if not _odd(k) and (private or _within(k, _EXAMPLES) or k.is_global)}
+    inside = all(map(private, addresses))
+    return {f"IPv{k.version}" for a, k in kinds.items() if not _odd(k) and (inside or not private(a))}
 
 
 def _odd(address: IPv4Address | IPv6Address) -> bool:
@@ -175,7 +174,7 @@ class Ipv6(Control):
     def of_site(cls, case: SiteCase) -> Iterable[Claim]:
         """Every host has an address of each promised family: one that others reach, if it has any such."""
         for host in case.site.hosts:
-            found = {family.lower() for family in reached(host.addresses)}
+            found = {family.lower() for family in reached(host.outside)}
             yield Claim(f"{host.name} has addresses of {', '.join(case.site.address_families)} that others reach", ", ".join(sorted(found)) or "none",
                         set(case.site.address_families) <= found, "hosts", remedy=f"give {host.name} such an address, or shorten address_families")  # fmt: skip
 
@@ -193,7 +192,7 @@ class Ipv6Mx(Control):
         """Every host that takes mail has an address of each family."""
         for host in case.site.hosts:
             if Role.MTA in host.roles:
-                families = reached(host.addresses)
+                families = reached(host.outside)
                 yield Claim(f"{host.name} has IPv4 and IPv6 addresses that others reach", " and ".join(sorted(families)) or "none", len(families) > 1, "hosts",
                             remedy=f"give {host.name} an address of each family that strangers can reach")  # fmt: skip
         promised = case.site.address_families

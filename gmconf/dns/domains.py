@@ -71,7 +71,7 @@ def _own_names(contract: Contract, domain: Domain) -> Iterator[Row]:
         prefix = name.removesuffix(domain.name)
         roles = {*((Role.MSA, Role.STORE) if name == domain.own_clients else ()), *((Role.MTA,) if name == domain.own_mx else ())}
         id_ = "dns.mx-valid" if name == domain.own_mx else "dns.srv"
-        for type_, address in addresses(a for h in site.hosts if not roles.isdisjoint(h.roles) for a in h.addresses):
+        for type_, address in addresses(a for h in site.hosts if not roles.isdisjoint(h.roles) for a in h.outside):
             yield Row(prefix, type_, address, contract.need(id_), (control(id_), why))
         for type_, rdata, need, because in (*certifiers(contract), *(associated(contract, name) if name == domain.own_mx else ())):
             yield Row(prefix if type_ == "CAA" else f"_25._tcp.{prefix}", type_, rdata, need, (*because, why))
@@ -119,7 +119,7 @@ def _policy(contract: Contract, domain: Domain) -> Iterator[Row]:
     because = (control(id_), contract.why("web" if site.web else "hosts"))
     for host in (h for h in site.hosts if Role.WEB in h.roles):
         yield Row("_mta-sts.", "TXT", (f"v=STSv1; id={published.sts_id(site, domain)}",), contract.need(id_), because)
-        for type_, address in addresses(host.addresses):
+        for type_, address in addresses(host.outside):
             yield Row("mta-sts.", type_, address, contract.need(id_), because)
 
 
@@ -128,7 +128,7 @@ def _programs(contract: Contract) -> Iterator[Row]:
     site, id_ = contract.site, "mua.autoconfig"
     because = (control(id_), contract.why("web.autoconfig"))
     for host in (h for h in site.hosts if Role.WEB in h.roles and tells_programs(site)):
-        for type_, address in addresses(host.addresses):
+        for type_, address in addresses(host.outside):
             yield Row("autoconfig.", type_, address, contract.need(id_), because)
 
 

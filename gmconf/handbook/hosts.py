@@ -47,7 +47,7 @@ def topology(c: Settings, desk: Desk) -> None:
     """Which program does what on which host, and who may reach it."""
     shown, hosts = control("doc.topology"), desk.why("hosts")
     c.rows("hosts", [
-        {"name": (e.host.name, (hosts, shown)), "release": (debian(e.host.release), (hosts, shown)), "addresses": (list(e.host.addresses), (hosts, shown)),
+        {"name": (e.host.name, (hosts, shown)), "release": (debian(e.host.release), (hosts, shown)), "addresses": (list(dict.fromkeys((*e.host.addresses, *e.host.public_addresses))), (hosts, shown)),
          "roles": ([role.value for role in e.host.roles], (hosts, shown))}
         for e in desk.exposures
     ])  # fmt: skip

@@ -25,7 +25,7 @@ async def judged(asker: Asker, site: Site, wanted: Record, answer: Answer, name:
     if found or wanted.need == "forbidden" or not spf.is_spf(text) or len(records) != 1:
         return found
     hosts = [h for h in site.hosts if h.name == wanted.owner] or published.senders(site)
-    ours = [a for h in hosts for a in h.addresses] if spf.parse(text).mechanisms[:-1] else []
+    ours = [a for h in hosts for a in h.outside] if spf.parse(text).mechanisms[:-1] else []
     if not ours and (asks := spf.parse(records[0]).asking):  # whoever sends nothing has nothing to ask for
         return [Difference(text, f"{records[0]} (asks for {' '.join(a.qualifier + a.text.lstrip('+-~?') for a in asks)})", remove=(records[0],))]
     seen = await compare(asker, name, hosts[0].name if hosts else name, text, records[0], ours)
@@ -54,7 +54,7 @@ async def listed(asker: Asker, site: Site) -> list[Finding]:
             seen = test.note or ", ".join(test.values) or "nothing"
             findings.append(Finding("rep.rbl-monitor", zone, f"2.0.0.127.{zone}. A", "the list's own test entries (RFC 5782 section 5)", seen, good=False, error=True))
             continue
-        addresses = [(h.name, a) for h in published.senders(site) for a in h.addresses]
+        addresses = [(h.name, a) for h in published.senders(site) for a in h.outside]
         names = [f"{reverse_name(a).removesuffix('.in-addr.arpa').removesuffix('.ip6.arpa')}.{zone}" for _, a in addresses]
         answers = await asyncio.gather(*(asker.ask(name, "A") for name in names))
         for (host, address), name, answer in zip(addresses, names, answers, strict=True):

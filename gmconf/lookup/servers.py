@@ -35,7 +35,7 @@ async def keepers(asker: Asker, contract: Contract, name: str, port: int) -> Kee
             servers = [Server(value, port, names[n // 2]) for n, answer in enumerate(answers) for value in answer.values]
             bare = tuple(names[n // 2] for n, answer in enumerate(answers) if n % 2 and not answer.values)
             return Keepers(zone, names, tuple(servers), bare)
-    hosts = {h.name: h.addresses for h in contract.site.hosts}
+    hosts = {h.name: h.outside for h in contract.site.hosts}
     named = [Server(address, port, s.name) for s in contract.site.dns.nameservers for address in s.addresses or hosts.get(s.name, ())]
     return Keepers(name, (), tuple(named), ())
 

@@ -56,7 +56,10 @@ class Host(Part):
     release: Literal["bookworm", "trixie"]
     """Debian 12 or Debian 13."""
     addresses: tuple[Ip, ...]
-    """IPv4 and IPv6."""
+    """IPv4 and IPv6, as its own interfaces have them: services, the firewall and the other hosts use these."""
+    public_addresses: tuple[Ip, ...] = ()
+    """Where the world reaches it, if NAT one to one stands before it: what DNS, SPF and reverse names say. Those of a family stand for all
+    of the host's own of that family; default: the host's own."""
     roles: tuple[Role, ...] = (Role.MTA, Role.MSA, Role.STORE, Role.FILTER)
     """Default: all that a mail service needs, on one host; chat, news, web and nameserver are added by name."""
     memory: Size = 4 * 1024**3
@@ -69,3 +72,9 @@ class Host(Part):
     """Where Ansible connects to; default: the name."""
     ssh_port: Port | None = None
     """Port of its sshd; default: ``network.ssh_port``."""
+
+    @property
+    def outside(self) -> tuple[str, ...]:
+        """The addresses that the world knows it by."""
+        translated = {":" in address for address in self.public_addresses}
+        return (*self.public_addresses, *(a for a in self.addresses if (":" in a) not in translated))

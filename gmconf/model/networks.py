@@ -33,6 +33,21 @@ _MAPPED = IPv6Network("::ffff:0:0/96")
 _UNICAST = (ip_network("2000::/3"), ip_network("fc00::/7"))
 
 
+_EXAMPLES = tuple(map(ip_network, ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32", "198.18.0.0/15")))
+"""They stand for real ones in examples and laboratories."""
+
+
+def example(address: Address) -> bool:
+    """Whether the address stands for one of the Internet in documents."""
+    return any(address in network for network in _EXAMPLES)
+
+
+def private(address: str) -> bool:
+    """Whether the address means something within one network only (RFC 1918, RFC 6598, RFC 4193)."""
+    found = ip_address(address)
+    return not (found.is_global or example(found))
+
+
 def _parsed(value: str) -> Address:
     if "%" in value:
         raise ValueError(f'no zone index after the address; write "{value.partition("%")[0]}"')

@@ -62,10 +62,10 @@ def rendered(loaded: Loaded, today: date) -> Iterator[Score]:
 
     source = Published(contract(loaded))
     hosts = {v.host.name: v for v in views(loaded) if Role.MTA in v.host.roles}
-    addresses = {n: set(v.host.addresses) for n, v in hosts.items()}
+    addresses = {n: set(v.host.outside) for n, v in hosts.items()}
     for name in loaded.mail.mx_names:
         # Every host that it leads to shows the same certificate; hosts differ in their release only.
-        addresses[name] = {a for v in hosts.values() for a in v.host.addresses}
+        addresses[name] = {a for v in hosts.values() for a in v.host.outside}
         hosts[name] = next(v for v in hosts.values())
     known: dict[str, Offer] = {}
 

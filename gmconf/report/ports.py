@@ -97,7 +97,7 @@ def _row(side: HostSide) -> Row:
     by = {reach: ", ".join(f"{p.number} {p.protocol}" for p in open_ if p.reach == reach) or "none" for reach in REACHES}
     release = "Debian 13" if host.release == "trixie" else "Debian 12"
     roles = ", ".join(_ROLES[role] for role in Role if role in host.roles) or "no role"
-    return Row(host.name, release, ", ".join(host.addresses), roles, by["any"], by["site"], by["admin"], tuple(_out(side)))
+    return Row(host.name, release, ", ".join((*host.addresses, *(f"{a} outside" for a in host.public_addresses))), roles, by["any"], by["site"], by["admin"], tuple(_out(side)))
 
 
 def _out(side: HostSide) -> Iterable[str]:

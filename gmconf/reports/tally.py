@@ -104,7 +104,7 @@ class Numbers:
 def count(told: Told, site: Site) -> Numbers:
     """The numbers of a site, its domains in their order."""
     names = [d.name for d in site.domains]
-    ours = {str(ip_address(a)): host.name for host in site.hosts for a in host.addresses}
+    ours = {str(ip_address(a)): host.name for host in site.hosts for a in (*host.addresses, *host.public_addresses)}
     rows: list[tuple[str, Aggregate, Row]] = []
     policies: list[tuple[str, str, Policy]] = []
     strangers: set[str] = set()

@@ -99,6 +99,12 @@ def _bracket(host: Host) -> str:
     return f"[{address}]" if ":" in address else address
 
 
+def _relay(host: Host) -> str:
+    """An MTA host as others of the site reach it: by name, or where that leads outside and through NAT by its own address."""
+    inner = next((a for a in host.addresses if ":" not in a), "")
+    return f"[{inner if inner and host.public_addresses else host.name}]"
+
+
 def _main(view: View) -> Settings:
     c = Settings(MAIN)
     _identity(c, view)
@@ -127,6 +133,8 @@ def _identity(c: Settings, view: View) -> None:
     c.set("inet_interfaces", "all", need("postfix", "master.cf says what listens; a change here would need a restart"))
     families = view.site.address_families
     c.set("inet_protocols", "all" if len(families) > 1 else families[0], control("net.ipv6"))
+    translated = [a for a in view.host.outside if a not in view.host.addresses]
+    c.set("proxy_interfaces", translated, need("postfix", "addresses that lead here by NAT: mail to them is not sent out again"), view.why("hosts"))
     c.set("mynetworks", _networks(postfix_maps.trusted(view)), control("mta.local-only"),
           need("postfix", "programs of this host are no network to be trusted: they hand mail in by sendmail"))  # fmt: skip
     c.set("authorized_submit_users", host_mail.submitters(view), control("msa.sender-rights"))
@@ -327,7 +335,7 @@ def _delivery(c: Settings, view: View) -> None:
           need("postfix", f"below Dovecot's limit of {limits.lmtp_user_concurrency} deliveries to one user: no deferral in a burst"))  # fmt: skip
     c.set("lmtp_line_length_limit", 0, control("msg.conform-in"), need("postfix", "folded lines on the last step would break signatures"))
     c.set("lmtp_destination_recipient_limit", 1, need("postfix", "one recipient must not learn of another, one full mailbox not delay the rest"))
-    c.set("relayhost", "" if view.has(Role.MTA) else f"[{view.hosts(Role.MTA)[0].name}]", need("postfix", "only MTA hosts send mail out"))
+    c.set("relayhost", "" if view.has(Role.MTA) else _relay(view.hosts(Role.MTA)[0]), need("postfix", "only MTA hosts send mail out"))
     switched = view.host.sends_from
     c.set("smtp_bind_address", str(switched.address) if switched else "", control("out.ip-switch"), view.why("hosts"))
     life = view.why("limits.queue_life")

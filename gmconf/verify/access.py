@@ -45,7 +45,7 @@ def imap(at: At) -> Looks:
 
     Connects and reads the greeting.
     """
-    for address in at.host.addresses:
+    for address in at.host.outside:
         for port, good in ((IMAPS, "* OK"), *(((POP3S, "+OK"),) if at.pop3 else ())):
             with dial(at, port, address) as wire:
                 wire.secure(neutral(), at.host.name)

@@ -28,7 +28,7 @@ def submission(at: At) -> Looks:
 
     Connects and says MAIL once without TLS, which is refused.
     """
-    for address in at.host.addresses:
+    for address in at.host.outside:
         with dial(at, SUBMISSION, address) as wire:
             smtp = Smtp(wire)
             smtp.ehlo()
@@ -43,7 +43,7 @@ def submissions(at: At) -> Looks:
 
     Connects, says EHLO and QUIT.
     """
-    for address in at.host.addresses:
+    for address in at.host.outside:
         with dial(at, SUBMISSIONS, address) as wire:
             wire.secure(neutral(), at.host.name)
             smtp = Smtp(wire)

@@ -26,7 +26,7 @@ def stranger(at: At) -> None:
     """Raises NothingToSayError where port 25 would know us: a host of the site sees other rules than the world."""
     with mta(at) as smtp:
         here = smtp.wire.socket.getsockname()[0]
-    if here in {a for host in at.run.loaded.site.hosts for a in host.addresses}:
+    if here in {a for host in at.run.loaded.site.hosts for a in (*host.addresses, *host.public_addresses)}:
         raise NothingToSayError("run it from a machine that is no host of the site: hosts may do more than strangers")
 
 
@@ -45,7 +45,7 @@ def answers(at: At) -> Looks:
 
     Connects and says QUIT.
     """
-    for address in at.host.addresses:
+    for address in at.host.outside:
         try:
             with mta(at, address) as smtp:
                 yield said(f"220 from {address} port 25", smtp.greeting, smtp.greeting.code == 220)

@@ -71,7 +71,7 @@ def ports(at: At) -> Looks:
     """
     public, allowed = listens(at, "any"), listens(at) | _allowed(at)
     tried = tuple(sorted({*TRIED, *allowed}))
-    open_at = opened(at.host.addresses, tried)
+    open_at = opened(at.host.outside, tried)
     for address, found in open_at.items():
         lost, extra = sorted(public - found), sorted(found - allowed)
         listed = ", ".join(map(str, sorted(found))) or "nothing"

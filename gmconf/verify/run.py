@@ -119,7 +119,7 @@ class Run:
 
         wanted = contract(self.loaded)
         zones = {wanted.zones.of(name) for name in (*(d.name for d in self.domains), *(at.host.name for at in self.hosts))}
-        zones |= {wanted.zones.reverse(address)[0] for at in self.hosts for address in at.host.addresses}
+        zones |= {wanted.zones.reverse(address)[0] for at in self.hosts for address in at.host.outside}
         # What allows reports about a domain lies in the zone of whoever gets them.
         zones |= {*wanted.report_zones.values()} & wanted.all
         server = parse_server(self.resolver) if self.resolver else system_resolver()
@@ -175,7 +175,7 @@ class At:
     @property
     def address(self) -> str:
         """Where dialogues are held; whether the others answer too is a probe of its own."""
-        return self.host.addresses[0]
+        return self.host.outside[0]
 
     @property
     def pop3(self) -> bool:
