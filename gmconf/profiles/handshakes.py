@@ -7,6 +7,7 @@ import ssl
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from gmconf.profiles.offer import GROUPS, PHASE_OUT, SUFFICIENT, Hash, Offer
@@ -61,6 +62,8 @@ def offered(name: str, addresses: Sequence[str], port: int = 25) -> Offer:
     """The offer of a host at the first of its addresses: that test tries no other."""
     if not addresses:
         return Offer(name, problem="it has no address")
+    if ip_address(addresses[0]).is_unspecified:  # a connection would end at this machine
+        return Offer(name, problem=f"{addresses[0]} is nobody's address")
     peer = Peer(name, addresses[0], port, time.monotonic() + SECONDS)
     try:
         with connected(peer.address, port, min(peer.until, time.monotonic() + EACH)) as wire:

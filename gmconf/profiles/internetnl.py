@@ -6,6 +6,7 @@ import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import date
+from ipaddress import ip_address
 
 from gmconf.check import views
 from gmconf.dns import contract
@@ -161,6 +162,8 @@ def _routed(address: str) -> bool:
 
 
 async def _connects(address: str, port: int) -> bool:
+    if ip_address(address).is_unspecified:  # that would be this machine
+        return False
     try:
         async with asyncio.timeout(PATIENCE):
             _, writer = await asyncio.open_connection(address, port)

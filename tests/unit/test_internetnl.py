@@ -118,6 +118,8 @@ ZONES = (
     Spoiled("no IPv6", AAAA, (), "mx_aaaa", "bad", 0, 50, 87, "no IPv6: mail.example.org"),
     Spoiled("IPv4 in disguise", AAAA, (f"{HOST}. 60 AAAA ::ffff:127.0.0.1",), "mx_aaaa", "bad", 0, 50, 87, "no IPv6: mail.example.org"),
     Spoiled("IPv4 dead, IPv6 alive", r"^mail\.example\.org\. \d+ A ", (f"{HOST}. 60 A 127.0.0.77",), "starttls_exists", "error", 0, 0, 75, "127.0.0.77"),
+    Spoiled("IPv4 that is nobody's, IPv6 alive", r"^mail\.example\.org\. \d+ A ", (f"{HOST}. 60 A 0.0.0.0",), "starttls_exists", "error", 0, 0, 75, "0.0.0.0 is nobody's"),
+    Spoiled("IPv6 that is nobody's", AAAA, (f"{HOST}. 60 AAAA ::",), "mx_reach", "bad", 0, 50, 87, "no answer on port 25 of mail.example.org ::"),
     Spoiled("one of two IPv6 addresses dead", "", (f"{HOST}. 60 AAAA ::2",), "mx_reach", "bad", 2, 60, 90, "no answer on port 25 of mail.example.org ::2"),
     Spoiled("name servers without IPv6", r"^ns\d\.lab\.test\. \d+ AAAA", (), "ns_aaaa", "bad", 0, 50, 87, "without IPv6"),
     Spoiled("name servers that refuse", "", (), "ns_reach", "good", 10, 100, 100, "", {"refusing": True}),
