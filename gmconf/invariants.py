@@ -50,6 +50,20 @@ class Invariant(NamedTuple):
     strict: bool = False
 
 
+_PLUS = "Postfix, Dovecot and the filter part sub-addresses at the same sign, or mail is accepted that the mailbox refuses, and goes back to its sender"
+_LOGIN = "Dovecot listens there for logins, or nobody can submit mail"
+SHARED = {
+    ("postfix", "recipient_delimiter"): ("+", _PLUS),
+    ("dovecot", "recipient_delimiter"): ("+", _PLUS),
+    ("postfix", "smtputf8_enable"): ("no", "Dovecot's LMTP takes no such addresses: what was accepted would go back to its sender"),
+    ("postfix", "smtpd_sasl_type"): ("dovecot", _LOGIN),
+    ("postfix", "smtpd_sasl_path"): ("/run/dovecot/auth-smtp", _LOGIN),
+    ("unbound", "port"): ("53", "every program on the host asks there"),
+    ("clamd", "LocalSocket"): ("/run/clamav/clamd.ctl", "the filter asks the virus scanner there, and puts all mail off without it"),
+}
+"""(service, key): the value that other daemons go by too, and why."""
+
+
 def invariants(site: Site) -> tuple[Invariant, ...]:
     """All of them, with the numbers of this site."""
     c = chain(site)
@@ -84,6 +98,10 @@ def broken(site: Site) -> Iterator[tuple[str, str]]:
         field = f"overrides.{term.service}.{term.key}" if term else "limits"
         what = "below" if rule.strict else "at most"
         yield field, f"{rule.lower} ({low:g}) must be {what} {rule.upper} ({high:g}), or {rule.why}"
+    for (service, key), (value, why) in SHARED.items():
+        raw = getattr(site.overrides, service).get(key)
+        if raw is not None and raw.strip() != value:
+            yield f"overrides.{service}.{key}", f"must stay {value}: {why}; remove it"
     if site.overrides.postfix.get("smtpd_forbid_bare_newline_exclusions", "").strip():
         yield ("overrides.postfix.smtpd_forbid_bare_newline_exclusions",
                "must stay empty: whoever is named there can smuggle mail in the name of others (CVE-2023-51764)")  # fmt: skip

@@ -160,6 +160,8 @@ Addresses = Annotated[tuple[Address, ...], BeforeValidator(one_or_more, json_sch
 OwnSender = Annotated[str, AfterValidator(own_sender), Field(max_length=600)]
 Sender = Annotated[str, AfterValidator(sender), Field(max_length=600)]
 Line = Annotated[str, AfterValidator(line), Field(min_length=1, max_length=500)]
+Text = Annotated[str, AfterValidator(line), Field(max_length=500)]
+"""A line that may be empty."""
 Score = Annotated[float, Field(ge=-100_000, le=100_000, allow_inf_nan=False)]
 """Of rspamd."""
 Count = Annotated[int, Field(ge=1, le=1_000_000_000)]

@@ -12,7 +12,7 @@ from gmconf.model.domains import Domain
 from gmconf.model.filter import Filter
 from gmconf.model.firewall import Network
 from gmconf.model.hosts import Host
-from gmconf.model.names import Address, Count, Duration, Line, Size
+from gmconf.model.names import Address, Count, Duration, Line, Size, Text
 from gmconf.model.networks import Peer
 from gmconf.model.operation import Client, Policies, Procedures, Shown, Support, Waiver
 from gmconf.model.talk import Chat, News
@@ -116,10 +116,10 @@ class Pop3(Part):
 class Overrides(Part):
     """Raw lines for a daemon, key: value, put last. Traced, judged by the daemon, and listed as what they are."""
 
-    postfix: dict[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]+$")], Line] = {}
-    """main.cf parameters."""
-    dovecot: dict[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_/]+$")], Line] = {}
-    """Global Dovecot settings."""
+    postfix: dict[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]+$")], Text] = {}
+    """main.cf parameters; an empty one ("") empties a list."""
+    dovecot: dict[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_/]+$")], Text] = {}
+    """Global Dovecot settings; an empty one ("") empties a list."""
     rspamd: dict[Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+\.[a-z0-9_]+$")], Line] = {}
     """module.key: written to rspamd's override.d/MODULE.conf."""
     unbound: dict[Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+$")], Line] = {}

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 from test_rspamd import view
 
-from gmconf.invariants import broken, invariants
+from gmconf.invariants import SHARED, broken, invariants
+from gmconf.render import render
+from gmconf.services import clamav, postfix, unbound
 
 BAD = [
     ("postfix", "message_size_limit", "104857600"), ("rspamd", "options.max_message", "1M"), ("clamd", "StreamMaxLength", "10M"),
@@ -13,9 +15,12 @@ BAD = [
     ("postfix", "milter_content_timeout", "300s"), ("postfix", "milter_content_timeout", "1s"),
     ("postfix", "lmtp_destination_concurrency_limit", "20"), ("dovecot", "lmtp_user_concurrency_limit", "5"),
     ("postfix", "default_process_limit", "1000"), ("postfix", "smtpd_forbid_bare_newline_exclusions", "$mynetworks"),
+    ("postfix", "recipient_delimiter", "-"), ("postfix", "recipient_delimiter", "+-"), ("dovecot", "recipient_delimiter", "-"), ("postfix", "recipient_delimiter", ""),
+    ("postfix", "smtputf8_enable", "yes"), ("postfix", "smtpd_sasl_path", "private/auth"), ("postfix", "smtpd_sasl_type", "cyrus"), ("unbound", "port", "5353"),
+    ("clamd", "LocalSocket", "/tmp/clamd.sock"),
 ]  # fmt: skip
 GOOD = [("postfix", "message_size_limit", "1000000"), ("dovecot", "lmtp_user_concurrency_limit", "20"), ("clamd", "StreamMaxLength", "100M"),
-        ("postfix", "milter_content_timeout", "12s"),
+        ("postfix", "milter_content_timeout", "12s"), ("postfix", "recipient_delimiter", "+"), ("dovecot", "recipient_delimiter", "+"),
         ("rspamd", "options.task_timeout", "${later}")]  # fmt: skip
 
 
@@ -36,3 +41,21 @@ def test_overrides_that_break_one(service: str, key: str, value: str) -> None:
 @pytest.mark.parametrize(("service", "key", "value"), GOOD)
 def test_overrides_that_break_none(service: str, key: str, value: str) -> None:
     assert list(broken(view(overrides={service: {key: value}}).site)) == []
+
+
+def test_values_that_others_go_by_are_those_that_are_rendered() -> None:
+    """Postfix, Unbound and clamd say them in their files; Dovecot's stands in its templates."""
+    keys = {"LocalSocket": "socket"}
+    plans = {"postfix": postfix, "unbound": unbound, "clamd": clamav}
+    for (service, key), (value, _) in SHARED.items():
+        for plan in [plans[service].plan(view())] if service in plans else []:
+            found = {str(s.value) for file in plan.files if getattr(file, "settings", None) for s in file.settings.flat() if s.key == keys.get(key, key)}
+            assert {v.replace("False", "no") for v in found} == {value}, key
+
+
+@pytest.mark.parametrize("release", ["bookworm", "trixie"])
+def test_a_list_can_be_emptied(release: str) -> None:
+    v = view(release, overrides={"postfix": {"tls_ssl_options": "", "authorized_flush_users": ""}})
+    (main,) = (render(f).text for f in postfix.plan(v).files if f.path == "/etc/postfix/main.cf")
+    assert "\ntls_ssl_options = \n" in main
+    assert "\nauthorized_flush_users = \n" in main
