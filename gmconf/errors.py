@@ -29,6 +29,10 @@ class Problem(NamedTuple):
         middle = f" {self.path}:" if self.path else ""
         return f"{self.mark}:{middle} {self.message}"
 
+    def json(self) -> dict[str, str | int]:
+        """As plain data."""
+        return {"file": self.mark.file, "line": self.mark.line, "column": self.mark.column, "path": self.path, "message": self.message}
+
 
 class SiteError(Exception):
     """The site cannot be used as it is. Holds every problem found, sorted by place (exit code 2)."""

@@ -10,6 +10,7 @@ from xml.etree import ElementTree as ET
 from gmconf import __version__
 from gmconf.check import Result
 from gmconf.controls.control import CATALOGUE
+from gmconf.errors import Problem
 from gmconf.printable import line, words
 
 Outcome = Literal["pass", "fail", "error", "skipped"]
@@ -85,7 +86,26 @@ def log(rules: Sequence[Rule], lapses: Iterable[Lapse]) -> str:
     ]
     found = [{"ruleId": rule, "ruleIndex": number[rule], **rest} for rule, rest in lapses]
     run = {"tool": {"driver": {"name": "gmconf", "version": __version__, "rules": described}}, "results": found}
-    return words(json.dumps({"$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version": "2.1.0", "runs": [run]}, indent=2, ensure_ascii=False))
+    return json_of({"$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version": "2.1.0", "runs": [run]})
+
+
+_SITE = Rule("site", "The site can be read and used", "What is wrong with it is named with file, line and column.", "Mend it; nothing else was looked at.", {})
+
+
+def mistakes(problems: Sequence[Problem], form: str, name: str) -> str | None:
+    """What is wrong with a site or call, in the form that the results would have had; None for forms that only people read."""
+    if form == "json":
+        return json_of({"errors": [problem.json() for problem in problems]})
+    if form == "junit":
+        return suite((Case(p.mark.file, p.path or "site", "error", str(p)) for p in problems), name)
+    if form == "sarif":
+        return log([_SITE], ((_SITE.id, {"level": "error", "kind": "fail", **lapse(p.message, "site", p.path, str(p.mark), p.mark.file)}) for p in problems))
+    return None
+
+
+def json_of(data: object) -> str:
+    """Plain data as JSON that can be printed."""
+    return words(json.dumps(data, indent=2, ensure_ascii=False))
 
 
 def _lapse(row: Result, site: str) -> dict[str, object]:

@@ -65,7 +65,7 @@ def load(path: Path, *, keys: bool | Literal["public"] = True) -> Loaded:
 
     Raises SiteError with every problem found.
     """
-    name = path.name
+    name = path.name or str(path)
     document = Document(name, read_text(path, name))
     site = _model(document)
     shown = f"{site.secrets.folder}/{FILE}"

@@ -10,7 +10,8 @@ from gmconf.model.firewall import Network
 
 def ssh(network: Network, host: Host, options: Iterable[str], user: str = "root") -> list[str]:
     """The command line, to which the command for the host is added; ``options`` are KEY=VALUE of ssh_config(5)."""
-    argv = ["ssh", "-T", "-p", str(network.ssh(host)), "-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "-o", "ServerAliveInterval=10"]
+    argv = ["ssh", "-T", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "-o", "ServerAliveInterval=10"]
     for option in options:
         argv += ["-o", option]
-    return [*argv, f"{user}@{host.ansible_host or host.name}"]
+    # Of two values ssh takes the first: a port among the options is the user's.
+    return [*argv, "-p", str(network.ssh(host)), f"{user}@{host.ansible_host or host.name}"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from gmconf.check import Result, Verdict
 from gmconf.controls.choices import Choice
@@ -157,7 +157,8 @@ def live(results: Sequence[Result]) -> Iterator[str]:
     proves: dict[tuple[str, str, str, str, str, str], list[str]] = {}
     for row in results:
         proves.setdefault((row.status, row.subject, row.where, row.expected, row.observed, row.remedy), []).append(row.control)
-    for wanted in ("error", "fail", "waived"):
+    yield from _without_result(proves)
+    for wanted in ("fail", "waived"):
         for (status, subject, where, expected, observed, remedy), controls in proves.items():
             if status == wanted:
                 yield f"{status.upper()} {subject} {where} ({', '.join(controls)})"
@@ -176,6 +177,24 @@ def live(results: Sequence[Result]) -> Iterator[str]:
     counts = {status: sum(s == status for s in probes.values()) for status in _WORST}
     yield (f"{counts['pass']} probes passed, {counts['fail']} failed, {counts['error']} without a result, {counts['waived']} waived, "
            f"{counts['na']} not applicable")  # fmt: skip
+
+
+def _without_result(proves: Mapping[tuple[str, str, str, str, str, str], Sequence[str]]) -> Iterator[str]:
+    """Probes without a result; those of one subject that ended alike, as all do when a host is down, are one line."""
+    alike: dict[tuple[str, str], list[tuple[str, str, str, Sequence[str]]]] = {}
+    for (status, subject, where, expected, observed, remedy), controls in proves.items():
+        if status == "error":
+            alike.setdefault((subject, observed), []).append((where, expected, remedy, controls))
+    for (subject, observed), rows in alike.items():
+        if len(rows) > 1:
+            first = "; ".join(dict.fromkeys(remedy.partition(";")[0] for _, _, remedy, _ in rows if remedy))
+            yield f"ERROR {subject}: {observed.replace(chr(10), ' ')}; {len(rows)} probes have no result{f'; {first}' if first else ''}"
+            continue
+        ((where, expected, remedy, controls),) = rows
+        yield f"ERROR {subject} {where} ({', '.join(controls)})"
+        yield f"    expected {expected}; found {observed.replace(chr(10), chr(10) + ' ' * 8)}"
+        if remedy:
+            yield f"    {remedy}"
 
 
 _WORST = ("error", "fail", "waived", "pass", "na")

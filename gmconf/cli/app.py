@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from gmconf import __version__
+from gmconf.errors import GmconfError, Mark, Problem, SiteError
 from gmconf.printable import words
 
 if TYPE_CHECKING:
@@ -96,3 +97,25 @@ def print_json(data: object) -> None:
     import json
 
     print(words(json.dumps(data, indent=2, ensure_ascii=False)))
+
+
+class Formatted(TyperCommand):
+    """A command with --format: what is wrong with the site or the call comes in that format too, so that a pipeline has something to read."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (SiteError, GmconfError) as error:
+            from gmconf.formats import mistakes
+
+            site = str(ctx.params.get("site") or self.name)
+            problems = error.problems if isinstance(error, SiteError) else [Problem(Mark(site), "", str(error))]
+            text, file = mistakes(problems, str(ctx.params.get("output")), f"gmconf {ctx.command_path.partition(' ')[2]} {site}"), ctx.params.get("file")
+            if text is None:
+                raise
+            if isinstance(file, Path):
+                file.write_text(text + "\n", "utf-8")
+                raise
+            print(text)
+            raise typer.Exit(2) from None
+

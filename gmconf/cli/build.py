@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gmconf.cli.app import Format, OutputFormat, SitePath, VaultFile, app, load_site, print_json, say_notices
+from gmconf.cli.app import Format, Formatted, OutputFormat, SitePath, VaultFile, app, load_site, print_json, say_notices
 from gmconf.errors import SiteError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from gmconf.load import Loaded
 
 
-@app.command(epilog="Examples: gmconf validate site.yml; gmconf validate site.yml --strict")
+@app.command(cls=Formatted, epilog="Examples: gmconf validate site.yml; gmconf validate site.yml --strict")
 def validate(
     site: SitePath,
     output: OutputFormat = Format.text,
@@ -42,12 +42,7 @@ def validate(
             undone = _unmade(site)
     except SiteError as error:
         if output is Format.json:
-            print_json(
-                [
-                    {"file": p.mark.file, "line": p.mark.line, "column": p.mark.column, "path": p.path, "message": p.message}
-                    for p in error.problems
-                ]
-            )
+            print_json([problem.json() for problem in error.problems])
             raise typer.Exit(2) from None
         raise
     if output is Format.json:
@@ -97,7 +92,7 @@ def _custody(loaded: Loaded, vault_password_file: Path | None) -> None:
         raise SiteError(found.wrong)
 
 
-@app.command(epilog="Examples: gmconf render site.yml -o build; gmconf render site.yml -o build --check")
+@app.command(cls=Formatted, epilog="Examples: gmconf render site.yml -o build; gmconf render site.yml -o build --check")
 def render(
     site: SitePath,
     out: Annotated[Path, typer.Option("--out", "-o", help="Directory to write.")] = Path("build"),
@@ -149,7 +144,7 @@ def _print_changes(found: list[Change], *, diff: bool) -> None:
 
 
 @app.command(
-    epilog="Examples: gmconf explain main.cf:smtpd_tls_security_level; gmconf explain /etc/postfix/main.cf:12; "
+    cls=Formatted, epilog="Examples: gmconf explain main.cf:smtpd_tls_security_level; gmconf explain /etc/postfix/main.cf:12; "
     "gmconf explain limits.message_size"
 )
 def explain(

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from gmconf.cli.app import SitePath, app, load_site, print_json, spoken
+from gmconf.cli.app import Formatted, SitePath, app, load_site, print_json, spoken
 from gmconf.cli.judgement import Report, live_page
 from gmconf.errors import GmconfError
 
@@ -32,7 +32,7 @@ LINES = 10000
 Zone = Annotated[str | None, typer.Option("--zone", help="Only this zone.")]
 
 
-@group.command(epilog="Examples: gmconf dns site.yml; gmconf dns site.yml --format nsupdate --zone example.org | nsupdate -k key")
+@group.command(cls=Formatted, epilog="Examples: gmconf dns site.yml; gmconf dns site.yml --format nsupdate --zone example.org | nsupdate -k key")
 def records(
     site: SitePath,
     output: Annotated[Spelling, typer.Option("--format", help="How to write the records.")] = Spelling.zone,
@@ -89,7 +89,7 @@ def _write(lines: Iterable[str]) -> None:
         print(line)
 
 
-@group.command(epilog="Examples: gmconf dns check site.yml; gmconf dns check site.yml --authoritative; gmconf dns check site.yml --served --format junit")
+@group.command(cls=Formatted, epilog="Examples: gmconf dns check site.yml; gmconf dns check site.yml --authoritative; gmconf dns check site.yml --served --format junit")
 def check(
     site: SitePath,
     resolver: Annotated[str | None, typer.Option("--resolver", metavar="IP[:PORT]", help="The resolver to ask; default: this machine's.")] = None,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gmconf.cli.app import Format, OutputFormat, SitePath, VaultFile, app, load_site, print_json
+from gmconf.cli.app import Format, Formatted, OutputFormat, SitePath, VaultFile, app, load_site, print_json
 from gmconf.cli.profiles import Chosen, needed
 from gmconf.cli.profiles import check as check_profile
 from gmconf.errors import GmconfError
@@ -34,7 +34,7 @@ class Report(StrEnum):
     html = "html"
 
 
-@app.command(epilog="Examples: gmconf controls; gmconf controls --level bronze; gmconf controls mta.smuggling --site site.yml")
+@app.command(cls=Formatted, epilog="Examples: gmconf controls; gmconf controls --level bronze; gmconf controls mta.smuggling --site site.yml")
 def controls(
     name: Annotated[str | None, typer.Argument(metavar="[ID]", help="One control in full.")] = None,
     level: Annotated[str | None, typer.Option("--level", help="Only what this level asks for: basic, bronze or silver.")] = None,
@@ -113,7 +113,7 @@ def _in_full(control: type[Control]) -> Iterator[str]:
     yield f"    proved by: {', '.join(tests)}" if tests else "    no test on real hosts carries it"
 
 
-@app.command(epilog="Examples: gmconf check site.yml; gmconf check site.yml --level silver; gmconf check site.yml --format sarif; "
+@app.command(cls=Formatted, epilog="Examples: gmconf check site.yml; gmconf check site.yml --level silver; gmconf check site.yml --format sarif; "
              "gmconf check site.yml --profile internet.nl")  # fmt: skip
 def check(
     site: SitePath,

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from gmconf.cli.app import Format, OutputFormat, SitePath, VaultFile, app, load_site, print_json, spoken
+from gmconf.cli.app import Format, Formatted, OutputFormat, SitePath, VaultFile, app, load_site, print_json, spoken
 from gmconf.errors import GmconfError
 
 group = typer.Typer(
@@ -54,7 +54,7 @@ def make(
         print(f"created {name}")
 
 
-@group.command(epilog="Examples: gmconf keys plan site.yml; gmconf keys plan site.yml --only example.org --format json")
+@group.command(cls=Formatted, epilog="Examples: gmconf keys plan site.yml; gmconf keys plan site.yml --only example.org --format json")
 def plan(site: SitePath, only: Only = None, output: OutputFormat = Format.text, now: Now = None) -> None:
     """Print what will happen to which key, step by step, with the earliest times. Writes nothing."""
     loaded = load_site(site)
@@ -73,7 +73,7 @@ def plan(site: SitePath, only: Only = None, output: OutputFormat = Format.text, 
         print(f"    {row['earliest']}  {row['key']} {row['step']}")
 
 
-@group.command(epilog="Examples: gmconf keys status site.yml; gmconf keys status site.yml --format json")
+@group.command(cls=Formatted, epilog="Examples: gmconf keys status site.yml; gmconf keys status site.yml --format json")
 def status(site: SitePath, only: Only = None, output: OutputFormat = Format.text, now: Now = None) -> None:
     """Print where each key stands, its age, and when its next step is possible.
 
@@ -100,7 +100,7 @@ def status(site: SitePath, only: Only = None, output: OutputFormat = Format.text
         raise typer.Exit(1)
 
 
-@group.command("next", epilog="Examples: gmconf keys next site.yml; gmconf keys next site.yml --only example.org --start; gmconf keys next site.yml --rolled-out")
+@group.command("next", cls=Formatted, epilog="Examples: gmconf keys next site.yml; gmconf keys next site.yml --only example.org --start; gmconf keys next site.yml --rolled-out")
 def next_(
     site: SitePath,
     vault_password_file: VaultFile = None,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gmconf.cli.app import Format, OutputFormat, SitePath, app, load_site, print_json
+from gmconf.cli.app import Format, Formatted, OutputFormat, SitePath, app, load_site, print_json
 from gmconf.cli.judgement import Report, live_page
 from gmconf.cli.profiles import Chosen, Profile, clauses, needed, no_pages, scores
 from gmconf.errors import GmconfError
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 PASSWORD = "GMCONF_PASSWORD"  # the name of a variable
 
 
-@app.command(epilog="Examples: gmconf verify site.yml; gmconf verify site.yml --login probe@example.org --format json --output results.json; "
+@app.command(cls=Formatted, epilog="Examples: gmconf verify site.yml; gmconf verify site.yml --login probe@example.org --format json --output results.json; "
              "gmconf verify site.yml --only relay --only drift")  # fmt: skip
 def verify(
     site: SitePath,

@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from gmconf.cli.app import Format, OutputFormat, SitePath, app, load_site, print_json
+from gmconf.cli.app import Format, Formatted, OutputFormat, SitePath, app, load_site, print_json
 
 DAYS = 7
 
 
-@app.command(epilog="Examples: gmconf reports site.yml; gmconf reports site.yml --days 30 --format json; gmconf reports site.yml ~/Maildir report.xml.gz")
+@app.command(cls=Formatted, epilog="Examples: gmconf reports site.yml; gmconf reports site.yml --days 30 --format json; gmconf reports site.yml ~/Maildir report.xml.gz")
 def reports(
     site: SitePath,
     files: Annotated[list[Path] | None, typer.Argument(metavar="[FILE]...", help=(

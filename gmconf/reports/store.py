@@ -7,6 +7,8 @@ import re
 import shlex
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 from gmconf import published, remote
 from gmconf.directory import Directory
@@ -57,16 +59,25 @@ def items(mail: Directory, options: tuple[str, ...], since: datetime) -> Iterato
 def _of_login(mail: Directory, host: Host, login: str, options: tuple[str, ...], since: datetime) -> Iterator[Item | Left]:
     where = host.ansible_host or host.name
     argv = [*remote.ssh(mail.site.network, host, options), shlex.join(["doveadm", "exec", "imap", "-u", login])]
-    try:
-        imap = imaplib.IMAP4_stream(shlex.join(argv))
-    except (imaplib.IMAP4.error, OSError) as error:
-        raise GmconfError(f"ssh {where}: no mailbox {login} there ({str(error) or 'no answer'}); give what ssh needs with --ssh-option") from None
-    with imap:
+    with NamedTemporaryFile(prefix="gmconf-") as said:
         try:
-            for folder in _folders(imap):
-                yield from _of_folder(imap, login, folder, since)
+            imap = imaplib.IMAP4_stream(f"{shlex.join(argv)} 2>{shlex.quote(said.name)}")
         except (imaplib.IMAP4.error, OSError) as error:
-            raise GmconfError(f"{where}, mailbox {login}: {error}") from None
+            raise GmconfError(
+                f"ssh {where}, mailbox {login}: {_last(said.name) or str(error) or 'no answer'}; give what ssh needs with --ssh-option, or name the files to read"
+            ) from None
+        with imap:
+            try:
+                for folder in _folders(imap):
+                    yield from _of_folder(imap, login, folder, since)
+            except (imaplib.IMAP4.error, OSError) as error:
+                raise GmconfError(f"ssh {where}, mailbox {login}: {_last(said.name) or error}") from None
+
+
+def _last(file: str) -> str:
+    """The last line that ssh, or Dovecot by its mouth, had to say."""
+    lines = [text.strip() for text in Path(file).read_text("utf-8", "replace").splitlines() if text.strip()]
+    return lines[-1] if lines else ""
 
 
 def _folders(imap: imaplib.IMAP4) -> Iterator[bytes]:

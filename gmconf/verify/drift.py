@@ -10,7 +10,7 @@ from typing import Any
 
 from gmconf.model import Role
 from gmconf.verify import nft
-from gmconf.verify.ports import listens
+from gmconf.verify.alive import listens
 from gmconf.verify.probe import Looks, NothingToSayError, Seen, on_host
 from gmconf.verify.run import At
 from gmconf.verify.ssh import NFT, UNBOUND, USERS, look, switches

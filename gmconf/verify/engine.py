@@ -7,7 +7,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from difflib import get_close_matches
 
@@ -15,6 +15,7 @@ from gmconf.check import Result, Status
 from gmconf.controls import CATALOGUE
 from gmconf.errors import GmconfError
 from gmconf.verify import access, content, drift, msa, mta, naming, ports, roundtrip, talk, tls, web
+from gmconf.verify.alive import DeadError
 from gmconf.verify.probe import PROBES, NothingToSayError, Probe, Seen, Task
 from gmconf.verify.run import Run
 
@@ -58,7 +59,19 @@ def verify(run: Run, probes: Sequence[Probe], done: Callable[[Outcome, int], Non
             outcomes[number] = outcome
             done(outcome, len(tasks) - len(outcomes))
     found = [outcomes[n] for n in range(len(tasks))]
-    return _swept(run, found)
+    return _swept(run, _silent(run, found))
+
+
+def _silent(run: Run, outcomes: list[Outcome]) -> list[Outcome]:
+    """Of a host that answers neither from outside nor over ssh every probe says the same, with what ssh said."""
+    for at in run.hosts:
+        mine = [n for n, o in enumerate(outcomes) if o.task.subject == at.host.name and (o.task.probe.inside or o.text == at.silence)]
+        said = {outcomes[n].text for n in mine if outcomes[n].task.probe.inside and outcomes[n].status == "error"}
+        if at.silence and all(outcomes[n].status in ("error", "na") for n in mine):
+            text = "; ".join([at.silence, *sorted(said)])
+            for n in mine:
+                outcomes[n] = replace(outcomes[n], text=text) if outcomes[n].status == "error" else outcomes[n]
+    return outcomes
 
 
 def _parallel(run: Run, tasks: dict[int, Task], until: float) -> Iterator[tuple[int, Outcome]]:
@@ -103,6 +116,8 @@ def _outcome(run: Run, task: Task) -> Outcome:
             seen.append(one)
     except NothingToSayError as reason:
         return Outcome(task, "na", text=str(reason))
+    except DeadError as error:
+        return Outcome(task, "error", text=str(error))
     except (OSError, ValueError) as error:  # ssl.SSLError is an OSError; ValueError is an answer that no protocol knows
         if all(s.holds for s in seen):
             return Outcome(task, "error", text=_told(error))
@@ -128,7 +143,7 @@ def _swept(run: Run, outcomes: list[Outcome]) -> list[Outcome]:
     taken = any(o.status == "fail" and o.task.probe.login for o in outcomes)
     try:
         roundtrip.sweep(run, 3 if taken else 0)
-    except (OSError, GmconfError) as error:
+    except (OSError, GmconfError, DeadError) as error:
         last = next(n for n, o in enumerate(outcomes) if o.task.probe.login)
         spoken = outcomes[last]
         outcomes[last] = Outcome(spoken.task, "error", spoken.seen, f"test messages could not be deleted from {run.login.address}: {error}")

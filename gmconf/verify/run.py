@@ -164,6 +164,9 @@ class At:
     """What it said of itself over ssh, once it was asked."""
     lock: threading.Lock = field(default_factory=threading.Lock)
     """Whoever asks it from inside first does so for all."""
+    silence: str | None = None
+    """What was tried in vain, once somebody tried; empty when it answers."""
+    lock_silence: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         self._gate = threading.BoundedSemaphore(self.run.bounds.sessions)

@@ -9,6 +9,7 @@ from gmconf import published
 from gmconf.dns.tlsa import of_mail
 from gmconf.model import Role
 from gmconf.verify import openssl
+from gmconf.verify.alive import session
 from gmconf.verify.dane import REMEDY, judged, shown
 from gmconf.verify.mta import REPLAY, said
 from gmconf.verify.probe import Looks, NothingToSayError, Seen, on_host
@@ -201,7 +202,7 @@ def dane(at: At) -> Looks:
     for port in (p for p in (*ports(at), *named_ports(at)) if p.number == SMTP):
         name = port.name or at.host.name
         records = of_mail(at.run.ask(f"_25._tcp.{name}", "TLSA"))
-        with at.session() as until:
+        with session(at) as until:
             chain = shown(at.address, port.number, name, until)
         if not chain:
             raise OSError(f"no certificate of {name} on {port}")
@@ -211,5 +212,5 @@ def dane(at: At) -> Looks:
 
 def s_client(at: At, port: Port, *words: str, ask: str = "") -> str:
     """What openssl s_client prints; ``ask`` is typed once the host has greeted. Raises OSError when there is no openssl or no end."""
-    with at.session() as until:
+    with session(at) as until:
         return openssl.client(at.address, port.number, port.name or at.host.name, port.starttls, until, *words, ask=ask)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from gmconf.verify.alive import session
 from gmconf.verify.run import At
 
 LONGEST = 64 * 1024
@@ -84,7 +85,7 @@ class Wire:
 @contextmanager
 def dial(at: At, port: int, address: str | None = None) -> Iterator[Wire]:
     """A connection to a host, within its bounds. Raises OSError."""
-    with at.session() as until, connected(address or at.address, port, until) as wire:
+    with session(at, port) as until, connected(address or at.address, port, until) as wire:
         yield wire
 
 

@@ -9,8 +9,10 @@ from junitparser import Error, Failure, JUnitXml, Skipped
 from pydantic import ValidationError
 from report_sites import DAY, edited, prepared
 from sarif_pydantic import Sarif
+from typer.testing import CliRunner
 
 from gmconf.check import check
+from gmconf.cli import app
 from gmconf.formats import junit, sarif
 
 
@@ -64,3 +66,53 @@ def test_sarif_reader_sees_faults(results) -> None:
     del data["runs"][0]["tool"]["driver"]["name"]
     with pytest.raises(ValidationError):
         Sarif.model_validate(data)
+
+
+BROKEN = """organisation: {name: X, postmaster: alice@example.org}
+domains:
+  - {name: example.org, quota: 3 apples, mailboxes: [{name: alice}]}
+hosts:
+  - {name: mail.example.org, release: trixie, addresses: [198.51.100.13, "2001:db8::13"], roles: [mta, msa, store, filter], memory: 8 GiB}
+"""
+COMMANDS = [["check"], ["verify"], ["dns", "check"], ["check", "--profile", "bsi-tr"], ["verify", "--profile", "internet.nl"]]
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize("output", ["json", "junit", "sarif"])
+def test_a_broken_site_has_that_format_too(tmp_path, words, output) -> None:
+    """A pipeline that uploads what a command prints has something to upload."""
+    (tmp_path / "site.yml").write_text(BROKEN)
+    place, sentence = ("site.yml", 3, 32), 'a size such as "30 MiB" is needed'
+    done = CliRunner().invoke(app, [*words, str(tmp_path / "site.yml"), "--format", output])
+    assert (done.exit_code, done.stderr) == (2, "")
+    if output == "json":
+        (error,) = json.loads(done.stdout)["errors"]
+        assert (error["file"], error["line"], error["column"], error["path"]) == (*place, "domains[0].quota")
+        assert sentence in error["message"]
+    elif output == "junit":
+        (suite,) = JUnitXml.fromstring(done.stdout.encode())
+        assert suite.errors == 1
+        assert suite.name.startswith(f"gmconf {' '.join(words[:2]) if words[0] == 'dns' else words[0]} ")
+        (case,) = suite
+        assert f"{place[0]}:{place[1]}:{place[2]}: domains[0].quota: {sentence}" in case.result[0].message
+    else:
+        (found,) = Sarif.model_validate_json(done.stdout).runs[0].results
+        where = found.locations[0].physical_location
+        assert (where.artifact_location.uri, where.region.start_line, where.region.start_column) == place
+        assert sentence in found.message.text
+
+
+def test_other_errors_have_that_format_too(tmp_path) -> None:
+    for argv in (["check", "nosuch.yml"], ["check", str(tmp_path)], ["check", "x", "--date", "never"], ["keys", "plan", "nosuch.yml"], ["reports", "nosuch.yml"], ["render", "nosuch.yml"],
+                 ["explain", "x", "--build", "nosuch"], ["dns", "nosuch.yml"]):  # fmt: skip
+        done = CliRunner().invoke(app, [*argv, "--format", "json"])
+        assert done.exit_code == 2, argv
+        assert json.loads(done.stdout)["errors"][0]["message"], argv
+
+
+def test_a_broken_site_goes_into_the_file_that_was_asked_for(tmp_path) -> None:
+    (tmp_path / "site.yml").write_text(BROKEN)
+    out = tmp_path / "out.xml"
+    done = CliRunner().invoke(app, ["verify", str(tmp_path / "site.yml"), "--format", "junit", "--output", str(out)])
+    assert done.stdout == ""
+    assert JUnitXml.fromstring(out.read_bytes())

@@ -461,6 +461,13 @@ def test_what_cannot_be_read_is_an_error(tmp_path, capfd) -> None:
     assert str(done.exception) == f"{tmp_path / 'none'}: No such file or directory"
 
 
+def test_ssh_that_fails_is_told_as_such(tmp_path) -> None:
+    done = CliRunner().invoke(app, ["reports", str(SITE), "--ssh-option", "HostName=127.0.0.1", "--ssh-option", "Port=9", "--ssh-option", "UserKnownHostsFile=/dev/null"])
+    assert isinstance(done.exception, GmconfError)
+    text = str(done.exception)
+    assert text.startswith("ssh mail.example.org, mailbox alice@example.org: ssh: connect to host 127.0.0.1 port 9: Connection refused; give what ssh needs")
+
+
 def test_mailboxes_of_reports(tmp_path) -> None:
     def of(dns: str, aliases: str = "") -> dict[str, str]:
         text = SITE.read_text()

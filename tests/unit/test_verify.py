@@ -19,10 +19,11 @@ from gmconf.check import check
 from gmconf.controls import CATALOGUE
 from gmconf.errors import GmconfError
 from gmconf.load import load
-from gmconf.verify import drift, engine, inside, nft, ports, ssh
+from gmconf.verdicts import live
+from gmconf.verify import drift, engine, inside, naming, nft, ports, ssh
 from gmconf.verify.engine import PROBES, Outcome
 from gmconf.verify.probe import Probe, Seen, Task
-from gmconf.verify.run import At, Bounds, Run, account
+from gmconf.verify.run import At, Bounds, Run, Ssh, account
 from gmconf.verify.smtp import Smtp
 from gmconf.verify.wire import SilentError, connected
 
@@ -342,6 +343,23 @@ def test_unreachable_host_ends_with_results_and_no_traceback(site) -> None:
     found = json.loads(done.stdout)["results"]
     assert {r["status"] for r in found} == {"error"}
     assert all(r["remedy"] for r in found)
+
+
+def test_a_host_that_is_down_is_waited_for_once_and_told_in_one_line(site) -> None:
+    text = (site / "site.yml").read_text().replace('addresses: [198.51.100.13, "2001:db8:1::13"]', "addresses: [192.0.2.255]") + "address_families: [ipv4]\n"
+    (site / "site.yml").write_text(text)
+    run = Run(load(site / "site.yml"), "mark", bounds=Bounds(dialogue=3), ssh=Ssh(("HostName=127.0.0.1", "Port=9")))
+    asked = [p for p in PROBES.values() if p.harmless != naming.HARMLESS and not p.login and [t.subject for t in p.each(run)] == ["mail.example.org"]]
+    assert len(asked) > 25
+    start = time.monotonic()
+    found = engine.results(run, engine.verify(run, asked), date(2026, 11, 29))
+    assert time.monotonic() - start < 30
+    assert {(r.where, r.observed) for r in found if r.status not in ("error", "na")} == set()
+    (line,) = [text for text in live(found) if text.startswith("ERROR")]
+    assert line.startswith("ERROR mail.example.org: no answer from 192.0.2.255 on any port (tried 22, 25, ")
+    assert "Connection refused" in line
+    assert "probes have no result; see whether the host is up and reachable from here" in line
+    assert not [text for text in live(found) if text.startswith("    ")]
 
 
 @pytest.mark.parametrize("form", ["text", "junit", "sarif"])
