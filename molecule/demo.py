@@ -70,12 +70,18 @@ def level(site: Path) -> str:
 
 def roll_out(machine: lab.Machine, build: Path, *more: str) -> subprocess.CompletedProcess[str]:
     """ansible-playbook on a rendered tree."""
+    argv, env = playbook(machine, *more)
+    return subprocess.run(argv, cwd=build, env=env, text=True, capture_output=True, check=False)
+
+
+def playbook(machine: lab.Machine, *more: str) -> tuple[list[str], dict[str, str]]:
+    """Command and environment of a roll-out."""
     plain = {key: value for key, value in os.environ.items() if not key.startswith(("ANSIBLE_", "MOLECULE_"))}
     env = {**plain, "ANSIBLE_VAULT_PASSWORD_FILE": str(vault_password()), "ANSIBLE_HOST_KEY_CHECKING": "False"}
     argv = [str(Path(sys.executable).with_name("ansible-playbook")), "site.yml", "-e", f"ansible_host={machine.addresses[0]}",
             "-e", f"ansible_ssh_private_key_file={lab.KEY}",
             "-e", "ansible_ssh_common_args='-o UserKnownHostsFile=/dev/null -o LogLevel=ERROR'", *more]  # fmt: skip
-    return subprocess.run(argv, cwd=build, env=env, text=True, capture_output=True, check=False)
+    return argv, env
 
 
 def main() -> None:

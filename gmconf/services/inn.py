@@ -68,7 +68,7 @@ def _store(view: View, news: News) -> Plan:
             {"argv": ["env", f"INNCONF={{{CONF}}}", "/usr/lib/news/bin/inncheck", "--noperm", *CHECKED]},
         ),
         units=(Unit("inn2.service", restart_paths=(CONF, f"{FOLDER}/storage.conf", unit.file)),),
-        probes=({"name": "news store", "kind": "exec", "argv": ["/usr/sbin/ctlinnd", "-t", "10", "mode"], "expect": "Server (running|paused)"},),
+        probes=({"name": "news store", "kind": "exec", "argv": ["/usr/sbin/ctlinnd", "-t", "10", "mode"], "expect": "Server (running|paused|throttled loadav)"},),
     )
 
 
@@ -106,7 +106,7 @@ def _readers(view: View) -> Plan:
         owned=(f"{FOLDER}/tls/", f"{FOLDER}/filter/"),
         validate=({"argv": ["perl", "-c", f"{{{FOLDER}/filter/filter_nnrpd.pl}}"]},),
         units=tuple(Unit(f"gmconf-{name}.socket", on_change="restart") for name in PORTS),
-        probes=tuple({"name": name, "kind": "tcp", "address": "127.0.0.1", "port": port, "tls": name == "nntps", "expect": "^20[01] "}
+        probes=tuple({"name": name, "kind": "tcp", "address": "127.0.0.1", "port": port, "tls": name == "nntps", "expect": "^(20[01]|400 load) "}
                      for name, port in PORTS.items()),
         tls=tls.judged(view, STEM, view.host.name),
         listens=tuple((port, "any") for port in PORTS.values()),

@@ -194,7 +194,7 @@ def signed(signer, mx):
 collect_ignore = [] if sites.TALKS else ["test_chat.py", "test_news.py"]
 """Hosts with chat and news are another lab: make talk."""
 ORDER = ("test_mail", "test_tls", "test_dialogue", "test_relay", "test_submission", "test_outgoing", "test_tls_out", "test_exchange", "test_reports", "test_form", "test_results", "test_authors", "test_files", "test_senders",
-         "test_mailbox", "test_scripts", "test_chat", "test_news", "test_web", "test_nameserver", "test_records", "test_served", "test_host", "test_runbooks", "test_rollout", "test_sni", "test_acme", "test_hostile", "test_floods", "test_faults", "test_whole", "test_failures", "test_journal",
+         "test_mailbox", "test_scripts", "test_chat", "test_news", "test_web", "test_nameserver", "test_records", "test_served", "test_host", "test_runbooks", "test_rollout", "test_cuts", "test_sni", "test_acme", "test_hostile", "test_floods", "test_faults", "test_whole", "test_failures", "test_journal",
          "test_verify")  # fmt: skip
 
 

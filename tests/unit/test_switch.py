@@ -39,14 +39,19 @@ def manifest() -> dict:
 @pytest.fixture
 def root(tmp_path, monkeypatch) -> Path:
     monkeypatch.setattr(host, "ROOT", str(tmp_path))
+    prepare(tmp_path)
+    return tmp_path
+
+
+def prepare(root: Path) -> None:
+    """A host as it is before."""
     for path, data in OLD.items():
-        target = tmp_path / path[1:]
+        target = root / path[1:]
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(data)
-    (tmp_path / "etc/link.conf").symlink_to("a.conf")
-    (tmp_path / "etc/sub/stray").write_bytes(b"not ours\n")
-    (tmp_path / "var/lib/gmconf").mkdir(parents=True)
-    return tmp_path
+    (root / "etc/link.conf").symlink_to("a.conf")
+    (root / "etc/sub/stray").write_bytes(b"not ours\n")
+    (root / "var/lib/gmconf").mkdir(parents=True)
 
 
 def archive(root: Path) -> str:
@@ -132,12 +137,7 @@ def test_killed_at_every_step(root, tmp_path_factory, monkeypatch) -> None:
     for number in range(1, total + 1):
         again = tmp_path_factory.mktemp("root")
         monkeypatch.setattr(host, "ROOT", str(again))
-        for path, data in OLD.items():
-            (again / path[1:]).parent.mkdir(parents=True, exist_ok=True)
-            (again / path[1:]).write_bytes(data)
-        (again / "etc/link.conf").symlink_to("a.conf")
-        (again / "etc/sub/stray").write_bytes(b"not ours\n")
-        (again / "var/lib/gmconf").mkdir(parents=True)
+        prepare(again)
         _, killed = steps(again, number)
         assert killed, number
         journal = Journal(host.STATE, str(again))  # as the host does at boot

@@ -53,6 +53,12 @@ class ActionModule(ActionBase):
             self._display.warning(f"{host}: rolled out against DNS: {named(disagreeing)}")
         elif disagreeing:
             return {**result, "failed": True, "msg": refusal(host, disagreeing)}
+        with memory() as (file, archive):
+            self._archive(found["need"], sources, file)
+            return {**result, **self._apply(call, host, found, archive, task_vars)}
+
+    def _apply(self, call, host, found, archive, task_vars):
+        """Packages, then the roll-out itself; the archive was made before, so that a tree that is not what was rendered stops everything."""
         missing = found["missing_packages"]
         if missing:
             wanted = {**APT, "name": missing}
@@ -61,19 +67,20 @@ class ActionModule(ActionBase):
                 # Lists that look fresh may be empty (a new image) or name packages that have been replaced since.
                 apt = self._execute_module("ansible.builtin.apt", {**wanted, "cache_valid_time": 0}, task_vars=task_vars)
             if apt.get("failed"):
-                return {**result, **apt}
-        with memory() as (file, archive):
-            self._archive(found["need"], sources, file)
-            remote = self._connection._shell.join_path(self._connection._shell.tmpdir, "gmconf.tar.gz")
-            self._transfer_file(archive, remote)
+                return apt
+        remote = self._connection._shell.join_path(self._connection._shell.tmpdir, "gmconf.tar.gz")
+        self._transfer_file(archive, remote)
         within = 0 if self._task.check_mode else int((task_vars or {}).get(CONFIRM, WITHIN))
-        done = self._execute_module(MODULE, {**call, "phase": "apply", "archive": remote, "within": within}, task_vars=task_vars)
+        try:
+            done = self._execute_module(MODULE, {**call, "phase": "apply", "archive": remote, "within": within}, task_vars=task_vars)
+        except AnsibleConnectionFailure as error:
+            raise AnsibleConnectionFailure(f"the connection ended in the middle of the roll-out; the host goes back by itself, look there: journalctl -t gmconf. {error}") from None
         if done.pop("confirm", 0):
             done |= self._confirm(call, host, within, task_vars)
         done["changed"] = done.get("changed") or bool(missing)
         done["differed"] = {kind: seen for kind, seen in found.items() if kind in KINDS and seen}
         self._remove_tmp_path(self._connection._shell.tmpdir)
-        return {**result, **done}
+        return done
 
     def _confirm(self, call, host, within, task_vars):
         """Come over a new connection, as the next roll-out will; the failure when that is not possible."""
@@ -101,6 +108,8 @@ class ActionModule(ActionBase):
                 manifest = json.load(file)
         except OSError as error:
             raise AnsibleError(f"no rendered tree for {host}: {error}; render the site again") from None
+        except ValueError:
+            raise AnsibleError(f"{folder}/manifest.json is not what was rendered; render the site again") from None
         sources = {}
         for entry in manifest["files"]:
             if "secret" in entry:
@@ -113,8 +122,11 @@ class ActionModule(ActionBase):
 
     def _decrypt(self, path):
         # Decrypted in memory: the loader's own helper would leave the plain text in a temporary file for a while.
-        with open(path, "rb") as file:
-            data = file.read()
+        try:
+            with open(path, "rb") as file:
+                data = file.read()
+        except OSError as error:
+            raise AnsibleError(f"{path} cannot be read: {error.strerror}; render the site again") from None
         try:
             plain = unbundled(data, self._loader._vault.decrypt) if data.startswith(b"{") else bytes(self._loader._vault.decrypt(data))
         except AnsibleError:
@@ -129,12 +141,7 @@ class ActionModule(ActionBase):
         """A tar with one member per digest. Raises AnsibleError where a file is not what was rendered."""
         with gzip.GzipFile(fileobj=raw, mode="wb", compresslevel=1, mtime=0) as packed, tarfile.open(fileobj=packed, mode="w") as tar:
             for digest in digests:
-                data = source = sources[digest]
-                if not isinstance(source, bytes):
-                    with open(source, "rb") as file:
-                        data = file.read()
-                    if hashlib.sha256(data).hexdigest() != digest:
-                        raise AnsibleError(f"{source} is not what was rendered: its digest in manifest.json is another. Render the site again")
+                data = content(sources, digest)
                 info = tarfile.TarInfo(digest)
                 info.size = len(data)
                 tar.addfile(info, io.BytesIO(data))
@@ -150,6 +157,21 @@ def memory():
     else:  # no Linux
         with tempfile.NamedTemporaryFile(prefix="gmconf-") as file:
             yield file, file.name
+
+
+def content(sources, digest):
+    """The bytes of a digest. Raises AnsibleError where a file is not what was rendered."""
+    source = sources[digest]
+    if isinstance(source, bytes):
+        return source
+    try:
+        with open(source, "rb") as file:
+            data = file.read()
+    except OSError as error:
+        raise AnsibleError(f"{source} cannot be read: {error.strerror}; render the site again") from None
+    if hashlib.sha256(data).hexdigest() != digest:
+        raise AnsibleError(f"{source} is not what was rendered: its digest in manifest.json is another. Render the site again")
+    return data
 
 
 def unbundled(data, decrypt):
@@ -181,11 +203,7 @@ def contradictions(manifest, sources, found):
             continue
         published = {record: found["published"][record] for record in entry["records"] if record in found["published"]}
         unasked += [record.split()[0] for record in entry["records"] if record not in published]
-        data = sources[entry["sha256"]]
-        if not isinstance(data, bytes):
-            with open(data, "rb") as file:
-                data = file.read()
-        sentences += against(entry, data, published, found["removed"])
+        sentences += against(entry, content(sources, entry["sha256"]), published, found["removed"])
     return sentences, unasked
 
 

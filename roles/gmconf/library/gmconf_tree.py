@@ -10,6 +10,7 @@ import traceback
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.gmconf_host.compare import compare
 from ansible.module_utils.gmconf_host.host import Refused
+from ansible.module_utils.gmconf_host.journal import FULL
 from ansible.module_utils.gmconf_host.places import Unsafe
 from ansible.module_utils.gmconf_host.rollout import apply, confirmed
 
@@ -52,6 +53,8 @@ def main():
     except Unsafe as error:
         module.fail_json(msg=f"nothing was touched: {error}")
     except Exception as error:  # every end is a result, so that the operator sees where it happened
+        if isinstance(error, OSError) and error.errno in FULL:  # once a file was switched it would have been Refused
+            module.fail_json(msg=f"nothing was touched: no room on this host for the roll-out: {error}; make room, then roll out again")
         module.fail_json(msg=f"gmconf_tree: {type(error).__name__}: {error}", exception=traceback.format_exc())
     module.params["manifest"] = ""  # not echoed back: it is large
     module.exit_json(**result)

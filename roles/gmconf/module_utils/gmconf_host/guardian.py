@@ -63,7 +63,7 @@ def _watch(reader, back, finish):
         return
     if not said:
         _note("the roll-out died; this host goes back")
-        back()
+        _try(back)
         return
     # A login may take its processes with it (KillUserProcesses); a scope of its own stays. Without D-Bus there is none.
     run(["busctl", "call", "org.freedesktop.systemd1", "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager", "StartTransientUnit",
@@ -75,9 +75,17 @@ def _watch(reader, back, finish):
         late = places.remove(AWAITING)
     if late:
         _note(f"nobody confirmed the roll-out within {int(said)} s; this host goes back")
-        back()
+        _try(back)
     else:
         finish()
+
+
+def _try(back):
+    try:
+        back()
+    except Exception as error:
+        _note(str(error))
+        raise
 
 
 def _note(text):

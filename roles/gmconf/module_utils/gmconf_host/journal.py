@@ -6,7 +6,7 @@ boot when the host went down in the middle (this file, run as a program, by gmco
 
 from __future__ import annotations
 
-import contextlib
+import errno
 import json
 import os
 import shutil
@@ -20,6 +20,9 @@ except ImportError:  # a program, with that file beside it
 STATE = "/var/lib/gmconf"
 AWAITING = f"{STATE}/awaiting"
 """There while a switch is to be confirmed."""
+NEXT = f"{STATE}/next"
+"""What will be the note of the generation that is live: written before the first file, so that its end needs no room."""
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Journal:
@@ -58,13 +61,23 @@ class Journal:
             return None
 
     def roll_back(self):
-        """Put all files back; returns the paths touched. The journal stays until ``close``."""
-        entries = (self.read() or {"files": []})["files"]
+        """Put all files back; returns the paths touched. The journal stays until ``close``.
+
+        Raises OSError when some could not be put back, after the others were.
+        """
+        entries, failed = (self.read() or {"files": []})["files"], None
         with Places(self.root) as places:
             places.remove(AWAITING)  # what is taken back can no more be confirmed
+            places.remove(NEXT)
             for entry in entries:
-                with contextlib.suppress(Unsafe):  # nothing was written there either
+                try:
                     self._put_back(places, entry)
+                except Unsafe:
+                    pass  # nothing was written there either
+                except OSError as error:
+                    failed = OSError(error.errno, error.strerror, entry["path"])
+        if failed:
+            raise failed
         return [entry["path"] for entry in entries]
 
     def _put_back(self, places, entry):
@@ -72,14 +85,39 @@ class Journal:
             places.put_link(entry["path"], entry["link"])
         elif entry["saved"] is None:
             places.remove(entry["path"])
-        else:
-            with places.open(f"{self.saved}/{entry['saved']}") as file:
-                places.put(entry["path"], file.read(), entry["mode"], (entry["uid"], entry["gid"]))
+        elif places.stat(f"{self.saved}/{entry['saved']}"):  # else it was moved back already
+            self._put_file_back(places, entry, f"{self.saved}/{entry['saved']}")
+
+    @staticmethod
+    def _put_file_back(places, entry, saved):
+        path, mode, owner = entry["path"], entry["mode"], (entry["uid"], entry["gid"])
+        with places.open(saved) as file:
+            data = file.read()
+        if _is_back(places, path, data, mode, owner):
+            places.sweep(path)
+            return
+        try:
+            places.put(path, data, mode, owner)
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            try:
+                places.move(saved, path, mode, owner)
+            except OSError:  # another file system: there has to be room
+                raise error from None
 
     def close(self):
         """The switch is over."""
         with Places(self.root) as places:
             places.remove(self.path)
+
+
+def _is_back(places, path, data, mode, owner):
+    found = places.stat(path)
+    if found is None or not stat.S_ISREG(found.st_mode) or (stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid) != (mode, *owner):
+        return False
+    with places.open(path) as file:
+        return file.read() == data
 
 
 if __name__ == "__main__":

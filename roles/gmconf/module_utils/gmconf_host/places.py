@@ -163,14 +163,27 @@ class Places:
         parent = self._folder(folder)
         self._clear(parent, name)
         descriptor = os.open(name + FRESH, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=parent)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            if owner and os.geteuid() == 0:
-                os.fchown(file.fileno(), *owner)
-            os.fchmod(file.fileno(), mode)
-            file.flush()
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+                _belongs(file.fileno(), mode, owner)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(name + FRESH, name, src_dir_fd=parent, dst_dir_fd=parent)
+        except OSError:
+            self._clear(parent, name)  # on a full disk it would be in the way of what goes back
+            raise
+        os.fsync(parent)
+
+    def move(self, source, path, mode, owner=None):
+        """A file to another place of the same file system, durable; it needs no room. Raises OSError when that is another file system."""
+        below, _, was = source.rpartition("/")
+        folder, _, name = path.rpartition("/")
+        here, parent = self.directory(below), self._folder(folder)
+        with self.open(source) as file:
+            _belongs(file.fileno(), mode, owner)
             os.fsync(file.fileno())
-        os.replace(name + FRESH, name, src_dir_fd=parent, dst_dir_fd=parent)
+        os.replace(was, name, src_dir_fd=here, dst_dir_fd=parent)
         os.fsync(parent)
 
     def put_link(self, path, target):
@@ -193,6 +206,11 @@ class Places:
     def _clear(parent, name):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(name + FRESH, dir_fd=parent)
+
+    def sweep(self, path):
+        """What a ``put`` that was cut short left beside a file."""
+        folder, _, name = path.rpartition("/")
+        self._clear(self.directory(folder), name)
 
     def remove(self, path):
         """A file or link, with what a ``put`` that was cut short left beside it; whether there was one."""
@@ -219,6 +237,12 @@ class Places:
         else:
             os.unlink(name, dir_fd=parent)
         self.forget()
+
+
+def _belongs(descriptor, mode, owner):
+    if owner and os.geteuid() == 0:
+        os.fchown(descriptor, *owner)
+    os.fchmod(descriptor, mode)
 
 
 def _is_roots(uid):

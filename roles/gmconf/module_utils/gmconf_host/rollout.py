@@ -25,7 +25,7 @@ from ansible.module_utils.gmconf_host.compare import (
 )
 from ansible.module_utils.gmconf_host.guardian import Guardian
 from ansible.module_utils.gmconf_host.host import STATE, Refused, at, filesystem, run
-from ansible.module_utils.gmconf_host.journal import AWAITING, Journal
+from ansible.module_utils.gmconf_host.journal import AWAITING, FULL, NEXT, Journal
 from ansible.module_utils.gmconf_host.places import Unsafe
 from ansible.module_utils.gmconf_host.probes import probe
 from ansible.module_utils.gmconf_host.stage import Stage
@@ -40,6 +40,7 @@ def switch(manifest, stage, journal, changed, compiled, extra):
     gone = units.of_files(extra)
     with filesystem() as places:
         told = {c["name"]: entries.changed(c["when"], places.open, stage.open) for c in manifest["commands"] if c.get("entries")}
+        places.put(NEXT, json.dumps({"files": {f["path"]: f["sha256"] for f in manifest["files"]}}).encode(), 0o600)
         journal.open(paths, units.snapshot(manifest) | units.states(gone), told)
         for folder in sorted(manifest["directories"], key=lambda folder: folder["path"]):
             if meta_differs(folder, places):
@@ -240,7 +241,8 @@ def _apply(manifest, archive, check, confirm, lock):
 def _finish(manifest, journal):
     """The new generation stands; places of an earlier gmconf are emptied."""
     with filesystem() as places:
-        places.put(f"{STATE}/generation", json.dumps({"files": {f["path"]: f["sha256"] for f in manifest["files"]}}).encode(), 0o600)
+        if places.stat(NEXT):
+            places.move(NEXT, f"{STATE}/generation", 0o600)
         journal.close()
         for path in retired(manifest, places):
             with contextlib.suppress(OSError, RecursionError):  # the next roll-out tries again
@@ -258,9 +260,15 @@ def _go_back(manifest, journal):
     """Put files and units back as the journal has them; without one nothing was touched."""
     noted = journal.read()
     if noted is None:
+        with filesystem() as places:
+            places.remove(NEXT)
         return
     before = noted["units"]
-    paths = journal.roll_back()
+    try:
+        paths = journal.roll_back()
+    except OSError as error:
+        todo = "make room there" if error.errno in FULL else "mend that"
+        raise Refused(f"this host could not go back: {error}; {todo}, then roll out again (the next boot tries too)", rolled_back=False) from error
     run(["systemctl", "daemon-reload"])
     units.put_back(before)
     ran = {unit for unit, state in before.items() if state["active"]}
