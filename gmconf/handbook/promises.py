@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from gmconf.controls import control
 from gmconf.dialects.markdown import Code
-from gmconf.handbook.desk import Desk, contacts, links, names, told
+from gmconf.dns import Contract
+from gmconf.handbook.desk import Desk, Row, contacts, links, names, told
 from gmconf.handbook.words import mail, mailto, phone, plural, span, volume, web
-from gmconf.model import Role
+from gmconf.model import Domain, Role
 from gmconf.settings import Scalar, Settings
 
 # Who must exist in a domain that has a mail service, web pages, or a network (RFC 2142 sections 3 to 5).
@@ -69,15 +72,24 @@ def onboarding(c: Settings, desk: Desk) -> None:
     why = control("role.customer-duty")
     c.rows("addresses", [{"local": (Code(f"{local}@"), (why,)), "what": (what, (why,))} for local, what in _RFC2142])
     c.set("copy", "Of mail to abuse@ we get a copy." if desk.site.organisation.abuse_copy else "", desk.why("organisation.abuse_copy"), control("role.abuse"))
-    c.set("mx", [Code(host.name) for host in desk.hosts(Role.MTA)], desk.why("hosts"), control("dns.fcrdns"))
-    c.set("spf", Code(" ".join(["v=spf1", *(f"a:{host.name}" for host in desk.hosts(Role.MTA)), "-all"])), desk.why("hosts"), control("auth.spf-verify"))
-    selectors = sorted({d.dkim.selector for d in desk.mail.hosted})
-    c.set("selectors", [Code(f"{s}-{kind}._domainkey") for s in selectors[:1] for kind in ("rsa", "ed25519")], desk.why("domains"), control("auth.dkim-key"))
-    c.set("dmarc", Code("_dmarc"), control("auth.dmarc-verify"))
+    c.rows("records", _records(desk))
     told(c, desk, "quota", "limits.quota", "maa.quota", words=volume)
     told(c, desk, "hourly", "limits.messages_per_hour", "out.ratelimit")
     names(c, desk, "msa", desk.hosts(Role.MSA), "msa.port-587")
     links(c, desk, "acceptable-use", "client-setup", "support", because=why)
+
+
+def _records(desk: Desk) -> Iterator[Row]:
+    """What a new domain publishes, as ``gmconf dns`` prints it; SRV records are listed with the programs that use them."""
+    domain = Domain(name=desk.home.name)
+    for row in Contract(desk.site, {}, desk.why).rows(domain):
+        if row.type != "SRV":
+            value = "".join(row.rdata) if row.type == "TXT" else str(row.rdata).removesuffix(".")
+            yield {
+                "name": (Code(row.prefix.removesuffix(".")) if row.prefix else "the domain itself", row.because),
+                "type": (row.type, row.because),
+                "value": (Code(value) if value else "a key that comes from us", row.because),
+            }
 
 
 def security(c: Settings, desk: Desk) -> None:

@@ -19,6 +19,7 @@ from test_golden_sites import NOW, SITES, prepared
 
 from gmconf import credentials, explain, keys, output, requirements, tree
 from gmconf.controls import CATALOGUE, LEVELS
+from gmconf.dns import contract
 from gmconf.documents import DOCUMENTS
 from gmconf.errors import SiteError
 from gmconf.handbook import html
@@ -313,3 +314,20 @@ def test_security_txt(bronze) -> None:
     values = dict(fields)
     assert values["Contact"] == "mailto:security@example.org"
     assert datetime.fromisoformat(values["Expires"]).tzinfo is not None
+
+
+def test_a_new_domain_is_told_what_gmconf_dns_prints(bronze) -> None:
+    """But for keys, which it does not have yet, and SRV records, which stand with the programs that use them."""
+    text = (bronze / "build/documents/onboarding.md").read_text()
+    told = {tuple(re.sub(r"[`\\]", "", cell).strip() for cell in line.strip("|").split(" | ")) for line in text.splitlines() if re.match(r"\| (`[^`@]+`|the domain itself) \| [A-Z]+ \|", line)}
+    loaded = load(bronze / "site.yml")
+    domain = next(d for d in loaded.site.domains if d.kind == "hosted")
+    wanted = set()
+    for record in contract(loaded).of_domain(domain):
+        if record.type == "SRV" or record.need == "forbidden":
+            continue
+        name = record.owner.removesuffix(domain.name).removesuffix(".") or "the domain itself"
+        value = "".join(record.rdata) if record.type == "TXT" else record.text.removesuffix(".")
+        wanted.add((name, record.type, "a key that comes from us" if "_domainkey" in name else value))
+    assert told == wanted
+    assert {"_dmarc", "_smtp._tls", "the domain itself"} <= {name for name, _, _ in told}
