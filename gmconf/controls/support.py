@@ -146,8 +146,10 @@ class AbuseStop(Control):
 
     @classmethod
     def of_host(cls, case: HostCase) -> Iterable[Claim]:
-        """Who may log in no more, and whose scripts send nothing."""
-        yield from case.there(*([SUSPENDED] if case.has(Role.STORE, Role.MSA) else []), *([f"{RSPAMD}/maps.d/suspended.map"] if case.has(Role.FILTER) else []))
+        """Who may log in no more, whose sessions a roll-out ends, and whose scripts send nothing."""
+        for roles, file in (((Role.STORE, Role.MSA), SUSPENDED), ((Role.STORE,), "/usr/local/lib/gmconf/end-sessions"), ((Role.FILTER,), f"{RSPAMD}/maps.d/suspended.map")):
+            if case.has(*roles):
+                yield from case.there(file)
 
 
 class Graduated(Control):
