@@ -240,13 +240,16 @@ def public_addresses_are_others(site: Site, _: Directory) -> Iterator[Finding]:
 
 
 def addresses_of_families(site: Site, _: Directory) -> Iterator[Finding]:
-    """Every host has an address of every family the site promises."""
+    """Every host has an address of every family the site promises; IPv4 is one of them."""
+    if "ipv4" not in site.address_families:
+        yield "address_families", ("a site without ipv4 cannot be rolled out: the programs of a host speak with each other at 127.0.0.1; "
+                                   "add ipv4. Most other mail servers could not be reached without it either")  # fmt: skip
     for number, host in enumerate(site.hosts):
         have = {f"ipv{ip_address(a).version}" for a in host.addresses}
         for family in site.address_families:
             if family not in have:
                 what = f"{host.name} has no {family} address, but the site promises {family}"
-                yield f"hosts[{number}].addresses", f"{what}; add one, or list the others in address_families"
+                yield f"hosts[{number}].addresses", f"{what}; add one{', or take ipv6 out of address_families' if family == 'ipv6' else ''}"
 
 
 def roles_are_held(site: Site, _: Directory) -> Iterator[Finding]:

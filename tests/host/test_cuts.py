@@ -48,7 +48,7 @@ def mail_flows(mx) -> Iterator[None]:
     sender = threading.Thread(target=send)
     sender.start()
     try:
-        with mail_comes_in(mx):
+        with mail_comes_in(mx, pause=2):
             yield
     finally:
         stop.set()
