@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
 _BLOCK = re.compile(r"^-----BEGIN CERTIFICATE-----[ \t]*\n([A-Za-z0-9+/=\s]+?)^-----END CERTIFICATE-----[ \t]*$", re.MULTILINE)
+RSA_BITS, CURVE_BITS = 2048, 224
+"""What keys have at least (NCSC-NL TLS guidelines)."""
 _NO_PEM = "is not a certificate in PEM; put the chain there, the host's own certificate first"
 
 
@@ -66,6 +68,22 @@ def wrong(pem: str, host: str) -> str | None:
             where = next((n for n, other in enumerate(found) if other is not one and _signed(one, other)), None)
             hint = f"number {where + 1} did; put them in order" if where is not None else f"{one.issuer.rfc4514_string()} did; put that one there"
             return f"is in no chain: certificate {number} was not signed by the one after it; {hint}"
+    return None
+
+
+def weak(pem: str) -> str | None:
+    """What is weak about keys and signatures of a chain, roots' signatures of themselves left out; None when nothing is, or nothing can be read."""
+    from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+    found = chain(pem)
+    for one in found if isinstance(found, list) else ():
+        key, digest = one.public_key(), one.signature_hash_algorithm
+        if isinstance(key, rsa.RSAPublicKey) and key.key_size < RSA_BITS:
+            return f"an RSA key of {key.key_size} bits"
+        if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.key_size < CURVE_BITS:
+            return f"a key on the curve {key.curve.name}"
+        if digest and digest.name in ("md5", "sha1") and one.issuer != one.subject:
+            return f"a signature with {digest.name.upper()}"
     return None
 
 

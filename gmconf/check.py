@@ -105,7 +105,7 @@ def judged(
                 if not control.on or host.has(*control.on):
                     found += _judged(control, list(of_host(control, host)), host.host.name)
             found += of_domains.get(control.id, ())
-            if hidden := control.unseen(case):
+            if hidden := control.unseen(case, hosts):
                 found.append(_result(control, "site", "static", "unseen", Claim("", hidden, holds=True)))
             if found[-1].control != control.id if found else True:
                 found.append(_result(control, "site", "static", "na", Claim("", "nothing of the site is concerned", holds=True)))
@@ -121,9 +121,8 @@ def host_cases(loaded: Loaded) -> list[HostCase]:
 def domain_cases(loaded: Loaded) -> list[DomainCase]:
     """Every domain as controls look at it; its records are made when a control asks for them."""
     whole = contract(loaded)
-    public = frozenset(loaded.public)
     records = lru_cache(maxsize=1)(partial(_records, whole))
-    return [DomainCase(loaded.site, loaded.mail, d, public, partial(records, n), whole.zones.of(d.name), whole.report_zones)
+    return [DomainCase(loaded.site, loaded.mail, d, loaded.public, partial(records, n), whole.zones.of(d.name), whole.report_zones)
             for n, d in enumerate(loaded.site.domains)]  # fmt: skip
 
 

@@ -178,6 +178,21 @@ class Directory:
         found |= self._mirrored(found)
         return dict(sorted(found.items()))
 
+    def ends(self, address: str) -> set[str]:
+        """Where mail to an address stops: mailboxes, and addresses elsewhere. Looked up as Postfix does: whole, without what follows the plus, by catch-all."""
+        found: set[str] = set()
+        ahead, done = [address], set[str]()
+        while ahead:
+            one = ahead.pop()
+            done.add(one)
+            local, _, domain = one.rpartition("@")
+            plain = f"{local.partition('+')[0]}@{domain}"
+            key = next((k for k in (one, plain, f"@{domain}") if k in self.aliases), plain if self.has(plain) else one)
+            targets = self.aliases.get(key, (key,))
+            found |= {key} & set(targets)
+            ahead += [target for target in targets if target not in (*done, key)]
+        return found
+
     def _mirrored(self, found: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
         if not self.mirrored:
             return {}

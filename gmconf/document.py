@@ -179,9 +179,14 @@ def spell_path(path: PathParts) -> str:
     return text if text.isprintable() else ascii(text)[1:-1]
 
 
+_DOTTED = "overrides.rspamd."
+
+
 def parse_path(text: str) -> PathParts:
-    """The reverse of spell_path for paths without dots in keys."""
+    """The reverse of spell_path. No key has a dot but those of overrides.rspamd, which are module.key."""
     parts: list[str | int] = []
+    if text.startswith(_DOTTED):
+        return (*_DOTTED.split(".")[:2], text.removeprefix(_DOTTED))
     for word, number in re.findall(r"([^.\[\]]+)|\[([0-9]{1,9})\]", text):
         parts.append(int(number) if number else word)
     return tuple(parts)

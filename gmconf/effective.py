@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 
 from gmconf.controls.case import HostCase
+from gmconf.controls.files import MAIN
 from gmconf.plan import File, Plan, View
 from gmconf.records import Record
 from gmconf.resources import folder
@@ -30,8 +31,15 @@ def host_case(view: View, plans: Sequence[Plan], records: Iterable[Record] = ())
 
 
 def _override(view: View, file: File, found: dict[str, Setting]) -> None:
-    """Lay the site's own lines over the settings that print the same keyword (Postfix's plan has done so itself)."""
+    """Lay the site's own lines over the settings that print the same keyword.
+
+    Postfix's plan has done so itself; what main.cf has besides has no other name than its parameter's.
+    """
     site = view.site.overrides
+    if file.path == MAIN:
+        for key in sorted(site.postfix.keys() - found.keys()):
+            found[key] = Setting(MAIN, key, site.postfix[key], (view.why(f"overrides.postfix.{key}"),))
+        return
     name = file.path.rpartition("/")[2]
     if file.path.startswith("/etc/rspamd/"):
         module = name.rpartition(".")[0]

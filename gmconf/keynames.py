@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from datetime import date
 
 from gmconf.model import Domain, Role, Site
 
@@ -12,6 +13,8 @@ TRANSFER_KEY = "gmconf-transfer"
 PASSWORDS = "passwords.vault"
 """What build/ has of all password hashes."""
 DKIM_KINDS = ("rsa", "ed25519")
+MADE = "# made on "
+"""Begins the line of a DKIM key's public half that says on which day gmconf made it."""
 
 
 def dkim_names(site: Site) -> Iterator[tuple[str, str, str, str]]:
@@ -22,6 +25,15 @@ def dkim_names(site: Site) -> Iterator[tuple[str, str, str, str]]:
         for kind in DKIM_KINDS:
             selector = f"{domain.dkim.selector}-{kind}"
             yield domain.name, selector, f"dkim/{domain.name}/{selector}", f"domains[{number}]"
+
+
+def undated(text: str) -> tuple[str, date | None]:
+    """The public half of a DKIM key without the day on which it was made, and that day; None where the file has none."""
+    key, _, day = text.partition(MADE)
+    try:
+        return key, date.fromisoformat(day.strip()) if day else None
+    except ValueError:
+        return key, None
 
 
 def chat_domains(site: Site) -> Iterator[tuple[str, str]]:

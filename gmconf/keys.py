@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import secrets
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
@@ -19,7 +19,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from gmconf import vault
 from gmconf.errors import GmconfError
-from gmconf.keynames import TRANSFER, TRANSFER_KEY, dkim_names, served, tsig_file, vault_files
+from gmconf.keynames import MADE, TRANSFER, TRANSFER_KEY, dkim_names, served, tsig_file, vault_files
 from gmconf.model import Site
 from gmconf.rollover import NOTHING, Rollover
 
@@ -37,7 +37,7 @@ def create_missing(site: Site, base: Path, password: bytes, *, now: datetime, re
     made: list[str] = []
     for _, selector, stem, _ in dkim_names(site):
         if not _whole(folder, f"{stem}.pub", f"{stem}.key.vault"):
-            made.append(make_dkim(folder, stem, selector.rpartition("-")[2], password))
+            made.append(make_dkim(folder, stem, selector.rpartition("-")[2], password, now.date()))
     if site.tls.own_ca:
         made += _certificates(site, folder, password, now, renew=renew, rollover=rollover)
     if site.tls.acme and site.tls.acme.update:
@@ -58,10 +58,14 @@ def _transfer() -> bytes:
     return f"key:\n  - id: {TRANSFER_KEY}\n    algorithm: hmac-sha256\n    secret: {secret}\n".encode()
 
 
-def make_dkim(folder: Path, stem: str, kind: str, password: bytes) -> str:
-    """A DKIM key of a kind (rsa, ed25519) below the secrets folder; returns the name of its public half."""
+def make_dkim(folder: Path, stem: str, kind: str, password: bytes, day: date | None = None) -> str:
+    """A DKIM key of a kind (rsa, ed25519) below the secrets folder; returns the name of its public half.
+
+    ``day`` is kept in the public half, where the selector does not tell how old the key is.
+    """
     key = rsa.generate_private_key(65537, 2048) if kind == "rsa" else ed25519.Ed25519PrivateKey.generate()
-    _write_pair(folder, stem, _dkim_public(key).encode() + b"\n", ".pub", key, password)
+    lines = [_dkim_public(key), *([f"{MADE}{day}"] if day else ())]
+    _write_pair(folder, stem, "".join(f"{line}\n" for line in lines).encode(), ".pub", key, password)
     return f"{stem}.pub"
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -19,9 +21,9 @@ from gmconf.directory import Directory
 from gmconf.document import Document, PathParts, parse_path, read_text, spell_path
 from gmconf.errors import Mark, Problem, SiteError
 from gmconf.folder import Folder
-from gmconf.keynames import PASSWORDS, optional_files, public_files, served, vault_files
+from gmconf.keynames import MADE, PASSWORDS, optional_files, public_files, served, undated, vault_files
 from gmconf.model import Site
-from gmconf.rollover import FILE, NOTHING, Read, Rollover, apply, disagreements
+from gmconf.rollover import FILE, NOTHING, Read, Rollover, aged, apply, disagreements
 from gmconf.rollover import read as read_rollover
 from gmconf.rules import problems as broken_rules
 from gmconf.settings import Reason
@@ -42,6 +44,8 @@ class Loaded:
     """Names of all files the site is made of, relative to site.yml."""
     rollover: Rollover = NOTHING
     """Where the keys stand; the selectors of ``site`` follow from it."""
+    made: Mapping[str, date] = dataclasses.field(default_factory=dict)
+    """The days on which DKIM keys were made, by the name of the public half; ``site`` has them as ``dkim.since``."""
 
     @cached_property
     def secrets(self) -> Path:
@@ -65,6 +69,8 @@ def load(path: Path, *, keys: bool | Literal["public"] = True) -> Loaded:
 
     Raises SiteError with every problem found.
     """
+    if path.is_dir():
+        raise SiteError([Problem(Mark(str(path)), "", f"is a directory; name the file in it: {path / 'site.yml'}")])
     name = path.name or str(path)
     document = Document(name, read_text(path, name))
     site = _model(document)
@@ -73,17 +79,23 @@ def load(path: Path, *, keys: bool | Literal["public"] = True) -> Loaded:
     disagreeing = list(disagreements(site, state.rollover, document))
     site = apply(site, state.rollover)
     users, problems, names = read_users(site, path.parent, document)
-    problems += disagreeing
     mail = Directory(site, users)
-    problems += [_broken(document, p, message) for p, message in broken_rules(site, mail)]
+    problems += [*disagreeing, *(_broken(document, p, message) for p, message in broken_rules(site, mail, whole=not problems))]
     public: dict[str, str] = {}
+    made: dict[str, date] = {}
     if keys and not problems:
         public, missing = _read_keys(site, path, document, state, vaults=keys != "public")
         missing += _misnamed(site, public, document, state.rollover)
         problems += missing
     if problems:
         raise SiteError(problems)
-    return Loaded(path, site, document, mail, public, (name, *names, *([shown] if state.document else [])), state.rollover)
+    for file in [file for file, text in public.items() if MADE in text]:
+        public[file], day = undated(public[file])
+        made |= {file: day} if day else {}
+    if made:
+        site = aged(site, made)
+        mail = Directory(site, users)
+    return Loaded(path, site, document, mail, public, (name, *names, *([shown] if state.document else [])), state.rollover, made)
 
 
 def otherwise(loaded: Loaded, data: object) -> tuple[Loaded, bool] | None:
@@ -92,7 +104,7 @@ def otherwise(loaded: Loaded, data: object) -> tuple[Loaded, bool] | None:
     None where ``data`` is no site. Places stay those of the document: what was changed is not written anywhere.
     """
     try:
-        site = apply(Site.model_validate(data), loaded.rollover)
+        site = aged(apply(Site.model_validate(data), loaded.rollover), loaded.made)
     except ValidationError:
         return None
     users, unread, names = read_users(site, loaded.path.parent, loaded.document)
@@ -104,7 +116,7 @@ def otherwise(loaded: Loaded, data: object) -> tuple[Loaded, bool] | None:
     moved = dict(zip(wanted, there, strict=True)) if len(wanted) == len(there) else {n: loaded.public[n] for n in wanted if n in loaded.public}
     moved |= {name: text for name, text in loaded.public.items() if name not in own}  # the next and the last keys of a change stay
     whole = not unread and not any(True for _ in broken_rules(site, mail))
-    return Loaded(loaded.path, site, loaded.document, mail, moved, (loaded.path.name, *names), loaded.rollover), whole
+    return Loaded(loaded.path, site, loaded.document, mail, moved, (loaded.path.name, *names), loaded.rollover, loaded.made), whole
 
 
 def _broken(document: Document, path: str, message: str) -> Problem:

@@ -35,7 +35,7 @@ def contents(loaded: Loaded, build: Mapping[str, bytes]) -> dict[str, bytes]:
     for document in DOCUMENTS:
         if document.name in PAGES and document.name not in there:
             lacking = ", ".join(path for path in document.needs if not filled(loaded.site, path))
-            raise GmconfError(f"the medium holds the page {document.name}, which needs more facts in {loaded.path.name}: {lacking}")
+            raise GmconfError(f"the medium needs these fields in {loaded.path.name} for its page {document.name}: {lacking}")
     pages = {f"{name}{ending}" for name in PAGES for ending in (".md", ".html")}
     found = {
         path.removeprefix("documents/"): data

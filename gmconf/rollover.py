@@ -6,7 +6,7 @@ Rendering and DNS read this file and never the clock. Without it every key of th
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
@@ -192,6 +192,15 @@ def _applied(domain: Domain, found: Rollover) -> Domain:
     since = active.since.date() if active.since else domain.dkim.since if active.name == domain.dkim.selector else None
     retired = dict.fromkeys([*domain.dkim.retired, *(k.name for k in keys if k.state == "retired")])
     return domain.model_copy(update={"dkim": domain.dkim.model_copy(update={"selector": active.name, "retired": tuple(retired), "since": since})})
+
+
+def aged(site: Site, made: Mapping[str, date]) -> Site:
+    """The site with the days on which its DKIM keys were made (by the name of the public half), where nothing else says how old they are."""
+    found = [made.get(f"dkim/{d.name}/{d.dkim.selector}-rsa.pub") if d.dkim.began is None else None for d in site.domains]
+    if not any(found):
+        return site
+    known = (d.model_copy(update={"dkim": d.dkim.model_copy(update={"since": day})}) if day else d for d, day in zip(site.domains, found, strict=True))
+    return site.model_copy(update={"domains": tuple(known)})
 
 
 def disagreements(site: Site, found: Rollover, document: Document) -> Iterator[Problem]:

@@ -34,9 +34,12 @@ Finding = tuple[str, str]
 Rule = Callable[[Site, Directory], Iterator[Finding]]
 
 
-def problems(site: Site, mail: Directory) -> list[Finding]:
-    """Everything that breaks a rule. What the declared level still lacks is no mistake: ``gmconf check`` lists it."""
-    return [finding for rule in RULES for finding in rule(site, mail)]
+def problems(site: Site, mail: Directory, *, whole: bool = True) -> list[Finding]:
+    """Everything that breaks a rule. What the declared level still lacks is no mistake: ``gmconf check`` lists it.
+
+    Where not all users could be read (``whole``) nobody can say which of them are missing.
+    """
+    return [finding for rule in RULES if whole or rule is not targets_exist for finding in rule(site, mail)]
 
 
 def domains_once(site: Site, _: Directory) -> Iterator[Finding]:

@@ -12,7 +12,12 @@ def sound(loaded: Loaded) -> None:
 
     All else has types and rules; these are other languages, and only who writes them in full sees that they cannot be.
     """
-    if loaded.site.dns.records:
-        contract(loaded).refuse()
+    refuse_records(loaded)
     if any(entries for _, entries in loaded.site.overrides):
         build(loaded, secrets=False)
+
+
+def refuse_records(loaded: Loaded) -> None:
+    """Refuse own records that follow from other fields. Needs no keys, so that a draft hears of them too. Raises GmconfError."""
+    if loaded.site.dns.records:
+        contract(loaded).refuse()

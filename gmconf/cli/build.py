@@ -39,6 +39,9 @@ def validate(
             _custody(loaded, vault_password_file)
             undone = _undone(loaded, site)
         else:
+            from gmconf.soundness import refuse_records
+
+            refuse_records(loaded)
             undone = _unmade(site)
     except SiteError as error:
         if output is Format.json:

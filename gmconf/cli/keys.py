@@ -92,8 +92,9 @@ def status(site: SitePath, only: Only = None, output: OutputFormat = Format.text
         print_json({"holds": not late, "keys": [r.json() for r in rows]})
     else:
         for row in rows:
-            age = f"since {instant(row.since)}, {row.days} days" if row.since else "nobody knows since when"
-            print(f"{row.subject}: {row.key} is {row.state} ({age}){'; overdue: six months at most' if row.overdue else ''}")
+            age = f"since {instant(row.since)}, {row.days} days" if row.since else "since an unknown date"
+            old = "; replace it now: a key signs six months at most" if row.overdue else ""
+            print(f"{row.subject}: {row.key} is {row.state} ({age}){old}")
             if row.next_step:
                 print(f"    {row.next_step}{f', possible from {instant(row.possible)} on' if row.possible else ''}")
     if late:

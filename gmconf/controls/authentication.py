@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import Iterable
 from typing import ClassVar
 
@@ -60,12 +61,33 @@ class DkimKey(Control):
 
     @classmethod
     def of_domain(cls, case: DomainCase) -> Iterable[Claim]:
-        """Both public keys lie beside the site."""
+        """Both public keys lie beside the site, and are what they are called."""
         if case.domain.kind == "parked":
             return
         for kind in ("rsa", "ed25519"):
             name = f"dkim/{case.domain.name}/{case.domain.dkim.selector}-{kind}.pub"
-            yield Claim(f"a public key {name}", "there" if name in case.public else "missing", name in case.public, name)
+            wrong = _unfit(kind, case.public.get(name))
+            yield Claim(f"a public key {name}", wrong or "there", not wrong, name,
+                        remedy="make new keys under another selector: gmconf keys next" if wrong != "missing" else "")  # fmt: skip
+
+
+_RSA = bytes.fromhex("2a864886f70d010101")
+"""The object identifier of rsaEncryption (RFC 8017)."""
+_RSA_OCTETS = 290
+"""What the public half of a key of 2048 bits takes (SubjectPublicKeyInfo), rounded down."""
+
+
+def _unfit(kind: str, text: str | None) -> str:
+    """What is wrong with a public key as the record has it; empty when nothing is. Loading a library for it would take longer than all the rest."""
+    if text is None:
+        return "missing"
+    try:
+        octets = b64decode(text.strip(), validate=True)
+    except ValueError:
+        return "no key"
+    if kind == "ed25519":
+        return "" if len(octets) == 32 else "no Ed25519 key"
+    return "no RSA key" if _RSA not in octets[:32] else "" if len(octets) >= _RSA_OCTETS else f"an RSA key of {8 * len(octets)} bits at most"
 
 
 class DkimRotation(Control):
@@ -85,11 +107,11 @@ class DkimRotation(Control):
 
     @classmethod
     def of_site(cls, case: SiteCase) -> Iterable[Claim]:
-        """Keys whose age is known have signed for six months at most."""
+        """Keys whose age is known have signed for six months at most, and not from tomorrow on."""
         for domain in case.mail.sending:
             if began := domain.dkim.began:
                 days = (case.today - began).days
-                yield Claim(f"a key of {domain.name} that has signed for {KEY_DAYS} days at most: gmconf keys next", f"{domain.dkim.selector}, since {began}", days <= KEY_DAYS)
+                yield Claim(f"a key of {domain.name} that has signed for {KEY_DAYS} days at most: gmconf keys next", f"{domain.dkim.selector}, since {began}", 0 <= days <= KEY_DAYS)
 
 
 class DkimSign(Control):

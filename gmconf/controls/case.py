@@ -60,7 +60,7 @@ class HostCase:
 
 
 class DomainCase(NamedTuple):
-    """One domain of the site; ``public`` are the relative paths of the public key files beside it.
+    """One domain of the site; ``public`` are the public key files beside it, by relative path.
 
     ``publish`` makes what it has in DNS, with what allows reports about it elsewhere.
     """
@@ -68,7 +68,7 @@ class DomainCase(NamedTuple):
     site: Site
     mail: Directory
     domain: Domain
-    public: frozenset[str] = frozenset()
+    public: Mapping[str, str] = MappingProxyType({})
     publish: Callable[[], tuple[Record, ...]] = tuple
     zone: str = ""
     report_zones: Mapping[str, str] = MappingProxyType({})

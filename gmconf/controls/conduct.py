@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
+from gmconf.controls.authentication import milter
 from gmconf.controls.case import Claim, HostCase, SiteCase
 from gmconf.controls.control import Control
 from gmconf.controls.files import ACTIONS, LUA, MAIN, MAPS, PROXY
@@ -110,12 +111,17 @@ class FloodControl(Control):
 class NoBackscatter(Control):
     """No notice goes to outside senders after acceptance.
 
-    Their addresses may be forged. What fails later goes to the postmaster of this site.
+    Their addresses may be forged. What fails later, as at a server that an alias or a mailbox passes mail on to, goes to the postmaster.
     """
 
     id, level, sources = "mta.no-backscatter", "basic", ("P:81", "RFC 5321 section 6.1", "RFC 5321 section 6.2", "RFC 3834")
+    on = (Role.MTA, Role.MSA, Role.FILTER)
     settings: ClassVar = {
-        MAIN: {"bounce_size_limit": AtMost(50000)},
+        MAIN: {
+            "bounce_size_limit": AtMost(50000),
+            "internal_mail_filter_classes": "bounce",
+            "non_smtpd_milters": Model(milter, "the filter, on hosts that send: it redirects notices about mail from outside"),
+        },
         LUA: {"postmaster": Model(lambda c: c.site.organisation.postmaster, "organisation.postmaster")},
     }
 

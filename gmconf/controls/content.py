@@ -9,12 +9,22 @@ from gmconf.controls.authentication import milter
 from gmconf.controls.case import Claim, HostCase
 from gmconf.controls.control import Control
 from gmconf.controls.files import ACTIONS, CLAMD, GUARD, HEADERS, LUA, MAIN, MAPS, OPTIONS, PROOF, PROXY, WHOLE
-from gmconf.controls.wants import AtLeast, Has, Model, Only, Within, exactly
+from gmconf.controls.wants import NOTHING, AtLeast, Has, Model, Only, Wanted, Within, exactly
 from gmconf.limits import MIB, chain
 from gmconf.model import Role
 
 BY_FILTER = (Role.FILTER,)
 SENDING = (Role.MTA, Role.MSA)
+
+
+def _handed_over(case: HostCase) -> str:
+    return f"cidr:{MAPS}/handed-over" if case.has(Role.MTA) and any(Role.MTA not in h.roles for h in case.site.hosts) else ""
+
+
+BY_NO_WAY_AROUND: dict[str, Wanted] = {
+    "receive_override_options": NOTHING,
+    "smtpd_milter_maps": Model(_handed_over, "what hosts of the site have had judged, on MTA hosts", optional=True),
+}
 
 
 class SpamIn(Control):
@@ -24,7 +34,7 @@ class SpamIn(Control):
     """
 
     id, level, sources = "flt.spam-in", "basic", ("G:5a", "BSI Grundschutz++ KONF.13.1")
-    settings: ClassVar = {MAIN: {"smtpd_milters": Model(milter, "the filter, on hosts that take mail")}}
+    settings: ClassVar = {MAIN: {"smtpd_milters": Model(milter, "the filter, on hosts that take mail"), **BY_NO_WAY_AROUND}}
     live = ("spam",)
 
     @classmethod
@@ -40,7 +50,7 @@ class SpamOut(Control):
     """
 
     id, level, sources = "flt.spam-out", "basic", ("G:5a", "M:72")
-    settings: ClassVar = {MAIN: {"smtpd_milters": Model(milter, "the filter, on hosts that take mail")}}
+    settings: ClassVar = {MAIN: {"smtpd_milters": Model(milter, "the filter, on hosts that take mail"), **BY_NO_WAY_AROUND}}
     live = ("submission-spam",)
 
 
@@ -86,7 +96,7 @@ class FailClosed(Control):
         },
         PROOF: {"scanned": "!GM_SCANNED", "honoured": Only("reject", "soft reject")},
         GUARD: {"whole": Only(WHOLE)},
-        MAIN: {"milter_default_action": "tempfail"},
+        MAIN: {"milter_default_action": "tempfail", **BY_NO_WAY_AROUND},
     }
 
     @classmethod

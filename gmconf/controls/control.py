@@ -137,9 +137,9 @@ class Control:
         return ()
 
     @classmethod
-    def unseen(cls, case: SiteCase) -> str:
+    def unseen(cls, case: SiteCase, hosts: Sequence[HostCase]) -> str:
         """Empty: all of it could be looked at; else a sentence that names what could not, and how it can be."""
-        del case
+        del case, hosts
         return ""
 
     @classmethod

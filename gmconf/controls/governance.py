@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from gmconf.controls.case import Claim, HostCase, SiteCase
-from gmconf.controls.control import LEVELS, Control
+from gmconf.controls.control import CATALOGUE, LEVELS, Control
 from gmconf.controls.files import CLAMD, MAIN, MAPS, MASTER, PROTOCOLS, PROXY, REDIS, RSPAMD, UNBOUND
+from gmconf.controls.routes import READ
 from gmconf.controls.wants import SECOND, Model, OneOf, Only, spelled
 from gmconf.model import Role
 
@@ -65,6 +66,19 @@ class OptionsOn(Control):
         """Every table that Postfix is told to read is there."""
         named = {path for s in case.settings.get(MAIN, {}).values() for path in _TABLE.findall(spelled(s.value))}
         yield from case.there(*sorted(named))
+
+    @classmethod
+    def unseen(cls, case: SiteCase, hosts: Sequence[HostCase]) -> str:
+        """Raw lines that no control looks at: what they weaken nobody can say."""
+        judged = {(file, key) for control in CATALOGUE.values() for file, keys in control.settings.items() for key in keys} | READ
+        known = {
+            reason.text
+            for host in hosts for file, lines in host.settings.items() for key, setting in lines.items() if (file, key) in judged
+            for reason in setting.because if reason.kind == "site"
+        }  # fmt: skip
+        raw = [f"overrides.{service}.{key}" for service, entries in case.site.overrides for key in sorted(entries)]
+        hidden = [path for path in raw if path not in known]
+        return f"no control knows {', '.join(hidden)}; read in the daemon's manual whether it weakens one" if hidden else ""
 
 
 class OpenStandards(Control):

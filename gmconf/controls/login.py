@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
-from gmconf.controls.case import Claim, SiteCase
+from gmconf.controls.case import Claim, HostCase, SiteCase
 from gmconf.controls.control import Control, Evidence
 from gmconf.controls.files import DOVECOT, MAIN, MASTER
 from gmconf.controls.wants import AtMost, Only, on_msa
@@ -91,6 +91,7 @@ class PasswordPolicy(Control):
                         where if ":" in where else "", f"set a new one: gmconf passwd SITE {login}" if login in logins else f"remove the file of {login}")  # fmt: skip
 
     @classmethod
-    def unseen(cls, case: SiteCase) -> str:
+    def unseen(cls, case: SiteCase, hosts: Sequence[HostCase]) -> str:
         """What the vault holds nobody sees without its password."""
+        del hosts
         return "" if case.hashes is not None else "which hashes the vault holds; to have them judged, give --vault-password-file"

@@ -14,6 +14,10 @@ from gmconf.model import Role
 _INET = re.compile(r"inet:\[?([0-9A-Fa-f:.]+?|[\w.-]+)\]?:\d+$")
 
 
+READ = frozenset({(MAIN, "relayhost"), (MAIN, "smtpd_milters")})
+"""(file, key) of the settings that are read here, besides those that controls name."""
+
+
 class Route(NamedTuple):
     """What one host needs of others to take mail, and to pass it on."""
 

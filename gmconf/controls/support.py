@@ -9,9 +9,10 @@ from gmconf.controls.case import Claim, HostCase, SiteCase
 from gmconf.controls.control import Control, Evidence, Fact
 from gmconf.controls.files import APT, DOVECOT, ISOLATE, LUA, NEEDRESTART, NFT, RSPAMD
 from gmconf.controls.network import admin
-from gmconf.controls.wants import AtMost, Only
+from gmconf.controls.wants import AtMost, Model
 from gmconf.model import Role
 
+REVIEW_DAYS = 731
 SUSPENDED = "/etc/dovecot/suspended"
 
 
@@ -193,6 +194,16 @@ class Training(Control):
     facts = (Fact("procedures.trained", least=1),)
     documents = ("postmaster",)
 
+    @classmethod
+    def of_site(cls, case: SiteCase) -> Iterable[Claim]:
+        """Everybody on duty was, on a day that has passed."""
+        procedures = case.site.procedures
+        if procedures and procedures.trained:
+            trained = {person.name for person in procedures.trained if person.day <= case.today}
+            missing = [person.name for person in procedures.duty if person.name not in trained]
+            yield Claim("everybody in procedures.duty was trained", f"not {', '.join(missing)}" if missing else "they were", not missing, "procedures.trained",
+                        remedy="add them to procedures.trained, spelled as in procedures.duty, with the day")  # fmt: skip
+
 
 class Daily(Control):
     """postmaster@ is read at least once a day.
@@ -235,6 +246,14 @@ class Registered(Control):
     facts = (Fact("procedures.registrations", least=1),)
     documents = ("postmaster",)
 
+    @classmethod
+    def of_site(cls, case: SiteCase) -> Iterable[Claim]:
+        """Somebody looked at each within the last two years: contacts change."""
+        for number, one in enumerate(case.site.procedures.registrations if case.site.procedures else ()):
+            days = (case.today - one.reviewed).days
+            yield Claim(f"{one.at} reviewed within the last two years", f"{one.reviewed}", 0 <= days <= REVIEW_DAYS, f"procedures.registrations[{number}].reviewed",
+                        remedy=f"look at {one.at}, correct it, and write down the day")  # fmt: skip
+
 
 class ReportOut(Control):
     """Spam to us is reported to those it came from, in a form their programs read.
@@ -253,7 +272,7 @@ class Isolate(Control):
     """
 
     id, level, sources = "prc.incident-isolate", "basic", ("P:116",)
-    settings: ClassVar = {ISOLATE: {"admin_tcp": Only("22"), "admin4": admin(4), "admin6": admin(6)}}
+    settings: ClassVar = {ISOLATE: {"admin_tcp": Model(lambda c: [c.site.network.ssh(c.host)], "network.ssh_port"), "admin4": admin(4), "admin6": admin(6)}}
     files = (ISOLATE,)
     documents = ("runbooks",)
 
@@ -342,7 +361,15 @@ class SecurityTxt(Control):
     id, level, sources = "doc.security-txt", "bronze", ("M:69", "RFC 9116")
     facts = (Fact("policies.security_contact"), Fact("policies.security_expires"))
     documents = ("security",)
-    evidence = Evidence("that the file is published and its date of expiry lies ahead", 366)
+    evidence = Evidence("that the file is published", 366)
+
+    @classmethod
+    def of_site(cls, case: SiteCase) -> Iterable[Claim]:
+        """Its date of expiry lies ahead: after it finders take the file for abandoned (RFC 9116 section 2.5.5)."""
+        expires = case.site.policies.security_expires if case.site.policies else None
+        if expires:
+            yield Claim(f"security.txt is valid on {case.today}", f"until {expires}", expires >= case.today, "policies.security_expires",
+                        remedy="set a day within the next year, render, and publish the file again")  # fmt: skip
 
 
 class Sla(Control):

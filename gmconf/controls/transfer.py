@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
-from gmconf.controls.case import Claim, HostCase, SiteCase
+from gmconf.controls.case import Claim, DomainCase, HostCase, SiteCase
 from gmconf.controls.control import Control
 from gmconf.controls.files import MAIN, MAPS, MASTER
-from gmconf.controls.wants import First, Guarded, Has, Model, OneOf, Only, OnMsa, exactly
+from gmconf.controls.wants import NOTHING, First, Guarded, Has, Model, OneOf, Only, OnMsa, exactly
 from gmconf.limits import chain
 from gmconf.model import Role
 
@@ -55,6 +55,11 @@ class LocalOnly(Control):
     settings: ClassVar = {
         MAIN: {
             "mynetworks": Model(_own, "hosts of this site without a filter"),
+            "mydestination": "",
+            "relay_domains": NOTHING,
+            "permit_mx_backup_networks": NOTHING,
+            "parent_domain_matches_subdomains": "",
+            "virtual_mailbox_domains": Model(lambda c: f"lmdb:{MAPS}/domains" if c.has(Role.MTA, Role.MSA) else "", "the site's domains"),
             "strict_rfc821_envelopes": True,
             "allow_percent_hack": False,
             "swap_bangpath": False,
@@ -71,7 +76,8 @@ class LocalOnly(Control):
 class RecipientValidation(Control):
     """Unknown recipients are refused at RCPT.
 
-    What is accepted and cannot be delivered must be returned, and with a forged sender the notice hits a stranger.
+    What is accepted and cannot be delivered must be returned, and with a forged sender the notice hits a stranger. A catch-all knows every
+    address; it has to end in a mailbox here, since another server may refuse what is passed on to it.
     """
 
     id, level = "mta.recipient-validation", "basic"
@@ -83,10 +89,23 @@ class RecipientValidation(Control):
             "submission_recipient_restrictions": (
                 OnMsa(Has("reject_non_fqdn_recipient", "reject_unlisted_recipient")), OnMsa(Guarded(("permit_sasl_authenticated",), ("reject",)))),
             "virtual_mailbox_maps": f"lmdb:{MAPS}/mailboxes",
+            "virtual_alias_maps": [f"lmdb:{MAPS}/host-aliases", f"lmdb:{MAPS}/aliases"],
+            "unknown_virtual_mailbox_reject_code": NOTHING,
+            "unknown_virtual_alias_reject_code": NOTHING,
+            "unknown_relay_recipient_reject_code": NOTHING,
+            "soft_bounce": NOTHING,
         }
     }
     files = (f"{MAPS}/mailboxes", f"{MAPS}/aliases")
     live = ("unknown-recipient",)
+
+    @classmethod
+    def of_domain(cls, case: DomainCase) -> Iterable[Claim]:
+        """Where a catch-all ends."""
+        if case.domain.catch_all:
+            away = sorted(t for t in case.mail.ends(case.domain.catch_all) if not case.mail.has(t))
+            yield Claim(f"mail to unknown addresses of {case.domain.name} ends in a mailbox here", f"it goes to {', '.join(away)}" if away else "it does", not away,
+                        "domains", remedy=f"let the catch-all of {case.domain.name} lead to a mailbox of the site, or list the addresses as aliases")  # fmt: skip
 
 
 class BannerMin(Control):

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from functools import partial
 from typing import ClassVar
 
-from gmconf.certificates import distrusted
+from gmconf.certificates import distrusted, weak
 from gmconf.controls.case import Claim, DomainCase, HostCase, SiteCase
 from gmconf.controls.control import Control
 from gmconf.controls.files import (
@@ -329,7 +329,8 @@ class NoRenegotiation(Control):
 class Certificate(Control):
     """Certificate and key belong together, name the host, and are strong.
 
-    A domain's own name for the host has a certificate of its own. They are checked before a roll-out switches to them; ECDSA P-256 is what gmconf makes.
+    A domain's own name for the host has a certificate of its own. They are checked before a roll-out switches to them; ECDSA P-256 is what
+    gmconf makes. Of certificates that come as files, key and signature are looked at: RSA of 2048 bits at least, no SHA-1.
     """
 
     id, level, sources = "tls.cert", "basic", ("NCSC-NL TLS guidelines 2025-05", "internet.nl mail test: cert_pubkey, cert_signature", "BSI TR-03108")
@@ -350,6 +351,14 @@ class Certificate(Control):
                 for rows, names, shape in (("servers", _webs, "{}"), ("programs", _programs, "autoconfig.{}")) for key, end in (("certificate", "crt"), ("key", "key"))},
     }  # fmt: skip
     live = ("certificates",)
+
+    @classmethod
+    def of_site(cls, case: SiteCase) -> Iterable[Claim]:
+        """Those that come as files are strong; gmconf makes the others itself, or their keys."""
+        for name, chain in sorted(case.public.items()) if case.site.tls.source == "files" else ():
+            if name.startswith("tls/") and name.endswith(".crt"):
+                found = weak(chain)
+                yield Claim(f"{name} has strong keys and signatures", found or "it has", not found, name, remedy="have it issued again for a new key: ECDSA P-256, or RSA of 3072 bits")
 
     @classmethod
     def of_host(cls, case: HostCase) -> Iterable[Claim]:

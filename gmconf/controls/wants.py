@@ -179,6 +179,10 @@ class Model:
         return _plain(value) == _plain(wanted)
 
 
+NOTHING = Model(lambda _: "", "nothing", optional=True)
+"""A line that gmconf never prints, and that must not be there."""
+
+
 @dataclass(frozen=True, slots=True)
 class Within:
     """A number between two that follow from the site, both included."""

@@ -207,6 +207,13 @@ class DmarcExternal(Control):
                 continue
             yield _claim(f'{name} TXT "v=DMARC1;"', found, found == ["v=DMARC1;"])
 
+    @classmethod
+    def unseen(cls, case: SiteCase, hosts: Sequence[HostCase]) -> str:
+        """In a domain of others the record is theirs to publish."""
+        del hosts
+        theirs = [t for t in published.report_domains(case.site) if not any(f".{t}".endswith(f".{d.name}") for d in case.site.domains)]
+        return f"whether the keeper of {' and of '.join(theirs)} has published it; gmconf dns check asks" if theirs else ""
+
 
 class TlsReports(Control):
     """Domains that receive ask for reports about TLS, by mail.

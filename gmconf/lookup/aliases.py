@@ -8,9 +8,12 @@ from dataclasses import replace
 from gmconf.dns import Contract
 from gmconf.lookup.ask import Answer, Asker, Server
 from gmconf.lookup.servers import keepers
+from gmconf.zones import parents
 
 LONGEST = 8
 """Aliases one after the other that are followed."""
+NOBODY = "gmconf-nobody-is-here"
+"""A label that no zone has, so that only a wildcard answers."""
 
 
 async def answer(asker: Asker, contract: Contract, name: str, type_: str, server: Server | None, port: int) -> Answer:
@@ -24,6 +27,23 @@ async def answer(asker: Asker, contract: Contract, name: str, type_: str, server
         chain += found.targets
         ttl = max(ttl, found.ttl)
     return replace(found, alias=bool(chain), targets=tuple(chain), ttl=ttl) if chain else found
+
+
+async def covering(asker: Asker, name: str, type_: str, answer: Answer, server: Server | None) -> str:
+    """The wildcard by which a name has this answer; empty where it has it itself, or is a wildcard.
+
+    A name that nobody can have made has the same answer then, below the wildcard and whatever lies between.
+    """
+    found = ""
+    if "*" in name or answer.status == "failed":
+        return found
+    for above in parents(name):
+        other = await asker.ask(f"{NOBODY}.{above}", type_, server)
+        same = other.targets[:1] == answer.targets[:1] if answer.targets else other.values == answer.values and not other.targets
+        if other.status == "failed" or not same:
+            break
+        found = f"*.{above}"
+    return found
 
 
 async def _target(asker: Asker, contract: Contract, name: str, type_: str, port: int) -> Answer:

@@ -20,6 +20,8 @@ class Keepers:
     names: tuple[str, ...]
     servers: tuple[Server, ...]
     without_ipv6: tuple[str, ...]
+    aliases: tuple[str, ...] = ()
+    """Name servers whose name is an alias, with what it leads to."""
 
 
 async def keepers(asker: Asker, contract: Contract, name: str, port: int) -> Keepers:
@@ -34,7 +36,8 @@ async def keepers(asker: Asker, contract: Contract, name: str, port: int) -> Kee
             answers = await asyncio.gather(*(asker.ask(n, t) for n in names for t in ("A", "AAAA")))
             servers = [Server(value, port, names[n // 2]) for n, answer in enumerate(answers) for value in answer.values]
             bare = tuple(names[n // 2] for n, answer in enumerate(answers) if n % 2 and not answer.values)
-            return Keepers(zone, names, tuple(servers), bare)
+            led = {names[n // 2]: answer.targets[-1] for n, answer in enumerate(answers) if answer.targets}
+            return Keepers(zone, names, tuple(servers), bare, tuple(f"{name} -> {target}" for name, target in led.items()))
     hosts = {h.name: h.outside for h in contract.site.hosts}
     named = [Server(address, port, s.name) for s in contract.site.dns.nameservers for address in s.addresses or hosts.get(s.name, ())]
     return Keepers(name, (), tuple(named), ())
@@ -47,6 +50,9 @@ def of_set(contract: Contract, found: Keepers) -> list[Finding]:
     where = f"{found.zone}. NS"
     findings = [Finding("dns.two-ns", found.zone, where, f"two name servers at least, each with IPv6{' (without: ' + ', '.join(found.without_ipv6) + ')' if found.without_ipv6 else ''}",
                         seen, good=len(found.names) >= 2 and not found.without_ipv6)]  # fmt: skip
+    if found.aliases:
+        findings.append(Finding("dns.two-ns", found.zone, where, "name servers whose names have addresses themselves (RFC 2181 section 10.3)",
+                                f"aliases: {', '.join(found.aliases)}; name what they lead to, or give them A and AAAA", good=False))  # fmt: skip
     if wanted:
         findings.append(Finding("dns.sync", found.zone, where, ", ".join(sorted(wanted)), seen, good=wanted == set(found.names)))
     return findings

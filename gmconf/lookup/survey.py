@@ -219,9 +219,14 @@ class _Run:
         found: dict[Finding, list[str]] = {}
         for number, answer in enumerate(answers):
             for wrong in await self._differences(group, answer):
-                gone = tuple(f"{group[0].owner}. {group[0].type} {_spelled(group[0].type, value)}" for value in wrong.remove)
+                owner = group[0].owner
+                if wrong.remove or (answer.targets and wrong.publish):
+                    owner = await aliases.covering(self.asker, owner, group[0].type, answer, at[number] if at else None) or owner
+                gone = tuple(f"{owner}. {group[0].type} {_spelled(group[0].type, value)}" for value in wrong.remove)
                 if answer.targets and (gone or wrong.publish):  # nothing may stand beside an alias, and what it leads to is somewhere else
-                    gone = (f"{group[0].owner}. CNAME {answer.targets[0]}.",)
+                    gone = (f"{owner}. CNAME {answer.targets[0]}.",)
+                if owner != group[0].owner and wrong.publish:  # what stands at a name itself hides the wildcard there
+                    gone = ()
                 finding = Finding(wrong.control or control, subject, where, wrong.expected, wrong.observed, good=False,
                                   publish=tuple(group) if wrong.publish else (), remove=gone, error=wrong.error)  # fmt: skip
                 found.setdefault(finding, []).append(str(at[number]) if at else "")

@@ -55,7 +55,7 @@ def subjects(loaded: Loaded, only: str | None = None) -> list[Subject]:
         wanted = only.lower().rstrip(".")
         found = [s for s in found if s.name == wanted]
         if not found:
-            raise GmconfError(f"{only} is no domain that signs, no host with TLSA records and no name that a domain has for its MX")
+            raise GmconfError(f'"{only}" is not a domain, host or MX name of this site that has keys')
     return found
 
 

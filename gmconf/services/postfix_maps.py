@@ -84,7 +84,7 @@ def _senders(view: View) -> Iterator[str]:
 def _silent(view: View) -> Iterator[str]:
     for account in view.mail.accounts:
         if not account.send:
-            yield f"{account.login} 550 5.7.1 This account only receives mail"
+            yield f"{account.login} 550 5.7.1 This account {'is suspended' if account.suspended else 'only receives mail'}"
 
 
 def _own(view: View) -> Iterator[str]:

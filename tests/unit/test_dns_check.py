@@ -229,6 +229,25 @@ def test_what_is_printed_mends_the_zone(site, asked, tmp_path) -> None:
     assert second.holds(None)
 
 
+@pytest.mark.parametrize("authoritative", [False, True])
+@pytest.mark.parametrize("wild", ["*.example.org. 60 CNAME www.lab.test.", '*.example.org. 60 TXT "v=DMARC1; p=none"', "*._domainkey.example.org. 60 CNAME www.lab.test."])
+def test_a_wildcard_that_answers_is_hidden_or_named(site, asked, wild: str, authoritative: bool) -> None:
+    """What is published hides a wildcard at its own name, so nothing has to go; a name that must not exist has the wildcard itself to go."""
+    forbidden = {r.owner for r in records(site) if r.need == "forbidden"}
+    found = asked(site, served(site, r"^(gm4-rsa\._domainkey|_dmarc)\.example\.org", (wild,)), authoritative=authoritative)
+    owner, _, type_, rest = wild.split(" ", 3)
+    assert set(found.remove) <= {f"{owner} {type_} {rest}"}
+    assert any(text.startswith("gm4-rsa._domainkey.example.org. ") for text in found.publish)
+    assert not any(text.startswith(tuple(f"{name}." for name in forbidden)) for text in found.remove)
+
+
+def test_a_name_server_whose_name_is_an_alias(site, asked) -> None:
+    zones_ = served(site)
+    zones_["lab.test"] = zones_["lab.test"].replace("ns2.lab.test. 60 A 127.0.0.3", "ns2.lab.test. 60 CNAME other.lab.test.\nother.lab.test. 60 A 127.0.0.3")
+    assert "CNAME other.lab.test." in zones_["lab.test"]
+    assert "aliases: ns2.lab.test -> other.lab.test" in sentences(asked(site, zones_), "dns.two-ns", "example.org")
+
+
 def test_name_servers_that_disagree(site, asked) -> None:
     lagging = served(site, r"^example\.org\. \d+ MX")
     lagging["example.net"] = lagging["example.net"].replace(". 1 60 60", ". 7 60 60", 1)

@@ -35,11 +35,11 @@ def test_pairs_belong_together(tmp_path) -> None:
     assert made == ["dkim/example.org/gm1-rsa.pub", "dkim/example.org/gm1-ed25519.pub", "ca/ca.crt", "tls/mail.example.org.crt"]
     folder = tmp_path / "keys/dkim/example.org"
     private = load_pem_private_key(vault.decrypt((folder / "gm1-rsa.key.vault").read_bytes(), PASSWORD, "x"), None)
-    public = load_der_public_key(base64.b64decode((folder / "gm1-rsa.pub").read_text()))
+    public = load_der_public_key(base64.b64decode((folder / "gm1-rsa.pub").read_text().split()[0]))
     assert private.key_size == 2048
     assert private.public_key().public_numbers() == public.public_numbers()
     both = base64.b64decode(vault.decrypt((folder / "gm1-ed25519.key.vault").read_bytes(), PASSWORD, "x"))
-    assert both[32:] == base64.b64decode((folder / "gm1-ed25519.pub").read_text())
+    assert both[32:] == base64.b64decode((folder / "gm1-ed25519.pub").read_text().split()[0])
     assert len(both) == 64
 
 

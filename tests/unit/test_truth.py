@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import subprocess
+from base64 import b64encode
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from conftest import gmconf
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 from pydantic import ValidationError
 from test_levels import TODAY, base, patched
 
 from gmconf import check
-from gmconf.certificates import distrusted
+from gmconf.certificates import distrusted, weak
+from gmconf.complaints import FORMS
 from gmconf.controls.network import reached
 from gmconf.load import load
+from gmconf.model import Site
 from gmconf.model.operation import Shown
 
 __all__ = ["base"]
@@ -134,3 +140,176 @@ def test_a_draft_is_right_and_says_what_is_to_be_made(site) -> None:
     assert done.returncode == 0
     assert "site.yml is right. Still to make" in done.stderr
     assert gmconf("validate", "site.yml", "--strict", cwd=site).returncode == 1
+
+
+def found(base, patch: dict, hashes: dict[str, str] | None = None) -> dict[str, str]:
+    """Controls that are not held, or were not looked at whole, beyond those of the base site."""
+    rows = check.check(load(patched(base, patch)), TODAY, hashes or {})
+    return {r.control: r.status for r in rows if r.status in ("fail", "error", "unseen")}
+
+
+@pytest.mark.parametrize(
+    ("service", "key", "value", "controls"),
+    [
+        ("postfix", "receive_override_options", "no_milters", {"flt.spam-in", "flt.spam-out", "flt.fail-closed"}),
+        ("postfix", "smtpd_milter_maps", "cidr:/etc/postfix/maps/blocked-clients", {"flt.spam-in", "flt.spam-out", "flt.fail-closed"}),
+        ("postfix", "relay_domains", "example.edu", {"mta.local-only"}),
+        ("postfix", "mydestination", "example.edu", {"mta.local-only"}),
+        ("postfix", "soft_bounce", "yes", {"mta.recipient-validation"}),
+        ("postfix", "unknown_virtual_mailbox_reject_code", "450", {"mta.recipient-validation"}),
+        ("postfix", "virtual_alias_maps", "static:alice@example.org", {"mta.recipient-validation"}),
+        ("postfix", "internal_mail_filter_classes", "notify", {"auth.dkim-sign", "mta.no-backscatter"}),
+    ],
+)
+def test_raw_lines_that_weaken_a_control_are_its_findings(base, service: str, key: str, value: str, controls: set[str]) -> None:
+    assert found(base, {"overrides": {service: {key: value}}}) == dict.fromkeys(controls, "fail")
+
+
+@pytest.mark.parametrize(
+    ("service", "key", "value"),
+    [
+        ("postfix", "always_bcc", "alice@example.org"),
+        ("postfix", "virtual_transport", "discard:"),
+        ("rspamd", "spf.enabled", "false"),
+        ("rspamd", "options.filters", "[]"),
+        ("dovecot", "auth_verbose_passwords", "plain"),
+        ("unbound", "harden-dnssec-stripped", "no"),
+        ("clamd", "ScanPE", "no"),
+    ],
+)
+def test_raw_lines_that_no_control_knows_are_not_counted_as_looked_at(base, service: str, key: str, value: str) -> None:
+    rows = check.check(load(patched(base, {"overrides": {service: {key: value}}})), TODAY, {})
+    assert [(r.control, r.observed.split(";")[0]) for r in rows if r.status == "unseen"] == [("gov.options-on", f"no control knows overrides.{service}.{key}")]
+
+
+def test_raw_lines_that_controls_know_were_looked_at(base) -> None:
+    lines = {"postfix": {"smtpd_banner": "$myhostname ESMTP", "relayhost": "[smtp.example.edu]"}, "dovecot": {"mail_fsync": "always"}, "clamd": {"ScanMail": "yes"}}
+    assert "gov.options-on" not in found(base, {"overrides": lines})
+
+
+def test_a_catch_all_ends_in_a_mailbox_here(base) -> None:
+    def caught(target: str, **aliases: list[str]) -> dict[str, str]:
+        first = {"name": "example.org", "mailboxes": [{"name": "alice"}, {"name": "bob"}], "catch_all": target}
+        names = {"support": ["alice@example.org"], "security": ["alice@example.org"], **aliases}
+        net = {"name": "example.net", "mailboxes": [{"name": "carol"}]}
+        return found(base, {"domains": [{**first, "aliases": names}, net, {"name": "example.com", "kind": "parked"}]})
+
+    assert caught("alice@example.org") == {}
+    assert caught("alice+any@example.org") == {}
+    assert caught("team@example.org", team=["bob@example.org", "carol@example.net"]) == {}
+    for target, aliases in (("x@example.edu", {}), ("team@example.org", {"team": ["bob@example.org", "x@example.edu"]})):
+        assert caught(target, **aliases) == {"mta.recipient-validation": "fail"}
+
+
+@pytest.mark.parametrize(
+    ("patch", "control"),
+    [
+        ({"policies": {"security_expires": "2026-11-22"}}, "doc.security-txt"),
+        ({"procedures": {"trained": [{"name": "Alice Archer", "day": "2026-03-02"}]}}, "prc.training"),
+        ({"procedures": {"trained": [{"name": "Alice Archer", "day": "2026-03-02"}, {"name": "Bob Baker", "day": "2027-03-02"}]}}, "prc.training"),
+        ({"procedures": {"registrations": [{"at": "abuse.net", "reviewed": "2024-11-21"}]}}, "prc.contact-registry"),
+    ],
+)
+def test_days_and_names_of_people_are_compared(base, patch: dict, control: str) -> None:
+    assert found(base, patch) == {control: "fail"}
+
+
+def test_a_key_that_is_not_what_it_is_called(base) -> None:
+    loaded = load(patched(base, {}))
+    name = "dkim/example.org/gm1-rsa.pub"
+    for kind, wrong in ((1024, "an RSA key of 1296 bits at most"), (2048, ""), (4096, "")):
+        public = rsa.generate_private_key(65537, kind).public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        rows = check.check(replace(loaded, public={**loaded.public, name: b64encode(public).decode() + "\n"}), TODAY, {})
+        assert [r.observed for r in rows if r.control == "auth.dkim-key" and r.status == "fail"] == ([wrong] if wrong else [])
+    rows = check.check(replace(loaded, public={**loaded.public, name: loaded.public[name.replace("rsa", "ed25519")]}), TODAY, {})
+    assert [r.observed for r in rows if r.control == "auth.dkim-key" and r.status == "fail"] == ["no RSA key"]
+
+
+def test_weak_certificates_are_named() -> None:
+    strong, small = ec.generate_private_key(ec.SECP256R1()), rsa.generate_private_key(65537, 1024)
+    root = ec.generate_private_key(ec.SECP256R1())
+    assert weak(certificate("mail.example.org", "Root", strong, root, 90)) is None
+    assert weak(certificate("mail.example.org", "Root", small, root, 90)) == "an RSA key of 1024 bits"
+    assert weak(certificate("mail.example.org", "Root", ec.generate_private_key(ec.SECP192R1()), root, 90)) == "a key on the curve secp192r1"
+
+
+def test_signatures_with_sha1_are_weak_but_for_those_of_roots(tmp_path) -> None:
+    made = []
+    for issuer in (("-CA", "root.crt", "-CAkey", "root.key"), ()):
+        call = ("openssl", "req", "-x509", "-sha1", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=a", "-keyout", "a.key", "-out", "a.crt", *issuer)
+        if issuer:
+            subprocess.run([*call[:8], "/CN=root", "-keyout", "root.key", "-out", "root.crt"], cwd=tmp_path, check=True, capture_output=True)
+        subprocess.run(call, cwd=tmp_path, check=True, capture_output=True)
+        made.append(weak((tmp_path / "a.crt").read_text()))
+    assert made == ["a signature with SHA1", None]
+
+
+def test_a_key_cannot_be_newer_than_today(base) -> None:
+    dated = {"name": "example.net", "mailboxes": [{"name": "carol"}], "dkim": {"since": "2026-11-24"}}
+    first = load(patched(base, {})).site.domains[0]
+    assert first.name == "example.org"
+    rows = check.check(load(patched(base, {"domains": [{"name": "example.org", "mailboxes": [{"name": "alice"}, {"name": "bob"}],
+                       "aliases": {"support": ["alice@example.org"], "security": ["alice@example.org"]}}, dated, {"name": "example.com", "kind": "parked"}]})), TODAY, {})  # fmt: skip
+    assert [r.observed for r in rows if r.control == "auth.dkim-rotation" and r.status == "fail"] == ["gm1, since 2026-11-24"]
+
+
+def test_records_in_zones_of_others_were_not_seen(base) -> None:
+    assert found(base, {"dns": {"reports": "reports@analyser.example"}}) == {"auth.dmarc-extreport": "unseen"}
+    assert found(base, {"dns": {"reports": "postmaster@example.org"}}) == {}
+
+
+def test_the_rules_that_isolate_a_host_leave_its_own_port_of_ssh_open(base) -> None:
+    assert found(base, {"network": {"ssh_port": "2222", "admin": ["192.0.2.0/24"]}}) == {}
+
+
+def test_the_day_of_a_key_is_known_from_its_making_on(site) -> None:
+    today = datetime.now(UTC).date()
+    public = (site / "keys/dkim/example.org/gm1-rsa.pub").read_text().splitlines()
+    assert public[1:] == [f"# made on {today}"]
+    done = gmconf("keys", "status", "site.yml", cwd=site)
+    assert "overdue" not in done.stdout
+    assert f"gm1 is active (since {today}" in done.stdout
+    assert f"p={public[0]}" in gmconf("dns", "site.yml", "--format", "json", cwd=site).stdout.replace('", "', "")
+    asked = {r.control for r in check.check(load(site / "site.yml"), today) if r.method == "evidence"}
+    assert "auth.dkim-rotation" not in asked
+    (site / "keys/dkim/example.org/gm1-rsa.pub").write_text(public[0] + "\n")
+    assert "overdue" in gmconf("keys", "status", "site.yml", cwd=site).stdout
+
+
+def test_a_draft_hears_of_records_that_the_site_publishes_itself(site) -> None:
+    (site / "keys").rename(site / "away")
+    with (site / "site.yml").open("a") as file:
+        file.write('dns: {records: [{name: example.org, type: TXT, value: "v=spf1 -all"}]}\n')
+    done = gmconf("validate", "site.yml", cwd=site)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "follows from other fields" in done.stderr
+
+
+def test_every_form_of_text_is_told_in_words() -> None:
+    def patterns(schema: object) -> Iterator[str]:
+        if isinstance(schema, dict):
+            yield from [schema["pattern"]] if isinstance(schema.get("pattern"), str) else []
+            yield from schema.get("patternProperties", ())
+        for inner in schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else ():
+            yield from patterns(inner)
+
+    assert set(patterns(Site.model_json_schema())) == set(FORMS)
+
+
+def test_a_user_file_that_cannot_be_read_is_told_and_nothing_that_follows_from_it(site) -> None:
+    text = (site / "site.yml").read_text()
+    first = text.index("    mailboxes:")
+    (site / "site.yml").write_text(f"{text[:first]}{text[text.index('    aliases:', first):]}users: [{{domain: example.org, file: users.csv}}]\n")
+    (site / "users.csv").write_text("name,colour\nalice,red\n")
+    done = gmconf("validate", "site.yml", cwd=site)
+    assert [line.partition(":")[0] for line in done.stderr.splitlines()] == ["users.csv"]
+    (site / "users.csv").write_text("name\nbob\n")
+    assert "alice@example.org does not exist in this site" in gmconf("validate", "site.yml", cwd=site).stderr
+
+
+def test_a_folder_in_place_of_a_site(site) -> None:
+    for name in (".", "keys"):
+        done = gmconf("validate", name, cwd=site)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.startswith(f"{name}: is a directory; name the file in it: ")
+        assert done.stderr.rstrip().endswith("site.yml")
