@@ -13,6 +13,9 @@ from gmconf.model import Domain, Host, Role, Site
 from gmconf.records import Record
 from gmconf.settings import Setting
 
+ANY_DAY = date.min
+"""Today, for those who must not look at a clock."""
+
 
 class SiteCase(NamedTuple):
     """The site on a day; ``documents`` are the names of the documents that can be written from it."""
@@ -25,6 +28,10 @@ class SiteCase(NamedTuple):
     """Public key files and certificates beside the site, by relative path."""
     hashes: Mapping[str, str] | None = None
     """Password hashes by login; None where the vault was not opened."""
+
+    def within(self, day: date, days: int) -> bool:
+        """Whether a day has come, ``days`` ago at most. Documents follow from the site and no clock: on ANY_DAY it always has."""
+        return self.today == ANY_DAY or 0 <= (self.today - day).days <= days
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from gmconf.controls.network import admin
 from gmconf.controls.wants import AtMost, Model
 from gmconf.model import Role
 
-REVIEW_DAYS = 731
+REVIEW_DAYS, LIFETIME = 731, 100 * 366
 SUSPENDED = "/etc/dovecot/suspended"
 
 
@@ -199,7 +199,7 @@ class Training(Control):
         """Everybody on duty was, on a day that has passed."""
         procedures = case.site.procedures
         if procedures and procedures.trained:
-            trained = {person.name for person in procedures.trained if person.day <= case.today}
+            trained = {person.name for person in procedures.trained if case.within(person.day, LIFETIME)}
             missing = [person.name for person in procedures.duty if person.name not in trained]
             yield Claim("everybody in procedures.duty was trained", f"not {', '.join(missing)}" if missing else "they were", not missing, "procedures.trained",
                         remedy="add them to procedures.trained, spelled as in procedures.duty, with the day")  # fmt: skip
@@ -250,8 +250,7 @@ class Registered(Control):
     def of_site(cls, case: SiteCase) -> Iterable[Claim]:
         """Somebody looked at each within the last two years: contacts change."""
         for number, one in enumerate(case.site.procedures.registrations if case.site.procedures else ()):
-            days = (case.today - one.reviewed).days
-            yield Claim(f"{one.at} reviewed within the last two years", f"{one.reviewed}", 0 <= days <= REVIEW_DAYS, f"procedures.registrations[{number}].reviewed",
+            yield Claim(f"{one.at} reviewed within the last two years", f"{one.reviewed}", case.within(one.reviewed, REVIEW_DAYS), f"procedures.registrations[{number}].reviewed",
                         remedy=f"look at {one.at}, correct it, and write down the day")  # fmt: skip
 
 

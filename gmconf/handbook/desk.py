@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from functools import cached_property
 from typing import cast
 
 from gmconf.controls import CATALOGUE, Control, control
+from gmconf.controls.case import ANY_DAY
 from gmconf.dialects.markdown import Link
 from gmconf.directory import Directory
 from gmconf.documents import TITLES, Document, written
@@ -42,7 +42,7 @@ class Desk:
     @cached_property
     def _held(self) -> tuple[type[Control], ...]:
         waived = {waiver.control for waiver in self.site.waivers}
-        case = case_of(self.site, self.mail, date.min)
+        case = case_of(self.site, self.mail, ANY_DAY)
         return tuple(
             c for c in CATALOGUE.values()
             if c.documents and c.id not in waived and not c.applies(case) and all(claim.holds for claim in claims(c, case))

@@ -267,13 +267,13 @@ def test_the_day_of_a_key_is_known_from_its_making_on(site) -> None:
     public = (site / "keys/dkim/example.org/gm1-rsa.pub").read_text().splitlines()
     assert public[1:] == [f"# made on {today}"]
     done = gmconf("keys", "status", "site.yml", cwd=site)
-    assert "overdue" not in done.stdout
+    assert "replace it now" not in done.stdout
     assert f"gm1 is active (since {today}" in done.stdout
     assert f"p={public[0]}" in gmconf("dns", "site.yml", "--format", "json", cwd=site).stdout.replace('", "', "")
     asked = {r.control for r in check.check(load(site / "site.yml"), today) if r.method == "evidence"}
     assert "auth.dkim-rotation" not in asked
     (site / "keys/dkim/example.org/gm1-rsa.pub").write_text(public[0] + "\n")
-    assert "overdue" in gmconf("keys", "status", "site.yml", cwd=site).stdout
+    assert "replace it now" in gmconf("keys", "status", "site.yml", cwd=site).stdout
 
 
 def test_a_draft_hears_of_records_that_the_site_publishes_itself(site) -> None:
