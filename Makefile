@@ -41,7 +41,7 @@ tools: ## what the tests look at results with: Chromium and poppler (the report)
 	echo "==> Chromium, poppler, xorriso"; apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium chromium-driver poppler-utils fonts-dejavu-core xorriso; }
 
 unit: setup tools servers ## unit tests, goldens, packaging
-	$(BIN)/python -m pytest -n auto --dist worksteal tests/unit
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not long" tests/unit
 
 servers: setup ## name servers for the tests of DNS (Knot, Unbound) and BIND's tools; none is started
 	@$(BIN)/python tests/unit/nameserver.py
@@ -51,11 +51,12 @@ host: setup ## Molecule: both Debian releases side by side, with real mail and r
 	PATH="$(CURDIR)/$(BIN):$$PATH" ANSIBLE_HOME=$(CURDIR)/.lab/ansible molecule test --destroy=never
 	$(BIN)/python molecule/verify.py mx13 mx12 -- -m "not long" $(HARD:%=--ignore=tests/host/%)
 
-faults: setup ## hostile mail, broken disks and daemons, and every probe of gmconf verify on a host spoiled for it: half an hour more
+faults: setup ## hostile mail, broken disks and daemons, every probe of gmconf verify on a host spoiled for it, 2,000 odd calls: half an hour more
 	$(BIN)/python molecule/lab.py up
 	$(BIN)/python molecule/sites.py mx13 mx12
 	$(BIN)/python molecule/verify.py mx13 mx12 -- -k "$(subst $(SPACE), or ,$(HARD:.py=))"
 	$(BIN)/python molecule/verify.py mx13 mx12 -- -m long
+	$(BIN)/python -m pytest -n auto -m long tests/unit
 
 talk: setup ## chat and news: hosts that have both roles too, with their tests
 	$(BIN)/python molecule/lab.py up

@@ -26,11 +26,15 @@ def main() -> None:
     os.environ["PYDANTIC_DISABLE_PLUGINS"] = "__all__"
     # A command ends soon and keeps nearly all it makes: looking for cycles, also at exit, would be a fifth of its time.
     gc.disable()
-    with printing():
-        _run()
+    try:
+        with printing():
+            run()
+    finally:
+        gc.freeze()
 
 
-def _run() -> None:
+def run() -> None:
+    """One call, as the shell sees it: messages, and SystemExit with 0, 1 or 2."""
     try:
         app()
     except SiteError as error:
@@ -41,5 +45,3 @@ def _run() -> None:
         sys.exit(130)
     except OSError as error:
         _die(f"gmconf: {error.filename}: {error.strerror}" if error.filename else f"gmconf: {error.strerror or error}")
-    finally:
-        gc.freeze()
