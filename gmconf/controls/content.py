@@ -8,7 +8,7 @@ from typing import ClassVar
 from gmconf.controls.authentication import milter
 from gmconf.controls.case import Claim, HostCase
 from gmconf.controls.control import Control
-from gmconf.controls.files import ACTIONS, CLAMD, GUARD, HEADERS, LUA, MAIN, MAPS, OPTIONS, PROOF, PROXY, WHOLE
+from gmconf.controls.files import ACTIONS, CLAMD, GUARD, HEADERS, LUA, MAIN, MAPS, OPTIONS, PROOF, PROXY, RSPAMD, WHOLE
 from gmconf.controls.wants import NOTHING, AtLeast, Has, Model, Only, Wanted, Within, exactly
 from gmconf.limits import MIB, chain
 from gmconf.model import Role
@@ -103,7 +103,7 @@ class FailClosed(Control):
     def of_host(cls, case: HostCase) -> Iterable[Claim]:
         """What other hosts hand over unjudged is judged here."""
         others = case.has(Role.MTA) and any(Role.MTA not in h.roles for h in case.site.hosts)
-        wanted = ([OPTIONS, PROOF, GUARD, WHOLE] if case.has(Role.FILTER) else []) + ([f"{MAPS}/handed-over"] if others else [])
+        wanted = ([OPTIONS, PROOF, GUARD, WHOLE, "/usr/local/lib/gmconf/clamd-scans"] if case.has(Role.FILTER) else []) + ([f"{MAPS}/handed-over"] if others else [])
         yield from case.there(*wanted)
 
 
@@ -135,6 +135,7 @@ class RiskyAttachments(Control):
             )
         }
     }
+    files = (f"{RSPAMD}/files.lua", "/etc/gmconf/clamav/gmconf.cdb")
     live = ("attachment",)
 
 
