@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from gmconf.directory import ROLE_ADDRESSES, Account, Directory
 from gmconf.limits import MIB
-from gmconf.model import Site
+from gmconf.model import Role, Site
 
 Finding = tuple[str, str]
 UNIT = "smaller than 1 MiB; a unit is missing perhaps, such as 500 MiB"
@@ -61,6 +61,14 @@ def resolvers_are_elsewhere(site: Site, _: Directory) -> Iterator[Finding]:
         if address in owner:
             what = f"{address} is {owner[address]}, whose resolver answers itself only; name a server outside this site"
             yield f"resolver.forwarders[{number}]", what
+
+
+def overrides_have_a_daemon(site: Site, _: Directory) -> Iterator[Finding]:
+    """Raw lines of a host are for a daemon that runs there."""
+    for number, host in enumerate(site.hosts):
+        for section, role in (("rspamd", Role.FILTER), ("clamd", Role.FILTER)):
+            if getattr(host.overrides, section) and role not in host.roles:
+                yield f"hosts[{number}].overrides.{section}", f"{host.name} has no {section}, which runs on hosts with role {role.value}; move it there"
 
 
 def lists_name_once(site: Site, _: Directory) -> Iterator[Finding]:

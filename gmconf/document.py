@@ -184,12 +184,11 @@ _DOTTED = "overrides.rspamd."
 
 def parse_path(text: str) -> PathParts:
     """The reverse of spell_path. No key has a dot but those of overrides.rspamd, which are module.key."""
+    before, dotted, key = text.partition(_DOTTED)
     parts: list[str | int] = []
-    if text.startswith(_DOTTED):
-        return (*_DOTTED.split(".")[:2], text.removeprefix(_DOTTED))
-    for word, number in re.findall(r"([^.\[\]]+)|\[([0-9]{1,9})\]", text):
+    for word, number in re.findall(r"([^.\[\]]+)|\[([0-9]{1,9})\]", before + dotted):
         parts.append(int(number) if number else word)
-    return tuple(parts)
+    return (*parts, key) if key else tuple(parts)
 
 
 def read_text(path: Path, name: str, *, instead: str = "put mailboxes into a CSV file and name it under users:") -> str:

@@ -35,26 +35,24 @@ def _override(view: View, file: File, found: dict[str, Setting]) -> None:
 
     Postfix's plan has done so itself; what main.cf has besides has no other name than its parameter's.
     """
-    site = view.site.overrides
     if file.path == MAIN:
-        for key in sorted(site.postfix.keys() - found.keys()):
-            found[key] = Setting(MAIN, key, site.postfix[key], (view.why(f"overrides.postfix.{key}"),))
+        for key, value, why in view.overrides("postfix"):
+            found.setdefault(key, Setting(MAIN, key, value, (why,)))
         return
     name = file.path.rpartition("/")[2]
     if file.path.startswith("/etc/rspamd/"):
         module = name.rpartition(".")[0]
-        lines = {k.partition(".")[2]: (k, v) for k, v in site.rspamd.items() if k.partition(".")[0] == module}
-        field = "rspamd"
+        lines = {k.partition(".")[2]: (v, why) for k, v, why in view.overrides("rspamd") if k.partition(".")[0] == module}
     else:
         field = {"dovecot.conf": "dovecot", "protocols.conf": "dovecot", "unbound.conf": "unbound", "clamd.conf": "clamd"}.get(name, "")
-        lines = {k: (k, v) for k, v in getattr(site, field).items()} if field else {}
+        lines = {k: (v, why) for k, v, why in view.overrides(field)} if field else {}
     if not lines:
         return
     for keyword, key in _printed(file.template):
         if keyword in lines and key in found:
-            path, value = lines[keyword]
+            value, why = lines[keyword]
             old = found[key]
-            found[key] = Setting(old.file, key, like(old.value, value), (view.why(f"overrides.{field}.{path}"),))
+            found[key] = Setting(old.file, key, like(old.value, value), (why,))
 
 
 @cache

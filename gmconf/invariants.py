@@ -25,11 +25,21 @@ class Term(NamedTuple):
     label: str = ""
     """For what no override can set."""
 
-    def value(self, site: Site, kind: Kind) -> float | None:
-        """The value in force, in bytes, seconds or pieces; None when the override is no plain number."""
-        raw = getattr(site.overrides, self.service).get(self.key)
-        if raw is None:
-            return self.rendered
+    def values(self, site: Site, kind: Kind) -> dict[str, float]:
+        """The values in force on some host, in bytes, seconds or pieces, by the field that says so ("" for what gmconf renders).
+
+        Overrides that are no plain number are left to the daemon.
+        """
+        found: dict[str, float] = {}
+        for host in site.hosts:
+            raw, path = site.overriding(host, self.service).get(self.key, ("", ""))
+            value = self._read(raw, kind) if path else self.rendered
+            if value is not None:
+                found[path] = value
+        return found
+
+    @staticmethod
+    def _read(raw: str, kind: Kind) -> float | None:
         match = _NUMBER.match(raw.strip())
         units = _SECONDS if kind == "seconds" else _BYTES if kind == "bytes" else {"": 1.0}
         if not match or match[2].lower() not in units or match[1].count(".") > 1:
@@ -91,17 +101,18 @@ def invariants(site: Site) -> tuple[Invariant, ...]:
 def broken(site: Site) -> Iterator[tuple[str, str]]:
     """(field of the site, what is wrong) for every invariant that an override breaks."""
     for rule in invariants(site):
-        low, high = rule.lower.value(site, rule.kind), rule.upper.value(site, rule.kind)
-        if low is None or high is None or low < high or (low == high and not rule.strict):
+        # Mail passes from any host to any other: the largest value of one side has to fit the smallest of the other.
+        below, above = rule.lower.values(site, rule.kind), rule.upper.values(site, rule.kind)
+        if not below or not above:
             continue
-        term = next((t for t in (rule.lower, rule.upper) if t.key in getattr(site.overrides, t.service)), None)
-        field = f"overrides.{term.service}.{term.key}" if term else "limits"
+        (one, low), (other, high) = max(below.items(), key=lambda v: v[1]), min(above.items(), key=lambda v: v[1])
+        if low < high or (low == high and not rule.strict):
+            continue
         what = "below" if rule.strict else "at most"
-        yield field, f"{rule.lower} ({low:g}) must be {what} {rule.upper} ({high:g}), or {rule.why}"
-    for (service, key), (value, why) in SHARED.items():
-        raw = getattr(site.overrides, service).get(key)
-        if raw is not None and raw.strip() != value:
-            yield f"overrides.{service}.{key}", f"must stay {value}: {why}; remove it"
-    if site.overrides.postfix.get("smtpd_forbid_bare_newline_exclusions", "").strip():
-        yield ("overrides.postfix.smtpd_forbid_bare_newline_exclusions",
-               "must stay empty: whoever is named there can smuggle mail in the name of others (CVE-2023-51764)")  # fmt: skip
+        yield one or other or "limits", f"{rule.lower} ({low:g}) must be {what} {rule.upper} ({high:g}), or {rule.why}"
+    for raw in site.overridden():
+        value, why = SHARED.get((raw.section, raw.key), (raw.value.strip(), ""))
+        if raw.value.strip() != value:
+            yield raw.path, f"must stay {value}: {why}; remove it"
+        if raw.key == "smtpd_forbid_bare_newline_exclusions" and raw.value.strip():
+            yield raw.path, "must stay empty: whoever is named there can smuggle mail in the name of others (CVE-2023-51764)"

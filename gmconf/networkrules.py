@@ -50,9 +50,9 @@ def mail_leaves_through_postfix(site: Site, _: Directory) -> Iterator[Finding]:
 
 def tables_can_be_read(site: Site, _: Directory) -> Iterator[Finding]:
     """An override names only tables that the installed Postfix can read."""
-    for key, value in site.overrides.postfix.items():
-        for kind in dict.fromkeys(_TABLE.findall(value)):
-            yield f"overrides.postfix.{key}", f"a table of type {kind} needs {TABLES[kind]}, which gmconf does not install; use another type (texthash, regexp, inline, tcp)"
+    for raw in site.overridden():
+        for kind in dict.fromkeys(_TABLE.findall(raw.value) if raw.section == "postfix" else ()):
+            yield raw.path, f"a table of type {kind} needs {TABLES[kind]}, which gmconf does not install; use another type (texthash, regexp, inline, tcp)"
 
 
 def _openings(site: Site) -> Iterator[tuple[str, Incoming | Outgoing]]:

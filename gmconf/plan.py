@@ -36,6 +36,10 @@ class View:
         """All hosts of the site that have a role."""
         return self.mail.hosts[role]
 
+    def overrides(self, section: str) -> list[tuple[str, str, Reason]]:
+        """(key, value, reason) of the raw lines for a daemon here, by key."""
+        return [(key, value, self.why(path)) for key, (value, path) in self.site.overriding(self.host, section).items()]
+
     def has(self, *roles: Role) -> bool:
         """Whether this host has one of these roles."""
         return any(role in self.host.roles for role in roles)

@@ -13,7 +13,7 @@ def sound(loaded: Loaded) -> None:
     All else has types and rules; these are other languages, and only who writes them in full sees that they cannot be.
     """
     refuse_records(loaded)
-    if any(entries for _, entries in loaded.site.overrides):
+    if any(loaded.site.overridden()):
         build(loaded, secrets=False)
 
 

@@ -75,7 +75,7 @@ def load_site(path: Path, *, keys: bool | Literal["public"] = True) -> Loaded:
     from gmconf.load import load
 
     loaded = load(path, keys=keys)
-    if keys and (loaded.site.dns.records or any(entries for _, entries in loaded.site.overrides)):
+    if keys and (loaded.site.dns.records or any(loaded.site.overridden())):
         from gmconf.soundness import sound
 
         sound(loaded)

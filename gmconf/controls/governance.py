@@ -76,8 +76,7 @@ class OptionsOn(Control):
             for host in hosts for file, lines in host.settings.items() for key, setting in lines.items() if (file, key) in judged
             for reason in setting.because if reason.kind == "site"
         }  # fmt: skip
-        raw = [f"overrides.{service}.{key}" for service, entries in case.site.overrides for key in sorted(entries)]
-        hidden = [path for path in raw if path not in known]
+        hidden = [raw.path for raw in case.site.overridden() if raw.path not in known]
         return f"no control knows {', '.join(hidden)}; read in the daemon's manual whether it weakens one" if hidden else ""
 
 

@@ -7,7 +7,8 @@ from gmconf.model.domains import Domain
 from gmconf.model.filter import Dnsbl, Filter, Signatures
 from gmconf.model.firewall import Network
 from gmconf.model.hosts import LOGIN_ROLES, OPTIONAL_ROLES, Host, Role
-from gmconf.model.site import Limits, Logs, Organisation, Overrides, Pop3, Resolver, Secrets, Site, Tls
+from gmconf.model.overrides import Overrides
+from gmconf.model.site import Limits, Logs, Organisation, Pop3, Resolver, Secrets, Site, Tls
 from gmconf.model.talk import Chat, Group, News
 
 __all__ = [

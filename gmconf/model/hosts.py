@@ -8,6 +8,7 @@ from pydantic import Field, StringConstraints
 from gmconf.model.base import Part
 from gmconf.model.names import DomainName, Line, Size
 from gmconf.model.networks import Ip
+from gmconf.model.overrides import Overrides
 
 
 class Role(StrEnum):
@@ -72,6 +73,8 @@ class Host(Part):
     """Where Ansible connects to; default: the name."""
     ssh_port: Port | None = None
     """Port of its sshd; default: ``network.ssh_port``."""
+    overrides: Overrides = Field(default_factory=Overrides.model_construct)
+    """Raw lines for this host's daemons only; a key here replaces the one in the site's ``overrides``."""
 
     @property
     def outside(self) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """The whole of site.yml."""
 
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
@@ -12,9 +13,10 @@ from gmconf.model.domains import Domain
 from gmconf.model.filter import Filter
 from gmconf.model.firewall import Network
 from gmconf.model.hosts import Host
-from gmconf.model.names import Address, Count, Duration, Line, Size, Text
+from gmconf.model.names import Address, Count, Duration, Line, Size
 from gmconf.model.networks import Peer
 from gmconf.model.operation import Client, Policies, Procedures, Shown, Support, Waiver
+from gmconf.model.overrides import Overrides, RawLine
 from gmconf.model.talk import Chat, News
 from gmconf.model.transport import Destination
 from gmconf.model.web import Web
@@ -113,21 +115,6 @@ class Pop3(Part):
     enabled: bool = False
 
 
-class Overrides(Part):
-    """Raw lines for a daemon, key: value, put last. Traced, judged by the daemon, and listed as what they are."""
-
-    postfix: dict[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]+$")], Text] = {}
-    """main.cf parameters; an empty one ("") empties a list."""
-    dovecot: dict[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_/]+$")], Text] = {}
-    """Global Dovecot settings; an empty one ("") empties a list."""
-    rspamd: dict[Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+\.[a-z0-9_]+$")], Line] = {}
-    """module.key: written to rspamd's override.d/MODULE.conf."""
-    unbound: dict[Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+$")], Line] = {}
-    """Options of Unbound's server clause."""
-    clamd: dict[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]+$")], Line] = {}
-    """clamd.conf options."""
-
-
 class Site(Part):
     """A mail service: one file, in git."""
 
@@ -163,3 +150,18 @@ class Site(Part):
     """Control: where it is shown that it is held."""
     waivers: tuple[Waiver, ...] = ()
     overrides: Overrides = Field(default_factory=Overrides.model_construct)
+    """Raw lines for every host whose daemons they concern; those of a host (``hosts[].overrides``) go before them."""
+
+    def overriding(self, host: Host, section: str) -> dict[str, tuple[str, str]]:
+        """Raw lines for a daemon of a host, by key: the value, and the path of the field."""
+        everywhere = {key: (value, f"overrides.{section}.{key}") for key, value in getattr(self.overrides, section).items()}
+        place = f"hosts[{self.hosts.index(host)}].overrides.{section}"
+        return dict(sorted((everywhere | {key: (value, f"{place}.{key}") for key, value in getattr(host.overrides, section).items()}).items()))
+
+    def overridden(self) -> Iterator[RawLine]:
+        """Every raw line in the file, those of hosts last."""
+        owners = [("", "", self.overrides), *((f"hosts[{number}].", host.name, host.overrides) for number, host in enumerate(self.hosts))]
+        for place, name, overrides in owners:
+            for section, entries in overrides:
+                for key, value in sorted(entries.items()):
+                    yield RawLine(section, key, value, f"{place}overrides.{section}", name)

@@ -55,7 +55,7 @@ def _ordered(names: Sequence[str], *, server: bool) -> bool:
 def _text(case: HostCase, key: str, file: str = MAIN) -> str:
     """A value as Postfix has it: overrides that replace no printed line stand at the end of main.cf."""
     setting = case.value(file, key)
-    value = setting.value if setting else case.site.overrides.postfix.get(key, "") if file == MAIN else ""
+    value = setting.value if setting else case.site.overriding(case.host, "postfix").get(key, ("", ""))[0] if file == MAIN else ""
     if isinstance(value, bool):
         return "yes" if value else "no"
     return ", ".join(map(str, value)) if isinstance(value, Iterable) and not isinstance(value, str) else str(value)

@@ -40,9 +40,8 @@ class Override:
 def overrides(loaded: Loaded) -> tuple[Override, ...]:
     """Raw lines, in the order of their services."""
     return tuple(
-        Override(service, key, value, str(loaded.document.mark(("overrides", service, key))))
-        for service, entries in loaded.site.overrides
-        for key, value in sorted(entries.items())
+        Override(f"{raw.section} on {raw.host}" if raw.host else raw.section, raw.key, raw.value, str(loaded.document.mark((*parse_path(raw.mapping), raw.key))))
+        for raw in loaded.site.overridden()
     )
 
 

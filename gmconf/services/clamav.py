@@ -127,8 +127,7 @@ def clamd(view: View) -> Settings:
     c.set("concurrent_reload", view.host.memory >= RELOAD_MEMORY, view.why("hosts"),
           need("clamav", "two databases at once take 2.6 GiB; with less memory scans wait for the new one, and mail gets 4xx meanwhile"))  # fmt: skip
     c.rows("overrides", [
-        {"key": (key, (view.why(f"overrides.clamd.{key}"),)), "value": (value, (view.why(f"overrides.clamd.{key}"),))}
-        for key, value in sorted(view.site.overrides.clamd.items())
+        {"key": (key, (why,)), "value": (value, (why,))} for key, value, why in view.overrides("clamd")
     ])  # fmt: skip
     return c
 

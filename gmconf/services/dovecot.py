@@ -216,11 +216,5 @@ def _settings(view: View) -> Settings:
     c.set("pop3", "pop3" if view.site.pop3.enabled else "", view.why("pop3.enabled"))
     c.set("remote.lmtp", 24 if _remote(view) else "", need("dovecot", "MTA hosts elsewhere deliver here, with TLS"))
     c.set("remote.quota", 12340 if _remote(view) else "", control("maa.quota"))
-    c.rows(
-        "overrides",
-        [
-            {"key": (k, (view.why(f"overrides.dovecot.{k}"),)), "value": (v, (view.why(f"overrides.dovecot.{k}"),))}
-            for k, v in sorted(view.site.overrides.dovecot.items())
-        ],
-    )
+    c.rows("overrides", [{"key": (key, (why,)), "value": (value, (why,))} for key, value, why in view.overrides("dovecot")])
     return c

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_address
 from typing import NamedTuple
 
-from gmconf.model import Site
+from gmconf.model import Host, Site
 from gmconf.model.firewall import Incoming, Outgoing, span
 from gmconf.plan import View
 from gmconf.settings import Reason
@@ -50,14 +50,14 @@ def outgoing(view: View) -> Iterator[Opening]:
     for number, one in enumerate(view.site.network.allow.outgoing):
         if _concerns(one, view):
             yield from _families(one, one.user or "", view.why(f"network.allow.outgoing[{number}]"))
-    for section, key, host, port in endpoints(view.site):
+    for section, path, host, port in endpoints(view.site, view.host):
         if port == SERVICES["smtp"] and section == "postfix":
             continue  # the MTA's way out is open anyway
-        because = (view.why(f"overrides.{section}.{key}"),)
+        because = (view.why(path),)
         address = _address(host)
         family, networks = ("ip6" if ":" in address else "ip", (address,)) if address else ("", ())
         for protocol in ("tcp", "udp") if section == "unbound" else ("tcp",):
-            yield Opening(protocol, (port,), family, networks, USERS[section], f"overrides.{section}.{key}", because)
+            yield Opening(protocol, (port,), family, networks, USERS[section], path, because)
 
 
 def merged(ports: Iterable[int | str]) -> tuple[int | str, ...]:
@@ -71,13 +71,13 @@ def merged(ports: Iterable[int | str]) -> tuple[int | str, ...]:
     return tuple(first if first == last else f"{first}-{last}" for first, last in found)
 
 
-def endpoints(site: Site) -> Iterator[tuple[str, str, str, int]]:
-    """(section, key, host, port) of every server on another machine that an override names."""
-    for section, entries in site.overrides:
-        for key, value in sorted(entries.items()):
-            for host, port in dict.fromkeys(_endpoints(key, value)):
-                if not _is_loopback(host):
-                    yield section, key, host, port
+def endpoints(site: Site, host: Host) -> Iterator[tuple[str, str, str, int]]:
+    """(section, path, server, port) of every server on another machine that an override names for a host."""
+    for section, _ in site.overrides:
+        for key, (value, path) in site.overriding(host, section).items():
+            for server, port in dict.fromkeys(_endpoints(key, value)):
+                if not _is_loopback(server):
+                    yield section, path, server, port
 
 
 def _endpoints(key: str, value: str) -> Iterator[tuple[str, int]]:

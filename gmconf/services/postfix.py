@@ -114,8 +114,7 @@ def _main(view: View) -> Settings:
     _filters(c, view)
     _delivery(c, view)
     rows: list[dict[str, tuple[Value, Sequence[Reason]]]] = []
-    for key, value in sorted(view.site.overrides.postfix.items()):
-        why = view.why(f"overrides.postfix.{key}")
+    for key, value, why in view.overrides("postfix"):
         # Postfix warns of a parameter that stands twice: one that is printed anyway is replaced where it stands.
         if not c.override(key, value, why):
             rows.append({"key": (key, (why,)), "value": (value, (why,))})

@@ -242,10 +242,10 @@ def _greylist(c: Settings, view: View) -> None:
 
 def _override(view: View) -> list[File]:
     """override.d: what must replace the package's lists instead of adding to them, and the site's own lines."""
-    raw: dict[str, list[tuple[str, str]]] = {name: [] for name in OWN_OVERRIDES}
-    for key, value in sorted(view.site.overrides.rspamd.items()):
+    raw: dict[str, list[tuple[str, str, Reason]]] = {name: [] for name in OWN_OVERRIDES}
+    for key, value, why in view.overrides("rspamd"):
         module, _, name = key.partition(".")
-        raw.setdefault(module, []).append((name, value))
+        raw.setdefault(module, []).append((name, value, why))
     files = []
     for module, rows in sorted(raw.items()):
         ending = "inc" if module == "options" or module.startswith("worker-") or module == "logging" else "conf"
@@ -263,9 +263,7 @@ def _override(view: View) -> list[File]:
             if only:
                 _lists(c, view)
         c.rows("overrides", [
-            {"key": (name, (view.why(f"overrides.rspamd.{module}.{name}"),)),
-             "value": (literal(value), (view.why(f"overrides.rspamd.{module}.{name}"),))}
-            for name, value in rows
+            {"key": (name, (why,)), "value": (literal(value), (why,))} for name, value, why in rows
         ])  # fmt: skip
         files.append(File(c.file, "rspamd", need("rspamd", "replaces lists of the package"), template, c, spell_raw))
     return files

@@ -149,9 +149,9 @@ def _forward(c: Settings, view: View) -> None:
 
 def _overrides(c: Settings, view: View) -> None:
     rows = []
-    for key, value in sorted(view.site.overrides.unbound.items()):
+    for key, value, why in view.overrides("unbound"):
         if key in _CLAUSES:
-            raise GmconfError(f"overrides.unbound.{key}: not an option of Unbound's server clause")
+            raise GmconfError(f"{why.text}: not an option of Unbound's server clause")
         words = value.split(maxsplit=1) if key in _TWO else [value]
-        rows.append({"line": ([f"{key}:", *words], (view.why(f"overrides.unbound.{key}"),))})
+        rows.append({"line": ([f"{key}:", *words], (why,))})
     c.rows("overrides", rows)

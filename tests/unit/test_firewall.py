@@ -188,7 +188,7 @@ def test_forwarding_is_dropped_unless_it_is_left_to_others() -> None:
 ])  # fmt: skip
 def test_servers_that_overrides_name(section: str, key: str, value: str, found: list[tuple[str, int]]) -> None:
     site = view(overrides={section: {key: value}}).site
-    assert [(host, port) for _, _, host, port in endpoints(site)] == found
+    assert [(host, port) for _, _, host, port in endpoints(site, site.hosts[0])] == found
 
 
 @pytest.mark.parametrize(("network", "path", "words"), [
