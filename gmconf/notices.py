@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from gmconf.document import parse_path
 from gmconf.load import Loaded
+from gmconf.model import Role
 
 
 def notices(loaded: Loaded) -> Iterator[str]:
@@ -16,3 +17,10 @@ def notices(loaded: Loaded) -> Iterator[str]:
             f"{loaded.path.name}: network.admin is not set, so the whole Internet may reach SSH; "
             f"name the networks you administer from, or write {everybody} if that is meant"
         )
+    first = next(h.name for h in loaded.site.hosts if Role.FILTER in h.roles)
+    for host in loaded.site.hosts:
+        if Role.FILTER in host.roles and host.name != first and not {Role.MTA, Role.MSA} & set(host.roles):
+            yield (
+                f"{loaded.path.name}: {host.name} has the role filter, and no host asks it: mail is judged on the host that takes it, or by {first}; "
+                "give it mta or msa too, or take it away"
+            )

@@ -8,7 +8,7 @@ from typing import ClassVar
 from gmconf.controls.authentication import milter
 from gmconf.controls.case import Claim, HostCase, SiteCase
 from gmconf.controls.control import Control
-from gmconf.controls.files import ACTIONS, LUA, MAIN, MAPS, PROXY
+from gmconf.controls.files import ACTIONS, DOVECOT, LUA, MAIN, MAPS, PROXY
 from gmconf.controls.wants import AtLeast, AtMost, Has, Model, Only, Within
 from gmconf.model import Role
 
@@ -112,17 +112,19 @@ class NoBackscatter(Control):
     """No notice goes to outside senders after acceptance.
 
     Their addresses may be forged. What fails later, as at a server that an alias or a mailbox passes mail on to, goes to the postmaster.
+    What users' scripts write (vacation, reject) passes the filter, which lets no answer go to a sender whom nothing proved.
     """
 
     id, level, sources = "mta.no-backscatter", "basic", ("P:81", "RFC 5321 section 6.1", "RFC 5321 section 6.2", "RFC 3834")
-    on = (Role.MTA, Role.MSA, Role.FILTER)
+    on = (Role.MTA, Role.MSA, Role.FILTER, Role.STORE)
     settings: ClassVar = {
+        DOVECOT: {"sieve.sends": "127.0.0.1:10026"},
         MAIN: {
             "bounce_size_limit": AtMost(50000),
             "internal_mail_filter_classes": "bounce",
             "non_smtpd_milters": Model(milter, "the filter, on hosts that send: it redirects notices about mail from outside"),
         },
-        LUA: {"postmaster": Model(lambda c: c.site.organisation.postmaster, "organisation.postmaster")},
+        LUA: {"postmaster": Model(lambda c: c.site.organisation.postmaster, "organisation.postmaster"), "host_mail": "gmconf-own"},
     }
 
 

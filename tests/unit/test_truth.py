@@ -16,7 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 from pydantic import ValidationError
-from test_levels import TODAY, base, patched
+from test_cases import CASES
+from test_levels import TODAY, base, patched, yaml
 
 from gmconf import check
 from gmconf.certificates import distrusted, weak
@@ -25,6 +26,7 @@ from gmconf.controls.network import reached
 from gmconf.load import load
 from gmconf.model import Site
 from gmconf.model.operation import Shown
+from gmconf.notices import notices
 
 __all__ = ["base"]
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -313,3 +315,10 @@ def test_a_folder_in_place_of_a_site(site) -> None:
         assert (done.returncode, done.stdout) == (2, "")
         assert done.stderr.startswith(f"{name}: is a directory; name the file in it: ")
         assert done.stderr.rstrip().endswith("site.yml")
+
+
+def test_a_filter_that_nobody_asks_is_named(base) -> None:
+    hosts = yaml.safe_load((CASES / "base.yml").read_text())["hosts"]
+    for roles, told in ((["filter"], 1), (["mta", "filter"], 0), (["msa"], 0)):
+        loaded = load(patched(base, {"hosts": [hosts[0], {**hosts[1], "roles": roles}]}))
+        assert len([text for text in notices(loaded) if "mx2.example.org has the role filter, and no host asks it" in text]) == told
