@@ -11,6 +11,9 @@ from typing import Any
 from gmconf.errors import GmconfError
 from gmconf.trace import FORMAT, SITE
 
+_COMMENTS = ("#", ";", "//", "--", "/*", "<!--")
+"""How comments begin in the languages that are rendered."""
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -113,7 +116,8 @@ def _of_file(
         number = int(rest[:10])
         if not 1 <= number <= len(lines):
             raise GmconfError(f"{path} has {len(lines)} lines")
-        settings = traced.get(rest, [])
+        number = number if rest in traced else _meant(lines, number)
+        settings = traced.get(str(number), [])
         for key, numbers in settings:
             yield Answer(host, path, number, lines[number - 1], key, tuple(reasons[n] for n in numbers))
         if not settings:
@@ -123,6 +127,14 @@ def _of_file(
         for key, numbers in settings:
             if key == rest or key.endswith("." + rest):
                 yield Answer(host, path, int(line), lines[int(line) - 1], key, tuple(reasons[n] for n in numbers))
+
+
+def _meant(lines: list[str], number: int) -> int:
+    """The line that a comment speaks of, which is the next one that is no comment; any other line is meant itself."""
+    following = number
+    while following <= len(lines) and (lines[following - 1].lstrip().startswith(_COMMENTS) or (following > number and not lines[following - 1].strip())):
+        following += 1
+    return following if following <= len(lines) else number
 
 
 def _of_field(build: Path, reasons: list[dict[str, str]], hosts: dict[str, Any], field: str) -> Iterator[Answer]:

@@ -26,7 +26,7 @@ def validate(
     vault_password_file: VaultFile = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit 1 while keys are to be made or the declared level lacks something.")] = False,
 ) -> None:
-    """Say what is wrong in a site.
+    """Check a site and say where it is wrong.
 
     Types, names, the rules between fields, and key files; with the vault password also passwords (missing, weak) and whether private
     keys belong to public ones. Prints nothing when all is fine. What is still to be done is listed on standard error and is no
@@ -157,7 +157,10 @@ def explain(
     host: Annotated[str | None, typer.Option("--host", help="One host only.")] = None,
     output: OutputFormat = Format.text,
 ) -> None:
-    """Say why a rendered line is there and where it can be changed; or what a field of the site does."""
+    """Explain why a rendered line is there.
+
+    And where it can be changed; or, of a field of the site, what it does. Of a comment it explains the line that follows.
+    """
     from gmconf.explain import NothingFitsError
     from gmconf.explain import explain as ask
 
@@ -200,7 +203,10 @@ def _sentence(reason: dict[str, str]) -> str:
 
 @app.command(epilog="Example: gmconf schema > site.schema.json")
 def schema() -> None:
-    """Print the JSON schema of site.yml, so that editors complete and check it."""
+    """Print the JSON schema of site.yml.
+
+    With it editors complete and check the file.
+    """
     from gmconf.model import Site
 
     described = Site.model_json_schema()

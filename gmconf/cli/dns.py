@@ -24,7 +24,7 @@ class Spelling(StrEnum):
     nsupdate = "nsupdate"
 
 
-group = typer.Typer(cls=spoken("records"), no_args_is_help=True, help="What the site publishes in DNS (gmconf dns SITE), and whether it is there.",
+group = typer.Typer(cls=spoken("records"), no_args_is_help=True, help="Print the DNS records of a site, or check them.",
                     epilog="Examples: gmconf dns site.yml; gmconf dns site.yml --format octodns -o zones; gmconf dns check site.yml")  # fmt: skip
 app.add_typer(group, name="dns")
 LINES = 10000
@@ -40,7 +40,10 @@ def records(
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Directory to write a file for each zone into.")] = None,
     serial: Annotated[int, typer.Option("--serial", min=0, max=2**32 - 1, help="Serial number of whole zones.")] = 1,
 ) -> None:
-    """Print every record that the site needs in DNS; the word "records" may be left out."""
+    """Print every DNS record that the site needs.
+
+    The word "records" may be left out: gmconf dns SITE.
+    """
     loaded = load_site(site, keys="public")
 
     from gmconf.dns.spelling import ENDINGS, array, zones
@@ -99,9 +102,9 @@ def check(
     output: Annotated[Report, typer.Option("--format", help="How to print the result.")] = Report.text,
     zone: Zone = None,
 ) -> None:
-    """Compare what is in DNS with what the site needs, by meaning; print what is missing, ready to paste.
+    """Compare live DNS with what the site needs.
 
-    Exit code 1 when something is missing or wrong that the declared level asks for (basic without one).
+    By meaning, as receivers read it; prints what is missing, ready to paste. Exit code 1 when something is missing or wrong that the declared level asks for (basic without one).
     """
     loaded = load_site(site, keys="public")
 

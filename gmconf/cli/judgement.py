@@ -43,7 +43,10 @@ def controls(
     day: Annotated[str | None, typer.Option("--date", help="The day to judge waivers and evidence on (YYYY-MM-DD); default: today.")] = None,
     output: OutputFormat = Format.text,
 ) -> None:
-    """List the controls; or show one: its level, its sources, every line that is rendered because of it, and its state for a site."""
+    """List the controls, or show one in full.
+
+    In full: its level, its sources, every line that is rendered because of it, and its state for a site.
+    """
     from gmconf.controls import listed
     from gmconf.controls.proofs import automated, proofs
 
@@ -124,7 +127,7 @@ def check(
     profile: Chosen = None,
     vault_password_file: VaultFile = None,
 ) -> None:
-    """Judge a site without asking its hosts.
+    """Judge a site by its controls; asks no host.
 
     Every control, for the site, each host and each domain; with the vault password also the hashes of passwords. Exit code 1 when the declared level, or the one asked for, does not hold; with --profile, when a domain has less than 100 % or a
     clause is not met.
@@ -142,7 +145,8 @@ def check(
         if not check_profile(loaded, profile, output, today):
             raise typer.Exit(1)
         return
-    results = judge(loaded, today, _hashes(loaded, vault_password_file))
+    hashes = hashes_of(loaded, vault_password_file)
+    results = judge(loaded, today, hashes)
     found = verdict(results, wanted or loaded.site.level)
     if annotate:
         from gmconf.verdicts import annotated, marks
@@ -152,14 +156,15 @@ def check(
         from gmconf.report.page import page
         from gmconf.report.standing import standings
 
-        print(page(standings(loaded, today, level=wanted)), end="")
+        print(page(standings(loaded, today, level=wanted, hashes=hashes)), end="")
     else:
         _print_results(results, found, output, site, choices(loaded.site))
     if not found.holds:
         raise typer.Exit(1)
 
 
-def _hashes(loaded: Loaded, vault_password_file: Path | None) -> dict[str, str] | None:
+def hashes_of(loaded: Loaded, vault_password_file: Path | None) -> dict[str, str] | None:
+    """The password hashes by login, with the vault password; None without it."""
     if vault_password_file is None:
         return None
     from gmconf.credentials import hashes

@@ -12,7 +12,7 @@ from gmconf.cli.app import Format, Formatted, OutputFormat, SitePath, VaultFile,
 from gmconf.errors import GmconfError
 
 group = typer.Typer(
-    cls=spoken("make"), no_args_is_help=True, help="Key pairs: create what is missing (gmconf keys SITE), and change keys without an outage.",
+    cls=spoken("make"), no_args_is_help=True, help="Make keys, and change them without an outage.",
     epilog="Examples: gmconf keys site.yml --vault-password-file ~/.vault-password; gmconf keys status site.yml; gmconf keys next site.yml",
 )  # fmt: skip
 app.add_typer(group, name="keys")
@@ -35,9 +35,9 @@ def make(
     vault_password_file: VaultFile = None,
     renew: Annotated[bool, typer.Option("--renew", help="Reissue certificates of the internal CA that end within 30 days; their keys stay.")] = False,
 ) -> None:
-    """Create what is missing: DKIM keys, and with tls.source internal-ca the CA and the hosts' certificates; "make" may be left out.
+    """Create the keys that are missing.
 
-    Public halves lie readable beside the site; private halves are encrypted with Ansible Vault.
+    DKIM keys, and with tls.source internal-ca the CA and the hosts' certificates; "make" may be left out: gmconf keys SITE. Public halves lie readable beside the site; private halves are encrypted with Ansible Vault.
     """
     from gmconf.keys import create_missing
     from gmconf.lock import alone
@@ -56,7 +56,10 @@ def make(
 
 @group.command(cls=Formatted, epilog="Examples: gmconf keys plan site.yml; gmconf keys plan site.yml --only example.org --format json")
 def plan(site: SitePath, only: Only = None, output: OutputFormat = Format.text, now: Now = None) -> None:
-    """Print what will happen to which key, step by step, with the earliest times. Writes nothing."""
+    """Print what will happen to which key, and when.
+
+    Step by step, with the earliest times. Writes nothing.
+    """
     loaded = load_site(site)
 
     from gmconf.rotation.outlook import plan as steps
@@ -75,9 +78,9 @@ def plan(site: SitePath, only: Only = None, output: OutputFormat = Format.text, 
 
 @group.command(cls=Formatted, epilog="Examples: gmconf keys status site.yml; gmconf keys status site.yml --format json")
 def status(site: SitePath, only: Only = None, output: OutputFormat = Format.text, now: Now = None) -> None:
-    """Print where each key stands, its age, and when its next step is possible.
+    """Print the state and age of each key.
 
-    Exit code 1 when a DKIM key is older than six months and the level asks for the change (silver).
+    And when its next step is possible. Exit code 1 when a DKIM key is older than six months and the level asks for the change (silver).
     """
     loaded = load_site(site)
 
@@ -113,9 +116,9 @@ def next_(
     output: OutputFormat = Format.text,
     now: Now = None,
 ) -> None:
-    """Take each key one step on, if it may: make the next, see it published, switch to it, retire the old one.
+    """Take each key one step further, if it may.
 
-    All authoritative name servers are asked themselves. Exit code 1 when a key may not go on yet: what is missing is said, and
+    The steps: make the next key, see it published, switch to it, retire the old one. All authoritative name servers are asked themselves. Exit code 1 when a key may not go on yet: what is missing is said, and
     when to come again. The state lies in rollover.yml beside the keys; commit both.
     """
     loaded = load_site(site)

@@ -41,9 +41,9 @@ def verify(
     resolver: Annotated[str | None, typer.Option("--resolver", metavar="IP[:PORT]", help="The resolver to ask about DNS; default: this machine's.")] = None,
     profile: Chosen = None,
 ) -> None:  # fmt: skip
-    """Probe the running hosts of a site: real dialogues, bounded and harmless, and drift over ssh.
+    """Probe the running hosts of a site.
 
-    Exit code 1 when a probe fails or a host differs from what the site renders; with --profile, when a domain has less than 100 % or a
+    Real dialogues, bounded and harmless, and drift over ssh. Exit code 1 when a probe fails or a host differs from what the site renders; with --profile, when a domain has less than 100 % or a
     clause is not met.
     """
     import secrets
@@ -182,7 +182,10 @@ def _spelled(found: list[Result], output: Report, site: Path, started: str, seco
 
 @app.command(epilog="Example: gmconf probes")
 def probes(output: OutputFormat = Format.text) -> None:
-    """List the probes of gmconf verify: what each does, what it leaves behind, and the controls it proves."""
+    """List the probes of gmconf verify.
+
+    What each does, what it leaves behind, and the controls it proves.
+    """
     from gmconf.verify.engine import PROBES
 
     if output is Format.json:

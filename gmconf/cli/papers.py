@@ -15,9 +15,9 @@ def medium(
     site: SitePath,
     out: Annotated[Path, typer.Option("--out", "-o", help="Image file to write.")] = Path("medium.iso"),
 ) -> None:
-    """Make the portable medium: an ISO image with client set-up of all domains, support page, installers and checksums.
+    """Make an ISO image for users: client set-up.
 
-    The same site makes the same bytes; SOURCE_DATE_EPOCH sets the date of the files. Needs xorriso.
+    The portable medium: client set-up of all domains, support page, installers and checksums. The same site makes the same bytes; SOURCE_DATE_EPOCH sets the date of the files. Needs xorriso.
     """
     loaded = load_site(site)
 

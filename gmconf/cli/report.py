@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gmconf.cli.app import SitePath, app, load_site
-from gmconf.cli.judgement import day_of
+from gmconf.cli.app import SitePath, VaultFile, app, load_site
+from gmconf.cli.judgement import day_of, hashes_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,10 +31,11 @@ def report(
     kind: Annotated[Kind, typer.Option("--format", help="A page for people, or OSCAL for other programs.")] = Kind.html,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="File (html) or directory (oscal); default: report.html, oscal.")] = None,
     day: Annotated[str | None, typer.Option("--date", help="The day to judge waivers and evidence on (YYYY-MM-DD); default: today.")] = None,
+    vault_password_file: VaultFile = None,
 ) -> None:
-    """Write down what a site holds: levels, every control with its proof, waivers, hosts and ports.
+    """Write a report about a site, for auditors.
 
-    The page is one file of HTML that needs nothing else. OSCAL is two files: component-definition.json and
+    Levels, every control with its proof, waivers, hosts and ports. With the vault password also the hashes of passwords. The page is one file of HTML that needs nothing else. OSCAL is two files: component-definition.json and
     assessment-results.json.
     """
     from gmconf.report.live import read_live
@@ -43,7 +44,8 @@ def report(
 
     today = day_of(day)
     live = read_live(verify) if verify else None
-    found = standings(load_site(site), today, live)
+    loaded = load_site(site)
+    found = standings(loaded, today, live, hashes=hashes_of(loaded, vault_password_file))
     for path, text in _written(found, kind, out):
         _replace(path, text)
         print(path)

@@ -21,9 +21,9 @@ def reports(
     output: OutputFormat = Format.text,
     ssh_option: Annotated[list[str] | None, typer.Option("--ssh-option", metavar="KEY=VALUE", help="Passed to ssh as -o (may be repeated).")] = None,
 ) -> None:  # fmt: skip
-    """Count what others report about the site's mail: DMARC aggregate reports and reports about TLS.
+    """Count the DMARC and TLS reports of others.
 
-    Exit code 1 when mail of the site's own hosts failed DMARC or sessions to it failed.
+    How mail in the site's name and sessions to it fared, as others saw it. Exit code 1 when mail of the site's own hosts failed DMARC or sessions to it failed.
     """
     loaded = load_site(site, keys=False)
 

@@ -25,7 +25,10 @@ def passwd(
     file: Annotated[str | None, typer.Option("--import", metavar="FILE", help="Take over hashes: lines login:{SCHEME}hash; - is standard input.")] = None,
     join: Annotated[bool, typer.Option("--join", help="Make one file for each login of the passwords.vault that older versions kept.")] = False,
 ) -> None:
-    """Ask for a password, refuse a weak one, and store its hash: one encrypted file for each login."""
+    """Set passwords of logins.
+
+    Asks for a password, refuses a weak one, and stores its hash: one encrypted file for each login. Or makes or imports many.
+    """
     if sum((stdin, generate, file is not None, join)) > 1 or (login and (file is not None or join)):
         raise GmconfError("one at a time: LOGIN with or without --stdin, --generate with or without LOGIN, --import, or --join")
     loaded = load_site(site, keys=False)

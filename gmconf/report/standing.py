@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal
@@ -61,9 +61,12 @@ class Standings:
             yield from row.results
 
 
-def standings(loaded: Loaded, day: date, live: Live | None = None, level: Level | None = None) -> Standings:
-    """Judge a site on a day, and add what its hosts were seen to do; ``level`` is asked for instead of the declared one."""
-    static = check(loaded, day)
+def standings(loaded: Loaded, day: date, live: Live | None = None, level: Level | None = None, hashes: Mapping[str, str] | None = None) -> Standings:
+    """Judge a site on a day, and add what its hosts were seen to do; ``level`` is asked for instead of the declared one.
+
+    ``hashes`` are the password hashes by login, as for ``check``.
+    """
+    static = check(loaded, day, hashes)
     seen = live.results if live else ()
     found = verdict(counted(static, seen), level or loaded.site.level)
     return Standings(loaded, day, live, found, _rows(loaded, static, seen, found.declared))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from conftest import gmconf
+from typer.testing import CliRunner
 
 
 def test_everyday_loop(site) -> None:
@@ -23,6 +27,39 @@ def test_everyday_loop(site) -> None:
     done = gmconf("render", "site.yml", "-o", "build", "--diff", cwd=site)
     assert "changed  hosts/mail.example.org/tree/etc/postfix/main.cf  +1 -1" in done.stdout
     assert "    +message_size_limit = 10485760" in done.stdout
+
+
+@pytest.mark.parametrize("group", [[], ["dns"], ["keys"]], ids=" ".join)
+def test_help_is_not_cut_off(group, tmp_path) -> None:
+    """On a terminal of 80 columns the line about each command is a whole sentence."""
+    from gmconf.cli import app
+
+    done = CliRunner().invoke(app, [*group, "--help"], terminal_width=80)
+    listed = done.stdout.partition("Commands:\n")[2].partition("\n\n")[0].splitlines()
+    assert len(listed) >= 2
+    assert [line for line in listed if not line.endswith(".") or line.endswith("...")] == []
+
+
+def test_report_looks_at_hashes_as_check_does(site, monkeypatch) -> None:
+    counts = []
+    for argv in (["report", "site.yml", "-o", "r.html"], ["check", "site.yml"]):
+        with_it = gmconf(*argv, cwd=site).stdout
+        monkeypatch.setenv("ANSIBLE_VAULT_PASSWORD_FILE", "")
+        without = gmconf(*argv, cwd=site).stdout
+        monkeypatch.setenv("ANSIBLE_VAULT_PASSWORD_FILE", str(site.parent / "vault-password"))
+        counts.append([re.search(r"(\d+) not looked at", text)[1] for text in (with_it, without)])
+    assert counts[0] == counts[1]
+    assert int(counts[0][0]) == int(counts[0][1]) - 1
+
+
+def test_explain_of_a_comment_is_that_of_the_line_below(site) -> None:
+    assert gmconf("render", "site.yml", cwd=site).returncode == 0
+    lines = (site / "build/hosts/mail.example.org/tree/etc/postfix/main.cf").read_text().splitlines()
+    found = next(n for n, (here, below) in enumerate(itertools.pairwise(lines), 1) if n > 5 and here.startswith("#") and " = " in below and below[0].isalpha())
+    said = gmconf("explain", f"main.cf:{found}", cwd=site)
+    assert said.returncode == 0
+    assert said.stdout == gmconf("explain", f"main.cf:{found + 1}", cwd=site).stdout
+    assert f":{found + 1}  {lines[found].strip()}" in said.stdout
 
 
 def test_explain_all_ways(site) -> None:
