@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -56,11 +57,14 @@ def validate(
         raise typer.Exit(1)
 
 
+VAULT_PASSWORD = "  a vault password: (umask 077; openssl rand -base64 32 > ~/.vault-password); export ANSIBLE_VAULT_PASSWORD_FILE=~/.vault-password"
+
+
 def _unmade(site: Path) -> list[str]:
     """What a draft still needs before it can be rendered: a site beside which nothing was made yet."""
     return [
         f"{site} is right. Still to make, before it can be rendered:",
-        "  a vault password: (umask 077; openssl rand -base64 32 > ~/.vault-password); export ANSIBLE_VAULT_PASSWORD_FILE=~/.vault-password",
+        *([] if os.environ.get("ANSIBLE_VAULT_PASSWORD_FILE") else [VAULT_PASSWORD]),
         f"  keys: gmconf keys {site}",
         f"  first passwords, printed once: gmconf passwd {site} --generate",
     ]

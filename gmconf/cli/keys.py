@@ -60,7 +60,7 @@ def plan(site: SitePath, only: Only = None, output: OutputFormat = Format.text, 
 
     Step by step, with the earliest times. Writes nothing.
     """
-    loaded = load_site(site)
+    loaded = load_site(site, keys="public")
 
     from gmconf.rotation.outlook import plan as steps
 
@@ -82,7 +82,7 @@ def status(site: SitePath, only: Only = None, output: OutputFormat = Format.text
 
     And when its next step is possible. Exit code 1 when a DKIM key is older than six months and the level asks for the change (silver).
     """
-    loaded = load_site(site)
+    loaded = load_site(site, keys="public")
 
     from gmconf.rollover import instant
     from gmconf.rotation.outlook import refused

@@ -322,3 +322,11 @@ def test_a_filter_that_nobody_asks_is_named(base) -> None:
     for roles, told in ((["filter"], 1), (["mta", "filter"], 0), (["msa"], 0)):
         loaded = load(patched(base, {"hosts": [hosts[0], {**hosts[1], "roles": roles}]}))
         assert len([text for text in notices(loaded) if "mx2.example.org has the role filter, and no host asks it" in text]) == told
+
+
+def test_the_state_of_keys_needs_no_password_of_anybody(site) -> None:
+    (site / "keys/passwords").rename(site / "away")
+    for call in ("status", "plan"):
+        done = gmconf("keys", call, "site.yml", cwd=site)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "gm1" in done.stdout
