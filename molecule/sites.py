@@ -126,7 +126,10 @@ def write(machine: lab.Machine, more: str = "", change: tuple[str, str] = ("", "
     where.mkdir(parents=True, exist_ok=True)
     if TALKS:
         believe(machine)
-    (where / "site.yml").write_text(site(machine, mail_only=mail_only).replace(*change) + more)
+    text = site(machine, mail_only=mail_only)
+    if change[0] not in text:
+        raise ValueError(f"site.yml of {machine.name} does not hold {change[0]!r}; name what is to be changed")
+    (where / "site.yml").write_text(text.replace(*change) + more)
     demo.render(where / "site.yml", where / "build", (*(f"{n}@{name}" for n in LOCALS), f"joe@a.{name}", f"main@all.{name}"))
 
 

@@ -138,7 +138,9 @@ def test_reports_that_arrive_become_numbers(mx) -> None:
     # Late mail of other tests may have come in meanwhile.
     assert set() < before_reading <= set(mx.ssh(unseen).splitlines())
     assert code == 1
-    assert {k: ours(found)[k] - ours(before)[k] for k in ("passed", "failed")} == {"passed": 40, "failed": 1}
+    assert ours(found)["failed"] - ours(before)["failed"] == 1
+    # The other host of the lab may have reported in between.
+    assert 40 <= ours(found)["passed"] - ours(before)["passed"] < 60
     assert sum(t["succeeded"]["tlsa"] for t in found["tls"]) - sum(t["succeeded"]["tlsa"] for t in before["tls"]) == 8
     assert [p["subject"] for p in found["problems"] if p["status"] == "fail" and f"of {mx.name} failed DMARC at " in p["what"]] == [mx.domain]
     assert [row["why"] for row in found["left"] if forger in row["why"]] == [f"sent in the name of {forger}, which this site's own check did not confirm"]
