@@ -131,11 +131,14 @@ def test_network_dies(mx, tmp_path) -> None:
             reaches(mx, moment)
             lab.Podman()("exec", mx.machine.container, "sh", "-c", cut)
             try:
-                said, _ = rolling.communicate(timeout=300)
+                said, _ = rolling.communicate(timeout=900)
             finally:
                 lab.Podman()("exec", mx.machine.container, "nft", "delete table inet cut")
-                kill(rolling, tmp_path) if rolling.poll() is None else None
-            assert "the connection ended in the middle of the roll-out; the host goes back by itself" in said
+                if rolling.poll() is None:
+                    kill(rolling, tmp_path)
+            assert rolling.returncode != 0
+            # A quick host may be done by then, and the operator's side tries to confirm.
+            assert "the connection ended in the middle of the roll-out; the host goes back by itself" in said or "no new connection can be opened" in said
             mx.until(AT_REST, 300)
             assert mx.ssh(ETC) == before
             mx.accepts(120)
