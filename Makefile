@@ -29,7 +29,7 @@ lint: setup ## ruff, mypy, yamllint, ansible-lint, codespell
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/yamllint -s .
-	$(BIN)/codespell -L iif,anull,atmost,atleast,conformin gmconf templates roles molecule tests/unit tests/host tests/pair docs README.md CHANGELOG.md
+	$(BIN)/codespell -L iif,anull,atmost,atleast,conformin,fo,uesd gmconf templates roles molecule tests/unit tests/host tests/pair docs README.md CHANGELOG.md
 	ANSIBLE_HOME=.lab/ansible $(BIN)/ansible-lint --offline -q roles molecule/default
 
 mutants: setup ## every setting of every control, weakened: what the static check does not notice
