@@ -73,6 +73,8 @@ def test_published_as_printed_is_right(golden, tmp_path, spelling) -> None:
     else:
         published = {name: apex(golden, name, []) for name in texts}
     published.setdefault("lab.test", whole("lab.test", NS))
+    # Another service that sends for the site publishes what it includes.
+    published.setdefault("newsletter.example", whole("newsletter.example", ['_spf.newsletter.example. 60 TXT "v=spf1 ip4:203.0.113.7 -all"']))
     port = free_port()
     knot = Knot(tmp_path / "knot", ["127.0.0.2"], port, published, updates=spelling == "nsupdate")
     try:

@@ -311,6 +311,17 @@ def outline(path: str, text: str) -> list[str]:
     return [re.sub(r"\S+", "w", line)[:1] for line in text.split("\n")]
 
 
+def renamed(path: tuple, text: str) -> dict:
+    """Whoever is on duty was trained under the same name."""
+    data = replaced(path, text)
+    if path[0] == "procedures" and path[-1] == "name":
+        old = DATA["procedures"][path[1]][path[2]]["name"]
+        for role in ("duty", "trained"):
+            people = [{**person, "name": text} if person["name"] == old else person for person in data["procedures"][role]]
+            data["procedures"] = {**data["procedures"], role: people}
+    return data
+
+
 PROSE = {path: outline(path, text) for path, text in prose(Site.model_validate(DATA)).items()}
 
 
@@ -319,7 +330,7 @@ def test_hostile_prose(path: tuple) -> None:
     """Nobody who may write a field of the site can write into the pages that others read."""
     for hostile in HOSTILE_PROSE:
         try:
-            site = Site.model_validate(replaced(path, hostile))
+            site = Site.model_validate(renamed(path, hostile))
             after = prose(site)
         except (ValueError, GmconfError):
             continue

@@ -96,7 +96,7 @@ def test_a_site_without_the_facts(tmp_path, vault_password) -> None:
     prepared("trixie", tmp_path)
     done = gmconf("medium", "site.yml", cwd=tmp_path)
     assert done.returncode == 2
-    assert "needs more facts in site.yml: support.hours, support.email, support.tickets" in done.stderr
+    assert "needs these fields in site.yml for its page support: support.hours, support.email, support.tickets" in done.stderr
 
 
 def test_bad_epoch(work, monkeypatch) -> None:

@@ -48,7 +48,8 @@ def test_each_zone_agrees_to_get_them(tmp_path) -> None:
     assert names == {f"{n}._report._dmarc.analyser.test" for n in everyone} | {f"{n}._report._dmarc.example.org" for n in everyone - {"example.org", "a.example.org"}}
     part = "".join(next(lines for name, lines in spelling.zones(loaded, "zone") if name == "analyser.test"))
     assert "give these records to whoever keeps it" in part
-    assert {r.status for r in check(loaded, today=TODAY) if r.control == "auth.dmarc-extreport"} == {"pass"}
+    # The zone of others is not looked at here: gmconf dns check asks it.
+    assert {r.status for r in check(loaded, today=TODAY) if r.control == "auth.dmarc-extreport"} == {"pass", "unseen"}
 
 
 @pytest.mark.parametrize(
