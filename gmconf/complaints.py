@@ -37,7 +37,7 @@ FORMS = {
     r"^[A-Za-z0-9.:-]+$": "a name or an address is needed: letters, digits and . : - only",
     r"^(\*\.)?([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$": "the whole name of the record is needed, such as www.example.org or *.example.org",
     r"^[A-Za-z0-9_]+$": "the name of a parameter of main.cf is needed: letters, digits and _",
-    r"^[A-Za-z0-9_/]+$": "the name of one setting is needed: letters, digits, _ and /; blocks cannot be overridden",
+    r"^([A-Za-z0-9_]+( [A-Za-z0-9_.:*-]+)?/)*[A-Za-z0-9_]+$": "the name of one setting is needed, after the blocks that it stands in: service imap-login/process_limit",
     r"^[a-z0-9_]+\.[a-z0-9_]+$": "MODULE.KEY is needed, in small letters: dmarc.actions is the key actions of the module dmarc; blocks cannot be overridden",
     r"^[a-z0-9-]+$": "the name of an option of Unbound's server clause is needed: small letters, digits and hyphens",
     r"^[A-Za-z0-9]+$": "the name of an option of clamd.conf is needed: letters and digits",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from gmconf.directory import ROLE_ADDRESSES, Account, Directory
 from gmconf.limits import MIB
-from gmconf.model import Role, Site
+from gmconf.model import Overrides, Role, Site
 
 Finding = tuple[str, str]
 UNIT = "smaller than 1 MiB; a unit is missing perhaps, such as 500 MiB"
@@ -64,11 +64,29 @@ def resolvers_are_elsewhere(site: Site, _: Directory) -> Iterator[Finding]:
 
 
 def overrides_have_a_daemon(site: Site, _: Directory) -> Iterator[Finding]:
-    """Raw lines of a host are for a daemon that runs there."""
+    """Raw lines of a host or a role are for a daemon that runs there."""
     for number, host in enumerate(site.hosts):
         for section, role in (("rspamd", Role.FILTER), ("clamd", Role.FILTER)):
             if getattr(host.overrides, section) and role not in host.roles:
                 yield f"hosts[{number}].overrides.{section}", f"{host.name} has no {section}, which runs on hosts with role {role.value}; move it there"
+    for role, overrides in site.role_overrides.items():
+        if not any(role in host.roles for host in site.hosts):
+            yield f"role_overrides.{role}", f"no host has role {role}; correct it, or leave it out"
+        for section in ("rspamd", "clamd"):
+            if getattr(overrides, section) and role != Role.FILTER:
+                yield f"role_overrides.{role}.{section}", f"{section} runs on hosts with role {Role.FILTER}; move it there"
+
+
+def roles_agree(site: Site, _: Directory) -> Iterator[Finding]:
+    """A host with two roles hears one value."""
+    for host in site.hosts:
+        told: dict[tuple[str, str], tuple[str, Role]] = {}
+        for role in host.roles:
+            for section, entries in site.role_overrides.get(role, Overrides()):
+                for key, value in entries.items():
+                    first, other = told.setdefault((section, key), (value, role))
+                    if first != value and key not in getattr(host.overrides, section):
+                        yield f"role_overrides.{role}.{section}.{key}", f"{host.name} has role {other} too, for which it is {first!r}; say under hosts[].overrides which one holds there"
 
 
 def lists_name_once(site: Site, _: Directory) -> Iterator[Finding]:

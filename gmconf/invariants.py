@@ -111,7 +111,8 @@ def broken(site: Site) -> Iterator[tuple[str, str]]:
         what = "below" if rule.strict else "at most"
         yield one or other or "limits", f"{rule.lower} ({low:g}) must be {what} {rule.upper} ({high:g}), or {rule.why}"
     for raw in site.overridden():
-        value, why = SHARED.get((raw.section, raw.key), (raw.value.strip(), ""))
+        # In a block of Dovecot it would hold for a part of it.
+        value, why = SHARED.get((raw.section, raw.key.rpartition("/")[2]), (raw.value.strip(), ""))
         if raw.value.strip() != value:
             yield raw.path, f"must stay {value}: {why}; remove it"
         if raw.key == "smtpd_forbid_bare_newline_exclusions" and raw.value.strip():

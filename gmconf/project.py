@@ -52,7 +52,7 @@ def project_readme(site: Site) -> str:
         for h in sorted(site.hosts, key=lambda h: h.name)
     )
     overrides = [
-        f"- {raw.section}{f' on {raw.host}' if raw.host else ''}: `{raw.key} = {raw.value}`" for raw in site.overridden()
+        f"- {raw.section}{f' on {raw.where}' if raw.where else ''}: `{raw.key} = {raw.value}`" for raw in site.overridden()
     ]
     listed = "\n".join(overrides) if overrides else "None."
     return f"""# Mail configuration of {site.organisation.name}

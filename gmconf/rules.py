@@ -14,6 +14,7 @@ from gmconf.contradictions import (
     overrides_have_a_daemon,
     quotas_have_units,
     resolvers_are_elsewhere,
+    roles_agree,
     roles_once,
     tls_reports_can_be_sent,
 )
@@ -391,5 +392,5 @@ RULES: tuple[Rule, ...] = (
     role_addresses_stay, senders_are_ours, hosts_once, addresses_of_families, public_addresses_are_others, roles_are_held, names_are_not_domains,
     thresholds_ascend, sizes_fit, memory_fits, closed_network_is_whole, admins_can_enter, numbers_fit_together,
     senders_to_switch_to, blocks_name_one, contacts_can_be_reached, questions_are_kept, quotas_have_units, forwards_lead_somewhere, roles_once,
-    resolvers_are_elsewhere, overrides_have_a_daemon, lists_name_once, destinations_are_sound, tls_reports_can_be_sent, chat_and_news_have_a_place, proofs_have_controls, *ZONE_RULES, *ACME_RULES, *WEB_RULES, *NAME_RULES, *NAMESERVER_RULES, *NETWORK_RULES,
+    resolvers_are_elsewhere, overrides_have_a_daemon, roles_agree, lists_name_once, destinations_are_sound, tls_reports_can_be_sent, chat_and_news_have_a_place, proofs_have_controls, *ZONE_RULES, *ACME_RULES, *WEB_RULES, *NAME_RULES, *NAMESERVER_RULES, *NETWORK_RULES,
 )  # fmt: skip

@@ -12,7 +12,7 @@ from gmconf.model.dns import Dns
 from gmconf.model.domains import Domain
 from gmconf.model.filter import Filter
 from gmconf.model.firewall import Network
-from gmconf.model.hosts import Host
+from gmconf.model.hosts import Host, Role
 from gmconf.model.names import Address, Count, Duration, Line, Size
 from gmconf.model.networks import Peer
 from gmconf.model.operation import Client, Policies, Procedures, Shown, Support, Waiver
@@ -150,18 +150,28 @@ class Site(Part):
     """Control: where it is shown that it is held."""
     waivers: tuple[Waiver, ...] = ()
     overrides: Overrides = Field(default_factory=Overrides.model_construct)
-    """Raw lines for every host whose daemons they concern; those of a host (``hosts[].overrides``) go before them."""
+    """Raw lines for every host whose daemons they concern; those of a role go before them, those of a host (``hosts[].overrides``) before both."""
+    role_overrides: dict[Role, Overrides] = {}
+    """Raw lines for the hosts of a role."""
 
     def overriding(self, host: Host, section: str) -> dict[str, tuple[str, str]]:
         """Raw lines for a daemon of a host, by key: the value, and the path of the field."""
-        everywhere = {key: (value, f"overrides.{section}.{key}") for key, value in getattr(self.overrides, section).items()}
-        place = f"hosts[{self.hosts.index(host)}].overrides.{section}"
-        return dict(sorted((everywhere | {key: (value, f"{place}.{key}") for key, value in getattr(host.overrides, section).items()}).items()))
+        places = [
+            ("overrides.", self.overrides),
+            *((f"role_overrides.{role}.", self.role_overrides[role]) for role in host.roles if role in self.role_overrides),
+            (f"hosts[{self.hosts.index(host)}].overrides.", host.overrides),
+        ]
+        found = {key: (value, f"{place}{section}.{key}") for place, overrides in places for key, value in getattr(overrides, section).items()}
+        return dict(sorted(found.items()))
 
     def overridden(self) -> Iterator[RawLine]:
-        """Every raw line in the file, those of hosts last."""
-        owners = [("", "", self.overrides), *((f"hosts[{number}].", host.name, host.overrides) for number, host in enumerate(self.hosts))]
+        """Every raw line in the file: of all hosts, of roles, of single hosts."""
+        owners = [
+            ("overrides", "", self.overrides),
+            *((f"role_overrides.{role}", f"hosts with role {role}", self.role_overrides[role]) for role in sorted(self.role_overrides)),
+            *((f"hosts[{number}].overrides", host.name, host.overrides) for number, host in enumerate(self.hosts)),
+        ]
         for place, name, overrides in owners:
             for section, entries in overrides:
                 for key, value in sorted(entries.items()):
-                    yield RawLine(section, key, value, f"{place}overrides.{section}", name)
+                    yield RawLine(section, key, value, f"{place}.{section}", name)

@@ -40,7 +40,7 @@ class Override:
 def overrides(loaded: Loaded) -> tuple[Override, ...]:
     """Raw lines, in the order of their services."""
     return tuple(
-        Override(f"{raw.section} on {raw.host}" if raw.host else raw.section, raw.key, raw.value, str(loaded.document.mark((*parse_path(raw.mapping), raw.key))))
+        Override(f"{raw.section} on {raw.where}" if raw.where else raw.section, raw.key, raw.value, str(loaded.document.mark((*parse_path(raw.mapping), raw.key))))
         for raw in loaded.site.overridden()
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
 from gmconf.controls import control
@@ -12,7 +12,7 @@ from gmconf.model import LOGIN_ROLES, Role
 from gmconf.plan import File, Plan, Reach, SecretFile, Unit, View
 from gmconf.resources import program
 from gmconf.services import host_mail, tls
-from gmconf.settings import Settings, need
+from gmconf.settings import Reason, Settings, Value, need
 
 CONF, PROTOCOLS, FOLDER = "/etc/dovecot/dovecot.conf", "/etc/dovecot/protocols.conf", "/etc/dovecot"
 MAIL = "/var/vmail"
@@ -171,6 +171,17 @@ def _scripting(c: Settings, view: View) -> None:
     c.set("sieve.programs", SIEVE if learn else "", learns)
 
 
+def _raw(view: View) -> Iterator[Mapping[str, tuple[Value, Sequence[Reason]]]]:
+    """Lines of the site's own, one row each: what opens a block, a setting, what closes it. Dovecot adds blocks of one name up."""
+    for path, value, why in view.overrides("dovecot"):
+        *blocks, key = path.split("/")
+        for block in blocks:
+            yield {"block": (block, (why,)), "key": ("", (why,)), "value": ("", (why,))}
+        yield {"block": ("", (why,)), "key": (key, (why,)), "value": (value, (why,))}
+        for _ in blocks:
+            yield {"block": ("", (why,)), "key": ("", (why,)), "value": ("", (why,))}
+
+
 def _settings(view: View) -> Settings:
     c = Settings(CONF)
     store, old, cpus = view.has(Role.STORE), view.host.release == "bookworm", view.host.cpus
@@ -216,5 +227,5 @@ def _settings(view: View) -> Settings:
     c.set("pop3", "pop3" if view.site.pop3.enabled else "", view.why("pop3.enabled"))
     c.set("remote.lmtp", 24 if _remote(view) else "", need("dovecot", "MTA hosts elsewhere deliver here, with TLS"))
     c.set("remote.quota", 12340 if _remote(view) else "", control("maa.quota"))
-    c.rows("overrides", [{"key": (key, (why,)), "value": (value, (why,))} for key, value, why in view.overrides("dovecot")])
+    c.rows("overrides", _raw(view))
     return c

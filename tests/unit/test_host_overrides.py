@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import pytest
 from dnssite import SITE, made
 from test_rspamd import view
 
-from gmconf.contradictions import overrides_have_a_daemon
+from gmconf.contradictions import overrides_have_a_daemon, roles_agree
 from gmconf.directory import Directory
 from gmconf.effective import host_case
 from gmconf.invariants import broken
 from gmconf.project import project_readme
 from gmconf.render import render
 from gmconf.report.looser import overrides
-from gmconf.services import openings, postfix, rspamd
+from gmconf.services import dovecot, openings, postfix, rspamd
 
 TWO = [
     {"name": "mx.example.org", "release": "trixie", "addresses": ["192.0.2.1", "2001:db8::1"], "roles": ["mta", "msa", "filter"],
@@ -67,3 +68,49 @@ def test_they_are_listed(tmp_path) -> None:
     (row,) = overrides(loaded)
     assert (row.service, row.key, row.place.startswith("site.yml:10:")) == ("rspamd on mail.example.org", "options.dns_max_requests", True)
     assert "- rspamd on mail.example.org: `options.dns_max_requests = 32`" in project_readme(loaded.site)
+
+
+ROLES = {"store": {"dovecot": {"service imap-login/process_limit": "500", "mail_max_lock_timeout": "30 secs", "namespace inbox/mailbox Trash/comment": "x"}}}
+
+
+def test_those_of_a_role_go_before_the_sites_and_a_hosts_before_both() -> None:
+    everywhere = {"dovecot": {"mail_max_lock_timeout": "10 secs", "auth_cache_size": "1 M"}}
+    hosts = [TWO[0], {**TWO[1], "overrides": {"dovecot": {"auth_cache_size": "2 M"}}}]
+    v = view(hosts=hosts, host=1, overrides=everywhere, role_overrides=ROLES)
+    found = {key: value for key, (value, _) in v.site.overriding(v.host, "dovecot").items()}
+    assert (found["mail_max_lock_timeout"], found["auth_cache_size"]) == ("30 secs", "2 M")
+    assert v.site.overriding(v.site.hosts[0], "dovecot").keys() == {"mail_max_lock_timeout", "auth_cache_size"}, "the MSA has no role store"
+    assert {"", "hosts with role store", "store.example.org"} <= {raw.where for raw in v.site.overridden()}
+
+
+@pytest.mark.parametrize("release", ["bookworm", "trixie"])
+def test_blocks_of_dovecot(release: str) -> None:
+    hosts = [TWO[0], {**TWO[1], "release": release}]
+    v = view(hosts=hosts, host=1, role_overrides=ROLES)
+    (found,) = (render(f).text for f in dovecot.plan(v).files if f.path == "/etc/dovecot/dovecot.conf")
+    lines = found[found.index("# Raw overrides") :].splitlines()[1:]
+    assert lines == ["mail_max_lock_timeout = 30 secs", "namespace inbox {", "mailbox Trash {", "comment = x", "}", "}", "service imap-login {", "process_limit = 500", "}"]
+
+
+@pytest.mark.parametrize(
+    ("roles", "path"),
+    [
+        ({"chat": {"postfix": {"header_size_limit": "1"}}}, "role_overrides.chat"),
+        ({"store": {"rspamd": {"options.dns_max_requests": "32"}}}, "role_overrides.store.rspamd"),
+        ({"mta": {"postfix": {"line_length_limit": "1"}}, "msa": {"postfix": {"line_length_limit": "2"}}}, "role_overrides.msa.postfix.line_length_limit"),
+    ],
+)
+def test_roles_that_nobody_has_or_that_differ_are_refused(roles: dict, path: str) -> None:
+    site = view(hosts=TWO, role_overrides=roles).site
+    assert path in [field for rule in (overrides_have_a_daemon, roles_agree) for field, _ in rule(site, Directory(site))]
+
+
+def test_a_block_hides_nothing_that_daemons_share() -> None:
+    site = view(hosts=TWO, overrides={"dovecot": {"protocol lmtp/recipient_delimiter": "-"}}).site
+    assert [field for field, _ in broken(site)] == ["overrides.dovecot.protocol lmtp/recipient_delimiter"]
+
+
+@pytest.mark.parametrize("key", ["service imap-login{/x", "service a b/x", "/x", "x/", "service imap-login/process limit", "a\nb", "service\timap/x", "!include /etc/x"])
+def test_names_of_blocks(key: str) -> None:
+    with pytest.raises(ValueError, match="overrides"):
+        view(overrides={"dovecot": {key: "1"}})
