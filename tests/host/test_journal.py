@@ -10,6 +10,7 @@ import pytest
 # What the tests of failure and attack provoke, and what is a property of containers: program, words, why.
 EXPLAINED = (
     ("(", "ProtectHostname=yes is configured, but UTS namespace setup is prohibited", "containers have no such namespaces"),
+    ("(", "PrivateNetwork=yes is configured, but network namespace setup failed, ignoring: Operation not permitted", "containers may not make one"),
     ("dbus-daemon", 'Unknown username "systemd-timesync"', "the package that brings the user is installed while dbus reads its rules"),
     ("dbus-daemon", "Failed to set fd limit", "a container may not raise its limits"),
     ("sshd", "Unable to open env file: /etc/default/locale", "the image has no locales"),
