@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import io
-import tarfile
 from pathlib import Path
 
 import pytest
 from ansible.module_utils.gmconf_host import entries, host, rollout, units
 from ansible.module_utils.gmconf_host.journal import Journal
-from test_switch import digest, manifest
+from test_switch import archive, digest, manifest
 
 HEAD = "# managed by gmconf\n"
 OLD = "alice@example.org:{CRYPT}1\nbob@example.org:{CRYPT}2\ncarol@example.org:{CRYPT}3\n"
@@ -61,33 +60,24 @@ def table() -> dict:
     return wanted
 
 
-def packed(root: Path) -> str:
-    path = root / "archive.tar"
-    with tarfile.open(path, "w") as tar:
-        info = tarfile.TarInfo(digest(NEW))
-        info.size = len(NEW)
-        tar.addfile(info, io.BytesIO(NEW))
-    return str(path)
-
-
 def test_a_command_is_told_of_those_alone(root) -> None:
     (root / "etc/table").write_text(OLD)
-    rollout.apply(table(), packed(root))
+    rollout.apply(table(), archive(root, NEW))
     assert (root / "told").read_text() == "bob@example.org"
     assert "bob" not in (root / "line").read_text()
-    rollout.apply(table(), packed(root))
+    rollout.apply(table(), archive(root, NEW))
     assert (root / "told").read_text() == "bob@example.org", "nothing changed, nobody is told"
 
 
 def test_nothing_to_compare_with(root) -> None:
-    rollout.apply(table(), packed(root))
+    rollout.apply(table(), archive(root, NEW))
     assert (root / "told").read_text() == "*"
 
 
 def test_another_owner_tells_nobody(root) -> None:
     (root / "etc/table").write_bytes(NEW)
     (root / "etc/table").chmod(0o600)
-    rollout.apply(table(), packed(root))
+    rollout.apply(table(), archive(root, NEW))
     assert not (root / "told").exists()
 
 
@@ -97,7 +87,7 @@ def test_going_back_tells_them_again(root, monkeypatch) -> None:
     (root / "etc/table").write_text(OLD)
     wanted = table() | {"probes": [{"name": "never", "kind": "unix", "path": str(root / "nowhere"), "within": 0}]}
     with pytest.raises(host.Refused, match="probe never"):
-        rollout.apply(wanted, packed(root))
+        rollout.apply(wanted, archive(root, NEW))
     assert (root / "told").read_text() == "bob@example.org" * 2
     assert (root / "etc/table").read_text() == OLD
 

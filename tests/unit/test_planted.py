@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import os
 import stat
-import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from ansible.module_utils.gmconf_host import compare, host, rollout
 from ansible.module_utils.gmconf_host.places import FRESH, Places, Unsafe
-from test_switch import digest, manifest
+from test_switch import archive, digest, manifest
 
 DAEMON = 65534
 FOLDER = "/srv/daemon"
@@ -50,15 +48,6 @@ def wanted(**more) -> dict:
 GIVEN = {"directories": [{"path": FOLDER, "owner": "root", "group": "nogroup", "mode": "0750"}]}
 
 
-def archive(root: Path) -> str:
-    path = root / "archive.tar"
-    with tarfile.open(path, "w") as tar:
-        info = tarfile.TarInfo(digest(NEW))
-        info.size = len(NEW)
-        tar.addfile(info, io.BytesIO(NEW))
-    return str(path)
-
-
 def link_to_file(path: Path, root: Path) -> None:
     path.symlink_to(root / "etc/shadow")
 
@@ -89,7 +78,7 @@ def test_a_file_in_a_folder_of_a_daemon_is_refused(root, plant: Callable, place:
     plant(root / place[1:], root)
     before = victims(root)
     with pytest.raises(host.Refused, match="nothing was touched:\n/srv/daemon: others than root can write there"):
-        rollout.apply(wanted(), archive(root))
+        rollout.apply(wanted(), archive(root, NEW))
     assert victims(root) == before
 
 
@@ -100,7 +89,7 @@ def test_a_folder_that_root_takes_over(root, plant: Callable, place: str) -> Non
     plant(root / place[1:], root)
     before = victims(root)
     assert compare.compare(wanted(**GIVEN))["files"] == [f"{FOLDER}/file"]
-    rollout.apply(wanted(**GIVEN), archive(root))
+    rollout.apply(wanted(**GIVEN), archive(root, NEW))
     assert victims(root) == before
     made = (root / FOLDER[1:] / "file").lstat()
     assert stat.S_ISREG(made.st_mode)
@@ -116,7 +105,7 @@ def test_what_was_planted_is_not_shown(root, plant: Callable) -> None:
     before = victims(root)
     for more in (GIVEN, {}):
         try:
-            said = str(rollout.apply(wanted(**more), archive(root), check=True))
+            said = str(rollout.apply(wanted(**more), archive(root, NEW), check=True))
         except host.Refused as error:
             said = str(error)
         assert "secret" not in said
@@ -132,7 +121,7 @@ def test_a_planted_folder_on_the_way(root, plant: Callable) -> None:
     folder = {"path": f"{FOLDER}/dkim", "owner": "nobody", "group": "nogroup", "mode": "0700"}
     for more in ({"directories": [folder]}, {"directories": []}, {"directories": [folder], "owned": [f"{FOLDER}/dkim/"], "files": []}):
         with pytest.raises((host.Refused, Unsafe)):
-            rollout.apply(wanted(**{"files": [entry], **more}), archive(root))
+            rollout.apply(wanted(**{"files": [entry], **more}), archive(root, NEW))
         assert victims(root) == before
 
 
@@ -146,7 +135,7 @@ def test_a_place_that_gmconf_has_left(root, plant: Callable) -> None:
     before = victims(root)
     leaving = {"retired": [f"{FOLDER}/dkim", f"{FOLDER}/other", f"{FOLDER}/never"], "files": []}
     assert compare.compare(wanted(**leaving))["retired"] == [f"{FOLDER}/dkim", f"{FOLDER}/other"]
-    rollout.apply(wanted(**leaving), archive(root))
+    rollout.apply(wanted(**leaving), archive(root, NEW))
     assert {name: seen[:2] for name, seen in victims(root).items()} == {name: seen[:2] for name, seen in before.items()}
     assert (root / "etc/shadow").read_bytes() == SECRET
     assert os.listdir(root / "srv/daemon") == []
