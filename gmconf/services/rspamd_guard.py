@@ -22,6 +22,8 @@ PROGRAM = "/usr/local/lib/gmconf/rspamd-whole"
 UNIT_FOLDER = "/etc/systemd/system/rspamd.service.d"
 UNIT = f"{UNIT_FOLDER}/gmconf.conf"
 RULES = "/etc/rspamd/local.d/rspamd.lua"
+PARTS = (RULES, *(f"/etc/rspamd/local.d/{name}.lua" for name in ("addresses", "files", "ratelimit")))
+"""The rules and what they load: all of one version."""
 PROOF = "/etc/rspamd/local.d/force_actions.conf"
 LAST = "last-entry.invalid"
 """The last entry of every map: a map without it was cut. The name cannot exist (RFC 2606 section 2), and no message of `gmconf verify` bears it."""
@@ -31,8 +33,9 @@ SCANNED = "GM_SCANNED"
 
 @cache
 def version() -> str:
-    """What the rules end with: another one for other rules."""
-    return sha256((folder("templates") / "rspamd/rspamd.lua.j2").read_bytes()).hexdigest()[:12]
+    """Ends each part of the rules; changes with any of them."""
+    texts = ((folder("templates") / "rspamd" / f"{part.rpartition('/')[2]}.j2").read_bytes() for part in PARTS)
+    return sha256(b"".join(texts)).hexdigest()[:12]
 
 
 def files(filters: Iterable[File | SecretFile], release: str) -> tuple[File, ...]:
@@ -64,6 +67,9 @@ def _program(paths: Iterable[str]) -> Iterator[str]:
         "done <<'END'",
         *paths,
         "END",
-        f'test "$(tail -n 1 {RULES} 2>/dev/null)" = \'return "{version()}"\' || {{ echo "{RULES} is of another version or cut; roll out again" >&2; bad=1; }}',
+        f"for file in {' '.join(PARTS)}; do",
+        f"    tail -n 1 $file 2>/dev/null | grep -q '^return .*\"{version()}\"$' && continue",
+        '    echo "$file is of another version or cut; roll out again" >&2; bad=1',
+        "done",
         "exit $bad",
     )

@@ -21,7 +21,8 @@ def files(view: View) -> list[File]:
         c.set(name, f"{FOLDER}/{name}.map", control(why))
     c.set("rate", view.site.limits.messages_per_hour, control("out.ratelimit"), view.why("limits.messages_per_hour"))
     c.set("last", rspamd_guard.LAST, need("rspamd", "a map without its last entry was cut"))
-    c.set("version", rspamd_guard.version(), need("rspamd", "rules of another version, or cut ones, keep rspamd from starting"))
+    version = need("rspamd", "rules of another version, or cut ones, keep rspamd from starting")
+    c.set("version", rspamd_guard.version(), version)
     c.set("clamd", SOCKET, control("flt.virus-reject"))
     c.set("scan_timeout", limits.av_timeout, fails, view.why("filter.scan_timeout"))
     c.set("scan_retries", limits.av_retransmits - 1, fails)
@@ -39,6 +40,8 @@ def files(view: View) -> list[File]:
     grammar = Settings("/etc/rspamd/local.d/addresses.lua")
     names = Settings("/etc/rspamd/local.d/files.lua")
     rates = Settings("/etc/rspamd/local.d/ratelimit.lua")
+    for part in (grammar, names, rates):
+        part.set("version", rspamd_guard.version(), version)
     text = need("rspamd", "rules over several facts of a message")
     return [
         File(c.file, "rspamd", text, "rspamd/rspamd.lua.j2", c, lua, comment="-- "),

@@ -85,10 +85,12 @@ def test_every_file_of_the_filter_is_looked_at_before_it_starts(mx) -> None:
                 rm -f $file; cp -a /root/one $file
             done
         done
-        for how in 's/^return .*/return "another"/' '$d'; do
-            cp -a {RULES} /root/one; sed -i "$how" {RULES}
-            {run} >/dev/null 2>&1 && echo "not noticed: $how"
-            rm -f {RULES}; cp -a /root/one {RULES}
+        for file in /etc/rspamd/local.d/*.lua; do
+            for how in 's/"[0-9a-f]*"$/"another"/' '$d'; do
+                cp -a $file /root/one; sed -i "$how" $file
+                {run} 2>&1 | grep -qF "$file is of another version" || echo "not noticed: $file $how"
+                rm -f $file; cp -a /root/one $file
+            done
         done; true"""
     assert mx.ssh(script) == ""
     assert mx.ssh(run) == ""
@@ -120,6 +122,40 @@ def test_a_map_that_was_cut(mx) -> None:
         settles(mx)
         put_off(mx)
     arrives(mx, message("x@sender.example", to), to)
+
+
+@pytest.mark.control("flt.fail-closed")
+@pytest.mark.parametrize(
+    ("file", "how"),
+    [
+        ("addresses.lua", "s/^function addresses.fields.*/& error(1)/"),
+        ("files.lua", "s/^function files.read.*/& error(1)/"),
+        ("rspamd.lua", "s/^    local function answered.*/& error(1)/"),
+        ("rspamd.lua", "s/^function gmconf.limit.*/& error(1)/"),
+    ],
+)
+def test_a_rule_that_fails(mx, file: str, how: str) -> None:
+    """An error lets in nothing that the rule would refuse."""
+    path, login = f"/etc/rspamd/local.d/{file}", f"alice@{mx.domain}"
+    with changed(mx, path, f"sed -i '{how}' {path}; ! cmp -s {path} /root/part && systemctl reload rspamd", "systemctl reload rspamd"):
+        settles(mx)
+        assert submitted(mx, login) // 100 == 4
+        put_off(mx)
+
+
+@pytest.mark.control("flt.fail-closed")
+def test_parts_of_two_versions(mx) -> None:
+    """After a reload the filter goes on with the whole rules that it has; it does not start with half of others."""
+    path, log = "/etc/rspamd/local.d/files.lua", "journalctl -u rspamd --since -10min --no-pager -o cat"
+    other = f"sed -i '$s/\"[0-9a-f]*\"$/\"another\"/' {path}; ! cmp -s {path} /root/part"
+    good = codes(mx)
+    with changed(mx, path, f"{other} && systemctl reload rspamd", "systemctl restart rspamd"):
+        mx.ssh(f"for i in $(seq 300); do {log} | grep -q 'restore old workers' && exit; sleep 1; done; exit 1")
+        mx.accepts(300)
+        assert codes(mx) == good
+        mx.ssh("systemctl restart rspamd; true")
+        put_off(mx)
+        assert f"{path} is of another version" in mx.ssh(log)
 
 
 @pytest.mark.long
