@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from ipaddress import ip_address
 from typing import Any, Literal, NamedTuple
 
 from gmconf.model import Site
-from gmconf.reports.told import Aggregate, Left, Policy, Row, Told
+from gmconf.reports.origin import Counted, Origin
+from gmconf.reports.told import Left, Policy, Row, Told
 
 DELIVERED = "none"
 """The disposition of mail that nothing was done to."""
@@ -27,6 +27,30 @@ class Problem(NamedTuple):
 
 
 @dataclass
+class Other:
+    """Messages that came from none of the site's hosts."""
+
+    passed: int = 0
+    failed: Counter[str] = field(default_factory=Counter)
+    """By what the receiver did."""
+
+    @property
+    def messages(self) -> int:
+        return self.passed + self.failed.total()
+
+    def add(self, row: Row) -> None:
+        """Count a row."""
+        if row.passed:
+            self.passed += row.messages
+        else:
+            self.failed[row.disposition] += row.messages
+
+    def json(self) -> dict[str, Any]:
+        """As plain data."""
+        return {"passed": self.passed, "failed": dict(sorted(self.failed.items()))}
+
+
+@dataclass
 class Mail:
     """What receivers saw of mail in the name of a domain; numbers are messages."""
 
@@ -35,19 +59,20 @@ class Mail:
     ours_passed: int = 0
     """From the site's hosts."""
     ours_failed: int = 0
-    others_passed: int = 0
+    senders: dict[str, Other] = field(default_factory=dict)
+    """From services that ``domains[].senders`` names, by their reason."""
+    others: Other = field(default_factory=Other)
     """From elsewhere: forwarded with the signature whole, or sent by whom SPF allows."""
-    others_failed: Counter[str] = field(default_factory=Counter)
-    """From elsewhere, by what the receiver did."""
 
     @property
     def messages(self) -> int:
-        return self.ours_passed + self.ours_failed + self.others_passed + self.others_failed.total()
+        return self.ours_passed + self.ours_failed + sum(one.messages for one in (*self.senders.values(), self.others))
 
     def json(self) -> dict[str, Any]:
         """As plain data."""
         return {"domain": self.domain, "reporters": sorted(self.reporters), "messages": self.messages, "ours": {"passed": self.ours_passed, "failed": self.ours_failed},
-                "others": {"passed": self.others_passed, "failed": dict(sorted(self.others_failed.items()))}}  # fmt: skip
+                "senders": [{"reason": reason, **one.json()} for reason, one in self.senders.items()],
+                "others": self.others.json()}  # fmt: skip
 
 
 @dataclass
@@ -104,53 +129,48 @@ class Numbers:
 def count(told: Told, site: Site) -> Numbers:
     """The numbers of a site, its domains in their order."""
     names = [d.name for d in site.domains]
-    ours = {str(ip_address(a)): host.name for host in site.hosts for a in (*host.addresses, *host.public_addresses)}
-    rows: list[tuple[str, Aggregate, Row]] = []
+    origin = Origin(site)
+    rows: list[Counted] = []
     policies: list[tuple[str, str, Policy]] = []
     strangers: set[str] = set()
     for report in told.aggregates:
         for row in report.rows:
-            domain = _ours(row.sender, names)
+            domain = origin.domain(row.sender)
             if domain:
-                rows.append((domain, report, row))
+                rows.append(origin.counted(domain, report, row))
             else:
                 strangers.add(row.sender)
     for sent in told.sessions:
         for policy in sent.policies:
-            domain = _ours(policy.domain, names)
+            domain = origin.domain(policy.domain)
             if domain:
                 policies.append((domain, sent.reporter, policy))
             else:
                 strangers.add(policy.domain)
-    mail, tls = _mail(rows, ours), _tls(policies)
+    mail, tls = _mail(rows, origin), _tls(policies)
     begins = [*(r.begin for r in told.aggregates), *(r.begin for r in told.sessions)]
     ends = [*(r.end for r in told.aggregates), *(r.end for r in told.sessions)]
     return Numbers(
         min(begins, default=None), max(ends, default=None), len(told.aggregates), len(told.sessions),
         [mail[n] for n in names if n in mail], [tls[n] for n in names if n in tls], sorted(strangers),
         [d.name for d in site.domains if d.kind != "parked" and d.name not in mail],
-        [*_of_mail(rows, ours), *(p for n in names if n in tls for p in _of_tls(tls[n]))], told.left,
+        [*_of_mail(rows), *(p for n in names if n in tls for p in _of_tls(tls[n]))], told.left,
     )  # fmt: skip
 
 
-def _ours(name: str, names: Iterable[str]) -> str:
-    """The site's domain that a name is, or lies below; the longest. Empty when there is none."""
-    return max((n for n in names if f".{name}".endswith(f".{n}")), key=len, default="")
-
-
-def _mail(rows: Iterable[tuple[str, Aggregate, Row]], ours: dict[str, str]) -> dict[str, Mail]:
+def _mail(rows: Iterable[Counted], origin: Origin) -> dict[str, Mail]:
     found: dict[str, Mail] = {}
-    for domain, report, row in rows:
-        numbers = found.setdefault(domain, Mail(domain))
+    for domain, report, row, host, sender in rows:
+        if domain not in found:
+            found[domain] = Mail(domain, senders={reason: Other() for reason in origin.reasons(domain)})
+        numbers = found[domain]
         numbers.reporters.add(report.reporter)
-        if row.source in ours and row.passed:
+        if host and row.passed:
             numbers.ours_passed += row.messages
-        elif row.source in ours:
+        elif host:
             numbers.ours_failed += row.messages
-        elif row.passed:
-            numbers.others_passed += row.messages
         else:
-            numbers.others_failed[row.disposition] += row.messages
+            (numbers.senders[sender] if sender else numbers.others).add(row)
     return found
 
 
@@ -166,27 +186,36 @@ def _tls(policies: Iterable[tuple[str, str, Policy]]) -> dict[str, Tls]:
     return found
 
 
-def _of_mail(rows: Iterable[tuple[str, Aggregate, Row]], ours: dict[str, str]) -> Iterator[Problem]:
-    """Mail of the site's own hosts that did not pass as it should, and mail of others in its name that came through."""
+def _of_mail(rows: Iterable[Counted]) -> Iterator[Problem]:
+    """Mail of the site's hosts and of named senders that did not pass as it should, and mail of others that came through."""
     failed: Counter[tuple[str, str, str]] = Counter()
     halves: Counter[tuple[str, str, str]] = Counter()
+    strayed: Counter[tuple[str, str, str]] = Counter()
     forged: Counter[str] = Counter()
     reporters: dict[tuple[str, str, str], set[str]] = {}
-    for domain, report, row in rows:
-        if row.source in ours:
-            seen = f"DKIM {', '.join(row.signatures) or 'none'}; SPF {row.envelope or 'none'}"
-            key = (domain, ours[row.source], seen)
-            if not row.passed:
-                failed[key] += row.messages
-            elif not (row.dkim and row.spf):
-                halves[key] += row.messages
-            reporters.setdefault(key, set()).add(report.reporter)
-        elif not row.passed and row.disposition == DELIVERED:
+    for domain, report, row, host, sender in rows:
+        seen = f"DKIM {', '.join(row.signatures) or 'none'}; SPF {row.envelope or 'none'}"
+        key = (domain, host or sender, seen)
+        if host and not row.passed:
+            failed[key] += row.messages
+        elif host and not (row.dkim and row.spf):
+            halves[key] += row.messages
+        elif sender and not host and not row.passed:
+            strayed[key] += row.messages
+        elif not host and not row.passed and row.disposition == DELIVERED:
             forged[domain] += row.messages
+        if host or sender:
+            reporters.setdefault(key, set()).add(report.reporter)
     for key, number in failed.items():
         domain, host, seen = key
         yield Problem("fail", domain, f"{many(number, 'message')} of {host} failed DMARC at {_some(reporters[key])}: {seen}",
                       "ask gmconf dns check about the records, and gmconf verify --login about the signatures")  # fmt: skip
+    for key, number in strayed.items():
+        domain, sender, seen = key
+        what = f'{many(number, "message")} of the sender "{sender}" failed DMARC'
+        yield Problem("warn", domain, f"{what} at {_some(reporters[key])}: {seen}",
+                      "that service must sign with a key of the domain, or have an envelope sender in it; "
+                      "a network that others share may send forged mail too")  # fmt: skip
     for key, number in halves.items():
         domain, host, seen = key
         yield Problem("warn", domain, f"{many(number, 'message')} of {host} passed DMARC by one of two ways only at {_some(reporters[key])}: {seen}",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gmconf.reports.tally import Mail, Numbers, Tls, many
+from gmconf.reports.tally import Mail, Numbers, Other, Tls, many
 
 _DID = {"none": "delivered", "quarantine": "quarantined", "reject": "rejected"}
 
@@ -30,12 +30,17 @@ def lines(numbers: Numbers) -> Iterator[str]:
 
 
 def _of_mail(mail: Mail) -> str:
-    failed = mail.others_failed
-    did = ", ".join(f"{failed[k]} {word}" for k, word in _DID.items() if failed[k])
-    other = failed.total() - sum(failed[k] for k in _DID)
+    named = "".join(f'from "{reason}" {_of_others(one)}; ' for reason, one in mail.senders.items() if one.messages)
+    return (f"{many(mail.messages, 'message')} seen by {len(mail.reporters)}: "
+            f"from our hosts {mail.ours_passed} passed, {mail.ours_failed} failed; {named}"
+            f"from elsewhere {_of_others(mail.others)}")  # fmt: skip
+
+
+def _of_others(one: Other) -> str:
+    did = ", ".join(f"{one.failed[k]} {word}" for k, word in _DID.items() if one.failed[k])
+    other = one.failed.total() - sum(one.failed[k] for k in _DID)
     did += f"{', ' if did else ''}{other} otherwise" if other else ""
-    return (f"{many(mail.messages, 'message')} seen by {len(mail.reporters)}: from our hosts {mail.ours_passed} passed, {mail.ours_failed} failed; from elsewhere "
-            f"{mail.others_passed} passed, {failed.total()} failed{f' ({did})' if did else ''}")  # fmt: skip
+    return f"{one.passed} passed, {one.failed.total()} failed{f' ({did})' if did else ''}"
 
 
 def _of_tls(tls: Tls) -> str:

@@ -84,7 +84,7 @@ def test_one_report_in_every_wrapping(tmp_path, data) -> None:
     code, found = ask(tmp_path / "report")
     assert code == 0
     assert found["dmarc"] == [{"domain": "example.org", "reporters": ["receiver.example"], "messages": 14, "ours": {"passed": 7, "failed": 0},
-                               "others": {"passed": 2, "failed": {"reject": 5}}}]  # fmt: skip
+                               "senders": [], "others": {"passed": 2, "failed": {"reject": 5}}}]  # fmt: skip
     assert (found["begin"], found["end"], found["problems"]) == ("2026-11-20T00:00:00Z", "2026-11-20T23:59:59Z", [])
 
 
@@ -114,6 +114,44 @@ def test_own_mail_that_fails_is_a_failure(tmp_path) -> None:
     assert "FAIL example.org: 3 messages of mail.example.org failed DMARC at receiver.example: DKIM example.org/s1 fail; SPF example.org fail" in said.stdout
     assert "from our hosts 2 passed, 3 failed; from elsewhere 0 passed, 4 failed (4 delivered)" in said.stdout
     assert said.stdout.splitlines()[-1] == "1 report on DMARC, 0 on TLS, 2026-11-20 00:00 to 2026-11-20 23:59 UTC: 1 failure, 2 warnings"
+
+
+SENDERS = """
+    senders:
+      - {reason: newsletter, include: _spf.letters.example, selectors: [NL1]}
+      - {reason: invoices, networks: [203.0.113.64/28, "2001:db8:9::/64"]}
+"""
+
+
+def test_services_that_the_site_names_are_counted_by_themselves(tmp_path) -> None:
+    site = tmp_path / "site.yml"
+    text = SITE.read_text()
+    assert text.count("  - name: example.org\n") == 1
+    site.write_text(text.replace("  - name: example.org\n", "  - name: example.org" + SENDERS))
+    signed = ((3, "pass", "none", "nl1"), (2, "fail", "reject", "nl1"), (1, "pass", "none", "nl11"))
+    letters = [record("192.0.2.9", number, dkim, "fail", did).replace("s1</selector>", f"{selector}</selector>")
+               for number, dkim, did, selector in signed]  # fmt: skip
+    (tmp_path / "r.xml").write_text(aggregate(
+        *letters, record(OURS, 7, "pass", "pass"), record(ELSEWHERE, 4, "fail", "pass"),
+        record("2001:db8:9::7", 5, "fail", "fail", "none"),
+        record("203.0.113.80", 6, "fail", "fail", "quarantine")))  # fmt: skip
+    done = CliRunner().invoke(app, ["reports", str(site), str(tmp_path / "r.xml"), "--format", "json"])
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    assert found["dmarc"] == [{
+        "domain": "example.org", "reporters": ["receiver.example"], "messages": 28, "ours": {"passed": 7, "failed": 0},
+        "senders": [{"reason": "newsletter", "passed": 3, "failed": {}},
+                    {"reason": "invoices", "passed": 4, "failed": {"none": 5}}],
+        "others": {"passed": 1, "failed": {"quarantine": 6, "reject": 2}},
+    }]  # fmt: skip
+    assert [(p["status"], p["what"]) for p in found["problems"]] == [
+        ("warn", '5 messages of the sender "invoices" failed DMARC at receiver.example: '
+                 "DKIM example.org/s1 fail; SPF example.org fail"),
+    ]  # fmt: skip
+    said = CliRunner().invoke(app, ["reports", str(site), str(tmp_path / "r.xml")]).stdout
+    assert ('from our hosts 7 passed, 0 failed; from "newsletter" 3 passed, 0 failed; '
+            'from "invoices" 4 passed, 5 failed (5 delivered); '
+            "from elsewhere 1 passed, 8 failed (6 quarantined, 2 rejected)") in said  # fmt: skip
 
 
 @pytest.mark.parametrize("wrapped", [False, True], ids=["json", "message"])
@@ -268,7 +306,7 @@ def test_forms_of_real_producers(tmp_path, name) -> None:
     code, found = ask(tmp_path / "r")
     assert (code, found["left"]) == (0, [])
     assert found["dmarc"][0] | {"reporters": []} == {"domain": "example.org", "reporters": [], "messages": 14, "ours": {"passed": 7, "failed": 0},
-                                                     "others": {"passed": 2, "failed": {"reject": 5}}}  # fmt: skip
+                                                     "senders": [], "others": {"passed": 2, "failed": {"reject": 5}}}  # fmt: skip
 
 
 def test_parsedmarc_reads_the_same() -> None:
