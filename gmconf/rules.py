@@ -29,6 +29,7 @@ from gmconf.namerules import NAME_RULES
 from gmconf.nameserverrules import NAMESERVER_RULES
 from gmconf.networkrules import NETWORK_RULES
 from gmconf.requirements import misnamed
+from gmconf.signaturerules import SIGNATURE_RULES
 from gmconf.webrules import WEB_RULES
 from gmconf.zonerules import ZONE_RULES
 
@@ -393,4 +394,5 @@ RULES: tuple[Rule, ...] = (
     thresholds_ascend, sizes_fit, memory_fits, closed_network_is_whole, admins_can_enter, numbers_fit_together,
     senders_to_switch_to, blocks_name_one, contacts_can_be_reached, questions_are_kept, quotas_have_units, forwards_lead_somewhere, roles_once,
     resolvers_are_elsewhere, overrides_have_a_daemon, roles_agree, lists_name_once, destinations_are_sound, tls_reports_can_be_sent, chat_and_news_have_a_place, proofs_have_controls, *ZONE_RULES, *ACME_RULES, *WEB_RULES, *NAME_RULES, *NAMESERVER_RULES, *NETWORK_RULES,
+    *SIGNATURE_RULES,
 )  # fmt: skip

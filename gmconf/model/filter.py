@@ -26,7 +26,8 @@ class Signatures(Part):
     mirrors: tuple[DomainName, ...] = ("database.clamav.net",)
     """Mirrors of the official database; empty in a closed network."""
     urls: tuple[Url, ...] = ()
-    """Further databases (http, https, file): a private mirror, own signatures."""
+    """Further databases (http, https, file): a private mirror, own signatures. Each has a file name of its own, with an ending
+    that ClamAV knows; ``file:`` ones lie on every filter host, where user clamav can read them."""
     checks_per_day: int = Field(default=24, ge=1, le=50)
 
 

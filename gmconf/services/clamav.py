@@ -21,6 +21,10 @@ TEST_SIGNATURE, FILE_NAMES = f"{OWN}/gmconf.ndb", f"{OWN}/gmconf.cdb"
 UNIT_FILE = "/etc/systemd/system/clamav-daemon.service"
 DROP_IN = "/etc/systemd/system/clamav-freshclam.service.d/gmconf.conf"
 APPARMOR = "/etc/apparmor.d/local/usr.bin.freshclam"
+OFFICIAL = ("main", "daily", "bytecode")
+"""What freshclam gets from a mirror."""
+READS = 'test -r "$0" -a -s "$0" || { echo "filter.signatures.urls: user clamav cannot read $0, or it is empty"; exit 1; }'
+"""Said before anything changes: freshclam would only say it in its log, and clamd waits for what freshclam is to fetch."""
 GIB = 1024**3
 RELOAD_MEMORY = 6 * GIB
 """The engine takes 1.3 GiB, twice that while two databases are loaded; the rest of the host needs as much again."""
@@ -68,6 +72,7 @@ def plan(view: View) -> Plan:
         stage_prefixes=("/etc/clamav/",),
         validate=(
             {"argv": ["clamconf", "--config-dir={/etc/clamav}"], "refuse": ["^ERROR", "^WARNING", "Unknown option", "Can't parse"]},
+            *({"argv": ["runuser", "-u", "clamav", "--", "sh", "-c", READS, path]} for path in _paths(local)),
         ),
         units=tuple(units),
         commands=(
@@ -148,6 +153,9 @@ def freshclam(view: View) -> Settings:
     c.set("connect_timeout", 30, need("clamav", "a dead mirror is not waited for"))
     c.set("receive_timeout", 300, need("clamav", "nor one that stops in the middle"))
     c.rows("mirrors", [{"name": (name, (why, fresh))} for name in signatures.mirrors])
+    alone = () if signatures.mirrors else (view.why("filter.signatures.mirrors"),)
+    c.rows("nobody", [{"name": ("localhost", alone)}] if alone else [])
+    c.rows("not_wanted", [{"name": (name, alone)} for name in OFFICIAL] if alone else [])
     c.rows("urls", [{"url": (url, (why, fresh))} for url in signatures.urls])
     return c
 
@@ -170,8 +178,10 @@ def _drop_in() -> Settings:
     return c
 
 
+def _paths(urls: list[str]) -> list[str]:
+    """Files that freshclam copies from the host itself."""
+    return sorted(url.removeprefix("file://") for url in urls)
+
+
 def _apparmor(urls: list[str]) -> Iterator[str]:
-    for path in sorted({url.removeprefix("file://") for url in urls}):
-        if any(c in path for c in '*?[]{}^,"@'):
-            continue
-        yield f"{path} r,"
+    return (f"{path} r," for path in _paths(urls))

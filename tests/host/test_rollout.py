@@ -55,6 +55,28 @@ def test_broken_override_is_refused(mx, override: str, words: str) -> None:
     assert "changed=0" in mx.roll_out().stdout
 
 
+@pytest.mark.promise("a refused configuration leaves /etc as it was")
+def test_own_signatures_are_fetched_without_a_mirror(mx) -> None:
+    """freshclam takes the site's file alone, once user clamav can read it; clamd finds what is in it."""
+    before, file = mx.ssh(ETC), "/srv/signatures/lab.ndb"
+    mx.ssh(f"install -d -m 0700 /srv/signatures; echo Lab.Own:0:*:{b'gmconf-own-signature'.hex()} > {file}")
+    try:
+        mx.write_site(change=("signatures: {mirrors: []}", f'signatures: {{mirrors: [], urls: ["file://{file}"]}}'))
+        refused = mx.roll_out()
+        assert refused.returncode != 0
+        assert f"user clamav cannot read {file}" in refused.stdout, refused.stdout
+        assert mx.ssh(ETC) == before
+        mx.ssh("chmod 0755 /srv/signatures")
+        done = mx.roll_out()
+        assert done.returncode == 0, done.stdout
+        assert "Lab.Own" in mx.ssh("printf gmconf-own-signature | clamdscan --no-summary - || true")
+    finally:
+        mx.write_site()
+        mx.roll_out()
+        mx.ssh("rm -rf /srv/signatures /var/lib/clamav/lab.ndb; systemctl restart clamav-daemon")
+        mx.accepts()
+
+
 @pytest.mark.promise("--check --diff tells the truth")
 def test_check_and_diff_tell_the_truth(mx) -> None:
     """What --check announces is what happens then, and it changes nothing itself."""

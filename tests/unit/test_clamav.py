@@ -1,10 +1,14 @@
 """What ClamAV is told."""
 
+import subprocess
+
 import pytest
 from test_rspamd import texts, view
 
+from gmconf.directory import Directory
 from gmconf.limits import chain
 from gmconf.services import clamav
+from gmconf.signaturerules import SIGNATURE_RULES
 
 
 def number(text, key):
@@ -33,10 +37,62 @@ def test_nothing_to_fetch_means_no_freshclam():
 
 
 def test_own_signatures_of_a_closed_network():
-    v = view(filter={"signatures": {"mirrors": [], "urls": ["file:///var/lib/gmconf/signatures/local.hdb"]}})
+    v = view(filter={"signatures": {"mirrors": [], "urls": ["file:///srv/signatures/local.hdb"]}})
     found = texts(clamav, v)
-    assert "DatabaseCustomURL file:///var/lib/gmconf/signatures/local.hdb" in found[clamav.FRESHCLAM]
-    assert "/var/lib/gmconf/signatures/local.hdb r," in found[clamav.APPARMOR]
+    assert "DatabaseCustomURL file:///srv/signatures/local.hdb" in found[clamav.FRESHCLAM]
+    assert "/srv/signatures/local.hdb r," in found[clamav.APPARMOR]
+
+
+def test_freshclam_starts_without_a_mirror():
+    """Of itself it says "No DatabaseMirror or PrivateMirror servers set" and ends."""
+    alone = texts(clamav, view(filter={"signatures": {"mirrors": [], "urls": ["https://signatures.example.org/own.ndb"]}}))
+    lines = alone[clamav.FRESHCLAM].splitlines()
+    assert [line for line in lines if line.startswith(("PrivateMirror", "ExcludeDatabase"))] == [
+        "PrivateMirror localhost", "ExcludeDatabase main", "ExcludeDatabase daily", "ExcludeDatabase bytecode",
+    ]  # fmt: skip
+    both = texts(clamav, view(filter={"signatures": {"urls": ["https://signatures.example.org/own.ndb"]}}))[clamav.FRESHCLAM]
+    assert "DatabaseMirror database.clamav.net" in both
+    assert "PrivateMirror" not in both and "ExcludeDatabase" not in both
+
+
+def test_the_roll_out_asks_whether_clamav_can_read_its_files(tmp_path):
+    urls = ["https://signatures.example.org/own.ndb", "file:///srv/signatures/local.hdb"]
+    judges = clamav.plan(view(filter={"signatures": {"urls": urls}})).validate[1:]
+    assert [judge["argv"][:6] + judge["argv"][7:] for judge in judges] == [
+        ["runuser", "-u", "clamav", "--", "sh", "-c", "/srv/signatures/local.hdb"],
+    ]  # fmt: skip
+    words = judges[0]["argv"][4:7]
+    there, empty = tmp_path / "there.ndb", tmp_path / "empty.ndb"
+    there.write_text("Own:0:*:4142434445464748\n")
+    empty.touch()
+    assert subprocess.run([*words, there], check=False, capture_output=True).returncode == 0
+    for path in (empty, tmp_path / "missing.ndb"):
+        done = subprocess.run([*words, path], check=False, capture_output=True, text=True)
+        assert (done.returncode, done.stdout) == (1, f"filter.signatures.urls: user clamav cannot read {path}, or it is empty\n")
+
+
+@pytest.mark.parametrize(
+    ("urls", "said"),
+    [
+        (["https://a.example/x.ndb", "file:///srv/signatures/y.yara"], []),
+        (["https://a.example/own.txt"], ["passes over own.txt"]),
+        (["https://a.example/ndb"], ["passes over ndb"]),
+        (["https://a.example/own/"], ["passes over this"]),
+        (["https://a.example/x.ndb", "https://b.example/x.ndb"], ["https://a.example/x.ndb is kept under the name x.ndb too"]),
+        (["https://a.example/gmconf.ndb"], ["gmconf's own"]),
+        (["file:///var/lib/gmconf/own.ndb"], ["freshclam cannot take it from /var/lib/gmconf: only root can read it"]),
+        (["file:///tmp/own.ndb"], ["a /tmp of its own"]),
+        (["file:///var/lib/clamav/own.ndb"], ["freshclam copies it there"]),
+        (["file:///srv/../root/own.ndb"], ["name the file itself"]),
+        (["file://srv/own.ndb"], ["name the file itself"]),
+        (["file:///srv/a%20b.ndb"], ["name the file itself"]),
+    ],
+)
+def test_databases_that_bring_nothing_are_refused(urls, said):
+    site = view(filter={"signatures": {"mirrors": [], "urls": urls}}).site
+    found = [(path, words) for rule in SIGNATURE_RULES for path, words in rule(site, Directory(site))]
+    assert [path for path, _ in found] == [f"filter.signatures.urls[{len(urls) - 1}]"] * len(said)
+    assert all(expected in words for expected, (_, words) in zip(said, found, strict=True))
 
 
 def test_the_test_signature_is_always_there():
