@@ -23,6 +23,8 @@ DROP_IN = "/etc/systemd/system/clamav-freshclam.service.d/gmconf.conf"
 APPARMOR = "/etc/apparmor.d/local/usr.bin.freshclam"
 OFFICIAL = ("main", "daily", "bytecode")
 """What freshclam gets from a mirror."""
+CONFINED = "! systemctl --quiet is-active apparmor.service || systemctl reload apparmor.service"
+"""Not every host has AppArmor: containers do not."""
 READS = 'test -r "$0" -a -s "$0" || { echo "filter.signatures.urls: user clamav cannot read $0, or it is empty"; exit 1; }'
 """Said before anything changes: freshclam would only say it in its log, and clamd waits for what freshclam is to fetch."""
 GIB = 1024**3
@@ -78,7 +80,7 @@ def plan(view: View) -> Plan:
         commands=(
             {"name": "systemd", "argv": ["systemctl", "daemon-reload"], "when": [UNIT_FILE, *clamav_watch.UNITS]},
             *(
-                ({"name": "apparmor", "argv": ["systemctl", "try-reload-or-restart", "apparmor.service"], "when": [APPARMOR]},)
+                ({"name": "apparmor", "argv": ["sh", "-c", CONFINED], "when": [APPARMOR]},)
                 if local
                 else ()
             ),
