@@ -63,18 +63,24 @@ def resolvers_are_elsewhere(site: Site, _: Directory) -> Iterator[Finding]:
             yield f"resolver.forwarders[{number}]", what
 
 
+LINES_FOR = {"dovecot": Role.STORE, "rspamd": Role.FILTER, "clamd": Role.FILTER}
+"""Sections of overrides that only hosts of one role read, and that role. Dovecot of an MSA only checks passwords."""
+
+
 def overrides_have_a_daemon(site: Site, _: Directory) -> Iterator[Finding]:
     """Raw lines of a host or a role are for a daemon that runs there."""
     for number, host in enumerate(site.hosts):
-        for section, role in (("rspamd", Role.FILTER), ("clamd", Role.FILTER)):
-            if getattr(host.overrides, section) and role not in host.roles:
-                yield f"hosts[{number}].overrides.{section}", f"{host.name} has no {section}, which runs on hosts with role {role.value}; move it there"
+        for section, needed in LINES_FOR.items():
+            if getattr(host.overrides, section) and needed not in host.roles:
+                what = f"{host.name} reads no lines for {section}: those are for role {needed}; move them there"
+                yield f"hosts[{number}].overrides.{section}", what
     for role, overrides in site.role_overrides.items():
         if not any(role in host.roles for host in site.hosts):
             yield f"role_overrides.{role}", f"no host has role {role}; correct it, or leave it out"
-        for section in ("rspamd", "clamd"):
-            if getattr(overrides, section) and role != Role.FILTER:
-                yield f"role_overrides.{role}.{section}", f"{section} runs on hosts with role {Role.FILTER}; move it there"
+        for section, needed in LINES_FOR.items():
+            if getattr(overrides, section) and role != needed:
+                what = f"lines for {section} are read on hosts with role {needed}; move them to role_overrides.{needed}"
+                yield f"role_overrides.{role}.{section}", what
 
 
 def roles_agree(site: Site, _: Directory) -> Iterator[Finding]:

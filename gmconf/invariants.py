@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Literal, NamedTuple
 
+from gmconf.fixtures import moved
 from gmconf.limits import chain
 from gmconf.model import Site
 
@@ -115,5 +116,7 @@ def broken(site: Site) -> Iterator[tuple[str, str]]:
         value, why = SHARED.get((raw.section, raw.key.rpartition("/")[2]), (raw.value.strip(), ""))
         if raw.value.strip() != value:
             yield raw.path, f"must stay {value}: {why}; remove it"
+        if why := moved(raw):
+            yield raw.path, f"must stay as gmconf sets it: {why}; remove it"
         if raw.key == "smtpd_forbid_bare_newline_exclusions" and raw.value.strip():
             yield raw.path, "must stay empty: whoever is named there can smuggle mail in the name of others (CVE-2023-51764)"

@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # Each may import what stands above it, and its own package.
 LAYERS = (
     ("errors", "printable"), ("complaints", "document", "folder", "lock", "schemes", "settings", "resources"), ("model",), ("dialects", "facts", "keynames", "records", "remote", "spf", "taglist", "zones"), ("nameservice", "published"),
-    ("certificates", "directory", "documents", "limits", "rollover", "userfiles", "vault"), ("contradictions", "controls", "credentials"), ("acmerules", "hosting", "invariants", "namerules", "nameserverrules", "networkrules", "requirements", "signaturerules", "webrules", "zonerules"), ("rules",),
+    ("certificates", "directory", "documents", "fixtures", "limits", "rollover", "userfiles", "vault"), ("contradictions", "controls", "credentials"), ("acmerules", "hosting", "invariants", "namerules", "nameserverrules", "networkrules", "requirements", "signaturerules", "webrules", "zonerules"), ("rules",),
     ("plan", "trace"), ("load",), ("autoconfig", "dns"), ("effective", "services"),
     ("manifest", "notices", "project", "render", "diff", "explain", "keys", "output", "passwords", "check", "custody"), ("handbook",), ("alternatives", "tree"), ("influence", "soundness"),
     ("formats", "lookup", "report", "reports", "verdicts"), ("medium", "rotation", "verify"), ("profiles",), ("cli",),

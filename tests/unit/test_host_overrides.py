@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from dnssite import SITE, made
 from test_rspamd import view
@@ -10,10 +12,11 @@ from gmconf.contradictions import overrides_have_a_daemon, roles_agree
 from gmconf.directory import Directory
 from gmconf.effective import host_case
 from gmconf.invariants import broken
+from gmconf.model import Role
 from gmconf.project import project_readme
 from gmconf.render import render
 from gmconf.report.looser import overrides
-from gmconf.services import dovecot, openings, postfix, rspamd
+from gmconf.services import clamav, dovecot, openings, postfix, rspamd, unbound
 
 TWO = [
     {"name": "mx.example.org", "release": "trixie", "addresses": ["192.0.2.1", "2001:db8::1"], "roles": ["mta", "msa", "filter"],
@@ -61,6 +64,33 @@ def test_numbers_are_compared_across_hosts() -> None:
 def test_lines_that_nobody_would_read_are_refused() -> None:
     site = view(hosts=[TWO[0], {**TWO[1], "overrides": {"clamd": {"MaxThreads": "4"}}}]).site
     assert [field for field, _ in overrides_have_a_daemon(site, Directory(site))] == ["hosts[1].overrides.clamd"]
+
+
+LINES = {"postfix": {"header_size_limit": "51201"}, "dovecot": {"mail_max_lock_timeout": "51202"},
+         "rspamd": {"options.dns_max_requests": "51203"},
+         "unbound": {"num-threads": "51204"}, "clamd": {"MaxThreads": "51205"}}  # fmt: skip
+EACH = [
+    {"name": f"{role}.example.org", "release": release, "roles": [role],
+     "addresses": [f"192.0.2.{number}", f"2001:db8::{number}"]}
+    for release in ("bookworm", "trixie")
+    for number, role in enumerate(("mta", "msa", "store", "filter", "web", "nameserver"), 1)
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("host", EACH, ids=lambda host: f"{host['roles'][0]} on {host['release']}")
+def test_lines_are_refused_where_no_file_has_them_and_only_there(host: dict) -> None:
+    others = [{**one, "name": f"b.{one['name']}"} for one in EACH[:6] if one["roles"] != host["roles"]]
+    v = view(hosts=[host, *others], overrides=LINES)
+    filters, logins = v.has(Role.FILTER), v.has(Role.STORE, Role.MSA)
+    services = (postfix, unbound, *((clamav, rspamd) if filters else ()), *((dovecot,) if logins else ()))
+    files = [file for service in services for file in service.plan(v).files if getattr(file, "settings", None)]
+    numbers = set(re.findall(r"\b512\d\d\b", "\n".join(render(file).text for file in files)))
+    read = {section for section, lines in LINES.items() if numbers & set(lines.values())}
+    site = view(hosts=[{**host, "overrides": LINES}, *map(dict, EACH)]).site
+    refused = {field.removeprefix("hosts[0].overrides.") for field, _ in overrides_have_a_daemon(site, Directory(site))}
+    assert (read | refused, read & refused) == (set(LINES), set())
+    ours = view(hosts=EACH, role_overrides={host["roles"][0]: LINES}).site
+    assert {field.rpartition(".")[2] for field, _ in overrides_have_a_daemon(ours, Directory(ours))} == refused
 
 
 def test_they_are_listed(tmp_path) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from test_rspamd import view
 
 from gmconf.invariants import SHARED, broken, invariants
 from gmconf.render import render
-from gmconf.services import clamav, postfix, unbound
+from gmconf.services import clamav, dovecot, postfix, unbound
 
 BAD = [
     ("postfix", "message_size_limit", "104857600"), ("rspamd", "options.max_message", "1M"), ("clamd", "StreamMaxLength", "10M"),
@@ -41,6 +43,53 @@ def test_overrides_that_break_one(service: str, key: str, value: str) -> None:
 @pytest.mark.parametrize(("service", "key", "value"), GOOD)
 def test_overrides_that_break_none(service: str, key: str, value: str) -> None:
     assert list(broken(view(overrides={service: {key: value}}).site)) == []
+
+
+MOVED = [
+    "mail_location", "mail_path", "mail_home", "mail_driver", "mail_uid", "protocol imap/mail_path",
+    "namespace inbox/mail_path", "namespace inbox/prefix", "namespace shared/separator", "namespace shared/inbox",
+    "userdb passwd-file/fields/home", "auth_username_format", "base_dir", "protocols",
+    "service auth/unix_listener auth-smtp/mode", "service lmtp/inet_listener lmtp/port",
+    "service quota-status/executable",
+    "service auth/unix_listener auth-chat/user",
+]  # fmt: skip
+STAYS = [
+    "mail_fsync", "mail_alt_path", "namespace shared/mail_path", "namespace shared/prefix",
+    "namespace inbox/mailbox Trash/autoexpunge", "passdb ldap/driver", "userdb ldap/fields/home",
+    "service auth/unix_listener own/mode", "service lmtp/process_limit",
+    "service imap-login/inet_listener imaps/haproxy",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("key", MOVED)
+def test_nothing_hides_mail_or_parts_dovecot_from_others(key: str) -> None:
+    (found,) = broken(view(overrides={"dovecot": {key: "x"}}).site)
+    assert found[0] == f"overrides.dovecot.{key}"
+    assert found[1].startswith("must stay as gmconf sets it: ")
+
+
+@pytest.mark.parametrize("key", STAYS)
+def test_what_hides_nothing_is_taken(key: str) -> None:
+    assert list(broken(view(overrides={"dovecot": {key: "x"}}).site)) == []
+
+
+@pytest.mark.parametrize(
+    ("service", "key"), [("postfix", "queue_directory"), ("clamd", "DatabaseDirectory"), ("clamd", "LocalSocketMode")]
+)
+def test_nor_those_of_others(service: str, key: str) -> None:
+    assert [field for field, _ in broken(view(overrides={service: {key: "x"}}).site)] == [f"overrides.{service}.{key}"]
+
+
+@pytest.mark.parametrize("release", ["bookworm", "trixie"])
+@pytest.mark.parametrize("roles", [None, ["store", "chat", "news", "mta", "filter"]])
+def test_the_sockets_that_stay_are_those_that_are_rendered(release: str, roles: list[str] | None) -> None:
+    host = {"name": "m.example.org", "release": release, "addresses": ["192.0.2.1", "2001:db8::1"]}
+    host |= {"roles": roles} if roles else {}
+    text = "".join(render(f).text for f in dovecot.plan(view(hosts=[host])).files if f.path == dovecot.CONF)
+    found = set(re.findall(r"unix_listener (\S+)", text)) - {"anvil-auth-penalty"}
+    assert found
+    for name in found:
+        assert list(broken(view(overrides={"dovecot": {f"service x/unix_listener {name}/mode": "0666"}}).site)), name
 
 
 def test_values_that_others_go_by_are_those_that_are_rendered() -> None:
