@@ -35,7 +35,7 @@ class Route(NamedTuple):
 
 def route(case: HostCase) -> Route:
     """Read off the rendered settings of a host."""
-    relays = frozenset(name.strip("[]").partition("]")[0] for name in _listed(case, "relayhost"))
+    relays = frozenset(_owner(case, name.strip("[]").partition("]")[0]) for name in _listed(case, "relayhost"))
     return Route(case.host.name, case.has(Role.MTA), case.has(Role.MSA), case.has(Role.STORE), frozenset(filters(case)), relays)
 
 

@@ -16,6 +16,7 @@ from gmconf.settings import Reason, Settings, Value, need
 
 AUTHORITIES = "/etc/ssl/certs"
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20:@SECLEVEL=2"
+NAMED = "it is reached by its own address, which stands in no certificate; its name does"
 COMPLAINTS = [r"\b(warning|fatal|panic): "]
 """How Postfix tools speak of what they do not like."""
 MAIN, MASTER, OPENSSL = "/etc/postfix/main.cf", "/etc/postfix/master.cf", "/etc/postfix/openssl.cnf"
@@ -99,10 +100,15 @@ def _bracket(host: Host) -> str:
     return f"[{address}]" if ":" in address else address
 
 
-def _relay(host: Host) -> str:
-    """An MTA host as others of the site reach it: by name, or where that leads outside and through NAT by its own address."""
-    inner = next((a for a in host.addresses if ":" not in a), "")
-    return f"[{inner if inner and host.public_addresses else host.name}]"
+def _reached(host: Host) -> str:
+    """A host as others of the site reach it: by name; by its own address where that leads outside and through NAT."""
+    inner = next((a for a in host.addresses if ":" not in a), host.addresses[0])
+    return f"[{inner if host.public_addresses else host.name}]"
+
+
+def _shown(host: Host | None) -> str:
+    """The name that a host's certificate must be for, where it is reached by an address; empty where by that name."""
+    return host.name if host and host.public_addresses else ""
 
 
 def _main(view: View) -> Settings:
@@ -175,6 +181,9 @@ def _tls_out(c: Settings, view: View) -> None:
     c.set("smtp_tls_policy_maps", [*agreed, *mta_sts.maps(view)], control("sts.out"), view.why("tls.enforce_mta_sts"), view.why("tls.destinations"))
     own_ca = not sends and view.site.tls.own_ca
     c.set("smtp_tls_CAfile", f"{tls.FOLDER}/ca.crt" if own_ca else "", control("tls.mta-out"))
+    relay = None if sends else view.hosts(Role.MTA)[0]
+    named = need("postfix", NAMED)
+    c.set("smtp_tls_secure_cert_match", _shown(relay), control("tls.mta-out"), named, view.why("hosts"))
 
 
 def _inbound(c: Settings, view: View) -> None:
@@ -323,18 +332,22 @@ def _delivery(c: Settings, view: View) -> None:
     elif view.has(Role.STORE):
         transport = "lmtp:unix:/run/dovecot/lmtp"
     else:
-        transport = f"lmtp:inet:[{view.hosts(Role.STORE)[0].name}]:24"
+        transport = f"lmtp:inet:{_reached(view.hosts(Role.STORE)[0])}:24"
     c.set("virtual_transport", transport, need("postfix", "Dovecot stores the mail"))
     remote = delivers and not view.has(Role.STORE)
     c.set("lmtp_tls_security_level", "verify" if remote else "", control("tls.mua-required"))
     c.set("lmtp_tls_CAfile", f"{tls.FOLDER}/ca.crt" if remote and view.site.tls.own_ca else "", control("tls.mua-required"))
+    store = view.hosts(Role.STORE)[0] if remote else None
+    named = need("postfix", NAMED)
+    c.set("lmtp_tls_verify_cert_match", _shown(store), control("tls.mua-required"), named, view.why("hosts"))
     public = remote and view.site.tls.source != "internal-ca"
     c.set("lmtp_tls_CApath", AUTHORITIES if public else "", control("tls.mua-required"), view.why("tls.source"))
     c.set("lmtp_destination_concurrency_limit", limits.lmtp_concurrency,
           need("postfix", f"below Dovecot's limit of {limits.lmtp_user_concurrency} deliveries to one user: no deferral in a burst"))  # fmt: skip
     c.set("lmtp_line_length_limit", 0, control("msg.conform-in"), need("postfix", "folded lines on the last step would break signatures"))
     c.set("lmtp_destination_recipient_limit", 1, need("postfix", "one recipient must not learn of another, one full mailbox not delay the rest"))
-    c.set("relayhost", "" if view.has(Role.MTA) else _relay(view.hosts(Role.MTA)[0]), need("postfix", "only MTA hosts send mail out"))
+    relay = "" if view.has(Role.MTA) else _reached(view.hosts(Role.MTA)[0])
+    c.set("relayhost", relay, need("postfix", "only MTA hosts send mail out"))
     switched = view.host.sends_from
     c.set("smtp_bind_address", str(switched.address) if switched else "", control("out.ip-switch"), view.why("hosts"))
     life = view.why("limits.queue_life")

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from datetime import date
 
+import pytest
 from dnssite import SITE, made
+from test_rspamd import view
 
 from gmconf.check import check
+from gmconf.controls.routes import route
 from gmconf.dns import records
+from gmconf.effective import host_case
 from gmconf.load import Loaded
+from gmconf.services import postfix
 from gmconf.tree import build
 
 TODAY = date(2026, 11, 23)
@@ -40,8 +45,52 @@ def test_files_say_what_its_own_network_sees(tmp_path) -> None:
     assert sorted(line for path, lines in outside.items() if path.endswith("/main.cf") for line in lines) == ["proxy_interfaces = 192.0.2.1", "proxy_interfaces = 192.0.2.2"]
     store = next(text for path, text in files.items() if path.endswith("store.example.org/tree/etc/postfix/main.cf"))
     assert "\nrelayhost = [10.0.0.5]\n" in store
+    mx = next(text for path, text in files.items() if path.endswith("mail.example.org/tree/etc/postfix/main.cf"))
+    assert "\nvirtual_transport = lmtp:inet:[10.0.0.6]:24\n" in mx
     firewall = next(text for path, text in files.items() if path.endswith("mail.example.org/tree/etc/nftables.conf"))
     assert "10.0.0.6" in firewall
+
+
+def main_cf(hosts: list, number: int, families: tuple[str, ...] = ("ipv4", "ipv6")) -> dict:
+    v = view(hosts=hosts, host=number, address_families=families)
+    (found,) = (file.settings for file in postfix.plan(v).files if file.path == postfix.MAIN)
+    return {setting.key: setting.value for setting in found.flat()}
+
+
+@pytest.mark.parametrize("translated", [True, False])
+@pytest.mark.parametrize(("inner", "outer"), [("10.0.0", "192.0.2"), ("fd00:", "2001:db8:")])
+def test_a_host_that_is_reached_by_its_address_shows_its_name(inner: str, outer: str, translated: bool) -> None:
+    """Postfix would look for the address in the certificate, and keep the mail."""
+    dot, families = (":", ("ipv6",)) if ":" in inner else (".", ("ipv4",))
+    mx, store = (
+        {"name": f"{name}.example.org", "release": release, "roles": roles, "addresses": [f"{inner}{dot}{number}"],
+         "public_addresses": [f"{outer}{dot}{number}"] if translated else []}
+        for number, name, release, roles in (
+            (1, "mx", "trixie", ["mta", "msa", "filter"]), (2, "store", "bookworm", ["store"]),
+        )
+    )  # fmt: skip
+    delivers, sends = main_cf([mx, store], 0, families), main_cf([mx, store], 1, families)
+    reached = [host["addresses"][0] if translated else host["name"] for host in (mx, store)]
+    assert (delivers["virtual_transport"], sends["relayhost"]) == (f"lmtp:inet:[{reached[1]}]:24", f"[{reached[0]}]")
+    shown = [delivers.get("lmtp_tls_verify_cert_match", ""), sends.get("smtp_tls_secure_cert_match", "")]
+    assert shown == ([store["name"], mx["name"]] if translated else ["", ""])
+    assert not delivers.get("smtp_tls_secure_cert_match")
+    assert not sends.get("lmtp_tls_verify_cert_match")
+
+
+def test_mail_that_leads_back_through_nat_is_known_as_ones_own() -> None:
+    """postconf(5) wants them of a host behind NAT; of two families that is the one that is translated."""
+    host = {"name": "mx.example.org", "release": "trixie", "addresses": ["10.0.0.5", "2001:db8::5"]}
+    for more, expected in (([], ["192.0.2.1"]), (["2001:db8:1::5"], ["192.0.2.1", "2001:db8:1::5"])):
+        assert main_cf([{**host, "public_addresses": ["192.0.2.1", *more]}], 0)["proxy_interfaces"] == expected
+
+
+def test_a_relay_behind_nat_is_a_host_of_the_site(tmp_path) -> None:
+    """Controls call the host that a store cannot do without by its name, however it is reached."""
+    found = site(tmp_path).site
+    hosts = [host.model_dump(exclude_defaults=True) for host in found.hosts]
+    v = view(hosts=hosts, host=1)
+    assert route(host_case(v, [postfix.plan(v)])).relays == {"mail.example.org"}
 
 
 def test_controls_and_reports_know_both(tmp_path) -> None:
