@@ -13,7 +13,7 @@ from gmconf.dialects.markdown import Code, Link
 from gmconf.dns import Contract
 from gmconf.handbook.desk import Desk, Row, links, told
 from gmconf.handbook.words import mail, phone, web
-from gmconf.model import Domain
+from gmconf.model import Domain, Role, Site
 from gmconf.plan import File
 from gmconf.records import Record
 from gmconf.settings import Reason, Settings
@@ -86,14 +86,18 @@ def _why(desk: Desk, domain: Domain | None) -> Reason:
 def servers(c: Settings, desk: Desk, domain: Domain | None = None) -> None:
     """Rows of what users connect to, of one domain or of all without names of their own."""
     rows: list[Row] = []
-    why: tuple[Reason, ...]
+    why: tuple[Reason, ...] = (_why(desk, domain), control("mua.autoconfig"), control("tls.mua-required"))
+    spare: dict[tuple[str, str], None] = {}
     for service in SERVICES:
         if not desk.reaches(service.port):
             continue
-        why = (_why(desk, domain), control("mua.autoconfig"), control("tls.mua-required"))
-        rows.append({"what": (service.what, why), "host": ([Code(n) for n in _named(desk, service, domain)], why), "port": (service.port, why),
+        # Programs have room for one name.
+        first, *others = _named(desk, service, domain)
+        rows.append({"what": (service.what, why), "host": (Code(first), why), "port": (service.port, why),
                      "tls": (service.tls, why)})  # fmt: skip
+        spare |= dict.fromkeys((first, other) for other in others)
     c.rows("servers", rows)
+    c.rows("spare", [{"first": (Code(first), why), "other": (Code(other), why)} for first, other in spare])
     news = desk.site.news
     why = (desk.why("news"), control("nntp.access"))
     c.set("news.host", Code(news.host) if news and news.host else "", *why)
@@ -136,11 +140,18 @@ def _sheet(c: Settings, desk: Desk, domain: Domain) -> None:
     c.set("profile", Link("the profile", f"{domain.name}.mobileconfig"), control("mua.autoconfig"))
     c.set("autoconfig", Link("config-v1.1.xml", "config-v1.1.xml"), control("mua.autoconfig"))
     told(c, desk, "organisation", "organisation.name", "mua.supplied")
+    taught = "the filter learns from both" if learns(desk.site) else ""
+    c.set("learns", taught, desk.why("hosts"), control("mua.supplied"))
     told(c, desk, "hours", "support.hours", "sup.exists")
     told(c, desk, "email", "support.email", "sup.exists", words=mail)
     told(c, desk, "phone", "support.phone", "sup.phone", words=phone)
     told(c, desk, "web", "support.url", "sup.exists", words=web)
     servers(c, desk, domain)
+
+
+def learns(site: Site) -> bool:
+    """Whether moving mail into and out of Junk teaches the filter: a store teaches the one that runs beside it."""
+    return all(Role.STORE in host.roles for host in site.hosts if Role.FILTER in host.roles)
 
 
 def _profile(c: Settings, desk: Desk, domain: Domain) -> None:

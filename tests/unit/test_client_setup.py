@@ -11,10 +11,13 @@ from xml.etree import ElementTree as ET
 import dns.rdatatype
 import dns.zone
 import pytest
+from dnssite import SITE, made
 from test_documents import rendered, table
 from test_golden_sites import prepared
+from test_nat import OWN as MACHINE
 
 from gmconf import tree
+from gmconf.handbook.clients import learns
 from gmconf.load import load
 
 NAMES = ("everything", "six")
@@ -133,6 +136,40 @@ def test_sheets_name_what_listens(built) -> None:
         rows = [row for row in rows if "NNTP" not in row[0]]
         found = {(host.strip("`"), int(port)) for _, hosts, port, _ in rows for host in hosts.split(", ")}
         assert found == {(h, p) for h, p in reached(built, sheet.parent.name) if p in {**PORTS, **CHAT}.values()}
+
+
+def test_of_two_submission_hosts_one_is_named_and_one_stands_in(tmp_path) -> None:
+    """A mail program has room for one name."""
+    work = prepared("six", tmp_path)
+    text = (work / "site.yml").read_text()
+    (work / "site.yml").write_text(text.replace("roles: [mta]}", "roles: [mta, msa]}", 1))
+    built = rendered(work)
+    sheets = [folder / "setup.md" for folder in folders(built, "used")]
+    for sheet in (*sheets, built / "build/documents/client-setup.md"):
+        sending = [line for line in sheet.read_text().splitlines() if line.startswith("| sending")]
+        assert [line.split(" | ")[1] for line in sending] == ["`mx1.example.org`"] * 2
+        assert "\n\nIf `mx1.example.org` does not answer, `submit.example.org` does the same" in sheet.read_text()
+
+
+@pytest.mark.parametrize(
+    ("roles", "taught"), [("[filter]", False), ("[filter, store]", True), ("[filter, mta]", False)]
+)
+def test_users_are_told_that_the_filter_learns_where_it_does(tmp_path, roles: str, taught: bool) -> None:
+    """A store teaches the filter beside it; one on another host learns nothing."""
+    addresses = "addresses: [192.0.2.3, '2001:db8::3'], memory: 8 GiB"
+    other = f"  - {{name: f.example.org, release: trixie, {addresses}, roles: {roles}}}\n"
+    rest = "mta, msa, store" if "store" not in roles else "mta, msa"
+    own = f'  - {{name: mail.example.org, release: trixie, addresses: [192.0.2.1, "2001:db8::1"], roles: [{rest}]}}\n'
+    loaded = made(tmp_path, SITE.replace(MACHINE, own + other))
+    assert learns(loaded.site) is taught
+    teaches = any(path.endswith("/sieve/learn-spam.sieve") for path in tree.build(loaded).files)
+    assert teaches is taught
+
+
+def test_the_sheet_promises_no_more(built) -> None:
+    text = (folders(built, "used")[0] / "setup.md").read_text()
+    assert ("the filter learns" in text) is learns(load(built / "site.yml").site)
+    assert "filed into the folder Junk" in text
 
 
 def test_news_elsewhere_is_named(tmp_path) -> None:
