@@ -157,8 +157,8 @@ class News(Control):
         },
         f"{NNTP}.socket": {"connections": AtMost(100), "connections_each": AtMost(10), "listen[*].address": Model(lambda c: listening(c, 119), "port 119")},
         f"{NNTPS}.socket": {"connections": AtMost(100), "connections_each": AtMost(10), "listen[*].address": Model(lambda c: listening(c, 563), "port 563")},
-        f"{NNTP}@.service": {"program": "/usr/lib/news/bin/nnrpd", "longest": "1d"},
-        f"{NNTPS}@.service": {"program": "/usr/lib/news/bin/nnrpd -S", "longest": "1d"},
+        f"{NNTP}@.service": {"program": "/usr/lib/news/bin/nnrpd -n", "longest": "1d"},
+        f"{NNTPS}@.service": {"program": "/usr/lib/news/bin/nnrpd -n -S", "longest": "1d"},
     }  # fmt: skip
     live = ("news",)
 

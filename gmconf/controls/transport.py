@@ -184,7 +184,7 @@ class Implicit(Control):
     settings: ClassVar = {
         MASTER: {"submissions": on_msa("smtpd"), "wrapper": on_msa("yes")},
         PROSODY: {"c2s.direct": exactly("5223")},
-        f"{NNTPS}@.service": {"program": "/usr/lib/news/bin/nnrpd -S"},
+        f"{NNTPS}@.service": {"program": "/usr/lib/news/bin/nnrpd -n -S"},
     }
     live = ("submissions", "imap", "chat", "news")
 

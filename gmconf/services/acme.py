@@ -40,7 +40,7 @@ def _wanted(view: View, acme: Acme, others: Sequence[Plan]) -> Plan:
     files: list[File | SecretFile] = [
         File(CONF, "acme", because, "acme/acme.ini.j2", _settings(view, acme, pairs), ini.spell, mode="0600"),
         File(PROGRAM, "acme", because, lines=partial(program, "files/acme.py"), shared=True, mode="0755"),
-        *_units(because),
+        *_units(because, _writes(view, acme, pairs)),
     ]
     for name in sorted({name for name, _, _ in pairs}):
         place = tls.tlsa(view, name)
@@ -80,7 +80,7 @@ def _settings(view: View, acme: Acme, pairs: Sequence[tuple[str, str, tuple[str,
     c.set("directory", acme.directory, trust, view.why("tls.acme.directory"))
     c.set("email", acme.email, view.why("tls.acme.email"))
     c.set("challenge", acme.challenge, view.why("tls.acme.challenge"))
-    c.set("webroot", nginx.CHALLENGES if view.has(Role.WEB) and acme.challenge == "http-01" else "", need("acme", "nginx has port 80"))
+    c.set("webroot", _webroot(view, acme), need("acme", "nginx has port 80"))
     c.set("authority", f"{tls.FOLDER}/ca.crt" if acme.authority else "", view.why("tls.acme.authority"))
     c.set("server", acme.update.server if acme.update else "", source)
     if acme.update:
@@ -103,9 +103,21 @@ def _settings(view: View, acme: Acme, pairs: Sequence[tuple[str, str, tuple[str,
     return c
 
 
-def _units(because: Reason) -> list[File | SecretFile]:
+def _webroot(view: View, acme: Acme) -> str:
+    """Where proofs are put for nginx; empty where certbot listens itself, or DNS has them."""
+    return nginx.CHALLENGES if view.has(Role.WEB) and acme.challenge == "http-01" else ""
+
+
+def _writes(view: View, acme: Acme, pairs: Sequence[tuple[str, str, tuple[str, ...]]]) -> list[str]:
+    """Directories in which something changes: those of the pairs, and the one whose proofs nginx hands out."""
+    return sorted({stem.rpartition("/")[0] for _, stem, _ in pairs} | ({_webroot(view, acme)} - {""}))
+
+
+def _units(because: Reason, writes: list[str]) -> list[File | SecretFile]:
     service, timer = map(Settings, FILES)
     service.set("command", f"/usr/bin/python3 -B {PROGRAM} {CONF}", because)
+    shows = need("acme", "where daemons read certificates, and nginx proofs; the rest of the host it cannot change")
+    service.set("writes", writes, shows)
     timer.set("first", "15s", need("acme", "a roll-out that changes something here is over by then"))
     timer.set("again", "12h", need("acme", "a CA that is out of order is asked again before anybody notices; CAs ask for no more than twice a day"))
     return [

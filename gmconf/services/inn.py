@@ -18,7 +18,7 @@ CONF, READERS, GROUPS = f"{FOLDER}/inn.conf", f"{FOLDER}/readers.conf", f"{FOLDE
 STEM = f"{FOLDER}/tls/host"
 PROGRAMS = "/usr/local/lib/gmconf"
 LOGIN, SYNC = f"{PROGRAMS}/nnrpd-login", f"{PROGRAMS}/news-groups"
-BACKOFF = "/var/lib/gmconf-news"
+BACKOFF, POSTED = "/var/lib/gmconf-news", "/var/spool/news/incoming"
 STORE_PORT = 1119
 PORTS = {"nntp": 119, "nntps": 563}
 CHECKED = ("control.ctl", "expire.ctl", "incoming.conf", "inn.conf", "newsfeeds", "readers.conf", "storage.conf")
@@ -93,8 +93,11 @@ def _readers(view: View) -> Plan:
         socket.set("connections", 100, because, need("inn", "processes for readers, at most"))
         socket.set("connections_each", 10, because, need("inn", "one client cannot take all of them"))
         implicit = (control("tls.implicit"),) if name == "nntps" else ()
-        service.set("program", f"/usr/lib/news/bin/nnrpd{' -S' if name == 'nntps' else ''}", because, *implicit)
+        unasked = need("inn", "a reader that makes no connections asks no DNS for the client's name")
+        service.set("program", f"/usr/lib/news/bin/nnrpd -n{' -S' if name == 'nntps' else ''}", because, *implicit, unasked)
         service.set("longest", "1d", because)
+        kept = need("inn", "who has to wait how long, and what is posted while the store is away; nothing else is written")
+        service.set("keeps", [BACKOFF, POSTED], kept)
         files += [
             File(socket.file, "nnrpd", because, "inn/nnrpd.socket.j2", socket, ini.spell),
             File(service.file, "nnrpd", because, "inn/nnrpd.service.j2", service, ini.spell),

@@ -34,6 +34,27 @@ def test_no_logic(path: Path) -> None:
     assert statements <= max(12, 0.35 * len(lines)), f"{statements} statement lines of {len(lines)}"
 
 
+UNITS = [path for path in TEMPLATES if "\nExecStart=" in path.read_text()]
+FENCE = {
+    "CapabilityBoundingSet", "NoNewPrivileges", "PrivateDevices", "ProtectHome", "ProtectClock", "ProtectHostname", "ProtectKernelLogs",
+    "ProtectKernelModules", "ProtectKernelTunables", "ProtectControlGroups", "LockPersonality", "RestrictAddressFamilies",
+    "RestrictNamespaces", "RestrictRealtime", "SystemCallArchitectures", "SystemCallFilter", "ProtectSystem",
+}  # fmt: skip
+OPEN = {"system/recover.service.j2": {"ProtectSystem"}}
+"""What a unit cannot be denied: a configuration is put back wherever it was."""
+
+
+@pytest.mark.parametrize("path", UNITS, ids=lambda p: str(p.relative_to(folder("templates"))))
+def test_every_unit_is_fenced_in(path: Path) -> None:
+    """How tight the fence is, hosts of both releases say (tests/host)."""
+    said = {line.partition("=")[0] for line in path.read_text().splitlines()}
+    assert FENCE - said == OPEN.get(str(path.relative_to(folder("templates"))), set())
+
+
+def test_units_are_found() -> None:
+    assert {path.name for path in UNITS} == {path.name for path in TEMPLATES if path.name.endswith(".service.j2")}
+
+
 @pytest.mark.parametrize(
     "source",
     ["{% set x = 1 %}", "{{ a|join }}", "{{ a.b() }}", "{% if a == 'b' %}x{% endif %}", "{% macro m() %}{% endmacro %}",
