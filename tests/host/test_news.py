@@ -152,6 +152,25 @@ def test_old_articles_go(mx) -> None:
 
 
 @pytest.mark.control("nntp.access")
+def test_posts_wait_while_the_store_is_away(mx) -> None:
+    """A reader keeps what is posted; it is filed when the store is back and looks for it."""
+    title, alice = subject(), f"alice@{mx.domain}"
+    mx.ssh("systemctl stop inn2")
+    try:
+        with Reader(mx) as reader:
+            assert reader.login(alice).startswith("281")
+            assert reader.post(alice, title).startswith("240")
+        mx.ssh(f"grep -rlF '{title}' /var/spool/news/incoming")
+    finally:
+        mx.ssh("systemctl start inn2")
+    command = mx.ssh("grep -o '/[^ ]*rnews -U' /etc/cron.d/inn2").strip()
+    mx.ssh(f"runuser -u news -- {command}")
+    with Reader(mx) as reader:
+        reader.login(alice)
+        assert reader.find(title)
+
+
+@pytest.mark.control("nntp.access")
 def test_the_store_is_not_reached_from_outside(mx) -> None:
     """Nobody feeds it: it listens on loopback, and tells even this host's programs to go away."""
     assert {line.split()[3].rpartition(":")[0] for line in mx.ssh("ss -Hltn sport = :1119").splitlines()} == {"127.0.0.1", "[::1]"}
