@@ -15,8 +15,8 @@ from gmconf.keynames import tells_programs
 from gmconf.model import Role
 
 _FEATURES = (
-    "blocklist", "bookmarks", "carbons", "csi_simple", "disco", "limits", "mam", "pep", "ping", "private", "roster", "saslauth",
-    "server_contact_info", "smacks", "tls", "vcard4", "vcard_legacy",
+    "admin_shell", "blocklist", "bookmarks", "carbons", "csi_simple", "disco", "limits", "mam", "pep", "ping", "private", "roster",
+    "saslauth", "server_contact_info", "smacks", "tls", "vcard4", "vcard_legacy",
 )  # fmt: skip
 
 

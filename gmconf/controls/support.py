@@ -7,13 +7,15 @@ from typing import ClassVar
 
 from gmconf.controls.case import Claim, HostCase, SiteCase
 from gmconf.controls.control import Control, Evidence, Fact
-from gmconf.controls.files import APT, DOVECOT, ISOLATE, LUA, NEEDRESTART, NFT, RSPAMD
+from gmconf.controls.files import APT, DOVECOT, ISOLATE, LUA, NEEDRESTART, NFT, PROSODY, RSPAMD
 from gmconf.controls.network import admin
 from gmconf.controls.wants import AtMost, Model
 from gmconf.model import Role
 
 REVIEW_DAYS, LIFETIME = 731, 100 * 366
 SUSPENDED = "/etc/dovecot/suspended"
+ENDS = "/usr/local/lib/gmconf/end-"
+"""How the programs begin that end sessions of single accounts."""
 
 
 class SupportExists(Control):
@@ -142,13 +144,17 @@ class AbuseStop(Control):
 
     id, level, sources = "prc.abuse-stop", "basic", ("G:11c", "P:129")
     on = (Role.STORE, Role.MSA, Role.FILTER)
-    settings: ClassVar = {DOVECOT: {"auth.suspended": SUSPENDED}, LUA: {"suspended": f"{RSPAMD}/maps.d/suspended.map"}}
+    settings: ClassVar = {
+        DOVECOT: {"auth.suspended": SUSPENDED}, LUA: {"suspended": f"{RSPAMD}/maps.d/suspended.map"}, PROSODY: {"shell": "/run/prosody/shell"},
+    }  # fmt: skip
     documents = ("abuse", "runbooks")
 
     @classmethod
     def of_host(cls, case: HostCase) -> Iterable[Claim]:
-        """Who may log in no more, whose sessions a roll-out ends, and whose scripts send nothing."""
-        for roles, file in (((Role.STORE, Role.MSA), SUSPENDED), ((Role.STORE,), "/usr/local/lib/gmconf/end-sessions"), ((Role.FILTER,), f"{RSPAMD}/maps.d/suspended.map")):
+        """Who may log in no more, whose sessions a roll-out ends, and whose mail is refused in those that were open."""
+        ends = ((Role.STORE, "sessions"), (Role.MSA, "submissions"), (Role.CHAT, "chats"), (Role.NEWS, "readers"))
+        files = (((Role.STORE, Role.MSA), SUSPENDED), ((Role.FILTER,), f"{RSPAMD}/maps.d/suspended.map"), *(((role,), f"{ENDS}{name}") for role, name in ends))
+        for roles, file in files:
             if case.has(*roles):
                 yield from case.there(file)
 

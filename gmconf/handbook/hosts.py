@@ -151,6 +151,7 @@ def runbooks(c: Settings, desk: Desk) -> None:
     names(c, desk, "store", store, stop)
     names(c, desk, "msa", msa, stop)
     names(c, desk, "filter", desk.hosts(Role.FILTER), stop)
+    names(c, desk, "talks", desk.hosts(Role.CHAT, Role.NEWS), stop)
     names(c, desk, "mta", mta, stop)
     names(c, desk, "queues", desk.hosts(Role.MTA, Role.MSA), stop)
     c.set("example.account", Verbatim(f"somebody@{first.name}"), desk.why("domains"), control(stop))

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
 
 from gmconf.controls import control
 from gmconf.dialects.dovecot import spell
 from gmconf.limits import chain
 from gmconf.model import LOGIN_ROLES, Role
 from gmconf.plan import File, Plan, Reach, SecretFile, Unit, View
-from gmconf.resources import program
-from gmconf.services import host_mail, tls
+from gmconf.services import ending, host_mail, tls
 from gmconf.settings import Reason, Settings, Value, need
 
 CONF, PROTOCOLS, FOLDER = "/etc/dovecot/dovecot.conf", "/etc/dovecot/protocols.conf", "/etc/dovecot"
 MAIL = "/var/vmail"
 SIEVE = f"{FOLDER}/sieve"
-LOGINS = tuple(f"{FOLDER}/{name}" for name in ("passwords", "suspended", "users"))
-PROGRAM = "/usr/local/lib/gmconf/end-sessions"
-END_SESSIONS = f"systemctl -q is-active dovecot.service || exit 0; sleep 2; {PROGRAM} || doveadm kick '*' || test $? = 68"
+END_ALL = "doveadm kick '*' || test $? = 68"
 """A reload ends no session, so that a new certificate disturbs nobody. The accounts that have changed are sent away all the same, and everybody
-where that fails: Dovecot looks at its tables once a second, and says 68 where nobody was there."""
+where that fails: Dovecot says 68 where nobody was there."""
 LESSONS = 30
 """Messages by which one login teaches the filter in an hour: a morning's spam, not a mailbox."""
 SCRIPTS = ("junk", "learn-spam", "learn-ham")
@@ -45,14 +41,14 @@ def plan(view: View) -> Plan:
         because = control("maa.virtual-domains")
         files.append(File(f"{FOLDER}/users", "dovecot", because, lines=lambda: _users(view, quota), shared=True, group="dovecot", mode="0640"))
         files.append(File(PROTOCOLS, "dovecot", control("gov.minimal"), "dovecot/protocols.conf.j2", _protocols(view), spell))
-        files.append(File(PROGRAM, "dovecot", control("prc.abuse-stop"), lines=partial(program, "files/sessions.py"), shared=True, comment="", mode="0755"))
+        files.append(ending.file("dovecot", "sessions"))
         files += _sieve(view)
     return Plan(
         name="dovecot",
         packages=tuple(packages),
         files=tuple(files),
         users=({"name": "vmail", "group": "vmail", "home": MAIL, "groups": []},) if store else (),
-        directories=((MAIL, "vmail", "vmail", "0700"), (SIEVE, "root", "root", "0755"), (PROGRAM.rpartition("/")[0], "root", "root", "0755")) if store else (),
+        directories=((MAIL, "vmail", "vmail", "0700"), (SIEVE, "root", "root", "0755"), ending.DIRECTORY) if store else (),
         stage_prefixes=(f"{FOLDER}/",),
         validate=(
             {"argv": ["doveconf", "-c", f"{{{CONF}}}", "-n"], "refuse": [r"(?i)\b(warning|error|fatal): "]},
@@ -61,7 +57,7 @@ def plan(view: View) -> Plan:
         # Compiled in place: a compiled script knows its path, and mail processes may not write here.
         commands=(
             {"name": "sievec", "argv": ["sievec", SIEVE], "when": [f"{SIEVE}/*.sieve", CONF]},
-            {"name": "sessions", "argv": ["sh", "-c", END_SESSIONS], "when": list(LOGINS), "entries": True},
+            ending.command("sessions", END_ALL, when=(*ending.LOGINS, f"{FOLDER}/users"), first="systemctl -q is-active dovecot.service || exit 0; "),
         ) if store else (),
         units=(Unit("dovecot.service", restart_paths=(PROTOCOLS,), watch=(f"{tls.FOLDER}/*",)),),
         probes=_probes(view),

@@ -8,7 +8,7 @@ from gmconf.controls import control
 from gmconf.dialects import ini, inn
 from gmconf.model import News, Role
 from gmconf.plan import File, Plan, SecretFile, Unit, View
-from gmconf.services import tls
+from gmconf.services import ending, tls
 from gmconf.services.dovecot import auth_socket, user_socket
 from gmconf.services.prosody import days
 from gmconf.settings import Settings, need
@@ -84,6 +84,7 @@ def _readers(view: View) -> Plan:
         File(LOGIN, "nnrpd", because, "inn/nnrpd-login.j2", Settings(""), comment="", mode="0755"),
         File(f"{FOLDER}/filter/filter_nnrpd.pl", "nnrpd", because, "inn/filter_nnrpd.pl.j2", Settings("")),
         *tls.pair(view, view.host.name, STEM, "nnrpd", group="news"),
+        ending.file("nnrpd", "readers"),
     ]
     families = view.site.address_families
     for name, port in PORTS.items():
@@ -108,6 +109,7 @@ def _readers(view: View) -> Plan:
         directories=((f"{FOLDER}/tls", "root", "news", "0750"), (f"{FOLDER}/filter", "root", "root", "0755")),
         owned=(f"{FOLDER}/tls/", f"{FOLDER}/filter/"),
         validate=({"argv": ["perl", "-c", f"{{{FOLDER}/filter/filter_nnrpd.pl}}"]},),
+        commands=(ending.command("readers", "systemctl stop 'gmconf-nntp*@*.service'"),),
         units=tuple(Unit(f"gmconf-{name}.socket", on_change="restart") for name in PORTS),
         probes=tuple({"name": name, "kind": "tcp", "address": "127.0.0.1", "port": port, "tls": name == "nntps", "expect": "^(20[01]|400 load) "}
                      for name, port in PORTS.items()),

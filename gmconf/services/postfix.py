@@ -11,7 +11,7 @@ from gmconf.dialects.postfix import spell
 from gmconf.limits import chain
 from gmconf.model import Host, Role
 from gmconf.plan import File, Plan, Unit, View
-from gmconf.services import host_mail, mta_sts, postfix_flush, postfix_maps, tls
+from gmconf.services import ending, host_mail, mta_sts, postfix_flush, postfix_maps, tls
 from gmconf.settings import Reason, Settings, Value, need
 
 AUTHORITIES = "/etc/ssl/certs"
@@ -39,6 +39,7 @@ def plan(view: View) -> Plan:
         settings = _checks(view)
         because = control("msa.privacy")
         files.append(File(settings.file, "postfix", because, "postfix/submission-headers.j2", settings, spell))
+        files.append(ending.file("postfix", "submissions"))
     compiled = [
         {
             "source": f"{postfix_maps.FOLDER}/{name}",
@@ -52,7 +53,7 @@ def plan(view: View) -> Plan:
         name="postfix",
         packages=("postfix", "postfix-lmdb"),
         files=tuple(files),
-        directories=((postfix_maps.FOLDER, "root", "root", "0755"),),
+        directories=((postfix_maps.FOLDER, "root", "root", "0755"), *((ending.DIRECTORY,) if msa else ())),
         owned=(f"{postfix_maps.FOLDER}/",),
         stage_prefixes=("/etc/postfix/",),
         compile=tuple(compiled),
@@ -61,6 +62,7 @@ def plan(view: View) -> Plan:
             {"argv": ["postconf", "-c", "{/etc/postfix}", "-n"], "refuse": COMPLAINTS},
             {"argv": ["postconf", "-c", "{/etc/postfix}", "-M"], "refuse": COMPLAINTS},
         ),
+        commands=(ending.command("submissions", "systemctl restart postfix.service"),) if msa else (),
         units=(Unit("postfix.service", watch=(f"{tls.FOLDER}/*",)), *postfix_flush.units(view)),
         probes=_probes(view),
         listens=(

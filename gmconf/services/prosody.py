@@ -7,7 +7,7 @@ from gmconf.dialects.lua import spell
 from gmconf.keynames import chat_domains
 from gmconf.model.talk import Chat
 from gmconf.plan import File, Plan, Reach, SecretFile, Unit, View
-from gmconf.services import tls
+from gmconf.services import ending, tls
 from gmconf.services.dovecot import auth_socket, user_socket
 from gmconf.settings import Settings, need
 
@@ -15,7 +15,8 @@ CONF, FOLDER = "/etc/prosody/prosody.cfg.lua", "/etc/prosody"
 CERTIFICATES, AUTHORITIES = f"{FOLDER}/tls", f"{FOLDER}/authorities.pem"
 PLUGINS = "/usr/local/lib/gmconf/prosody"
 CLIENTS, CLIENTS_TLS, SERVERS, SERVERS_TLS = 5222, 5223, 5269, 5270
-BASE = ("disco", "roster", "saslauth", "tls")
+SHELL = "/run/prosody/shell"
+BASE = ("admin_shell", "disco", "roster", "saslauth", "tls")
 FEATURES = ("blocklist", "bookmarks", "carbons", "csi_simple", "mam", "pep", "ping", "private", "server_contact_info", "smacks",
             "vcard4", "vcard_legacy")  # fmt: skip
 KEEPS_ORDER = ("limits",)
@@ -31,6 +32,7 @@ def plan(view: View) -> Plan:
         File(CONF, "prosody", because, "prosody/prosody.cfg.lua.j2", _settings(view), spell, comment="-- ", group="prosody", mode="0640"),
         File(module, "prosody", need("prosody", "passwords are Dovecot's business"), "prosody/mod_auth_gmconf.lua.j2", Settings(""), comment="-- "),
     ]
+    files.append(ending.file("prosody", "chats"))
     authorities = [line for name in _authorities(view) for line in view.public[name].rstrip("\n").split("\n")]
     if authorities:
         why = need("prosody", "servers of a closed network show certificates of its own CAs")
@@ -42,10 +44,11 @@ def plan(view: View) -> Plan:
         name="prosody",
         packages=("lua-unbound", "prosody"),
         files=tuple(files),
-        directories=((CERTIFICATES, "root", "prosody", "0750"), (PLUGINS, "root", "root", "0755"), ("/usr/local/lib/gmconf", "root", "root", "0755")),
+        directories=((CERTIFICATES, "root", "prosody", "0750"), (PLUGINS, "root", "root", "0755"), ending.DIRECTORY),
         owned=(f"{CERTIFICATES}/",),
         stage_prefixes=(f"{CERTIFICATES}/",),
         validate=({"argv": ["prosodyctl", "--root", "--config", f"{{{CONF}}}", "check", "config"]},),
+        commands=(ending.command("chats", "systemctl try-restart prosody.service", first="systemctl -q is-active prosody.service || exit 0; "),),
         # Prosody reads certificates again when it is told to; hosts and modules only when it starts.
         units=(Unit("prosody.service", restart_paths=(CONF, f"{PLUGINS}/*", AUTHORITIES), watch=(f"{CERTIFICATES}/*",)),),
         probes=({"name": "chat", "kind": "tcp", "address": "127.0.0.1", "port": CLIENTS, "send": _hello(names[0]),
@@ -88,6 +91,7 @@ def _settings(view: View) -> Settings:
     c.set("interfaces", [*(["0.0.0.0"] if "ipv4" in families else []), *(["::"] if "ipv6" in families else [])], control("net.ipv6"))
     c.set("plugins", [PLUGINS], works)
     c.set("installer", PLUGINS, need("prosody", "its default lies in Prosody's own folder, and prosodyctl as root would run what Prosody put there"))
+    c.set("shell", SHELL, control("prc.abuse-stop"), need("prosody", "root ends sessions of single accounts by it; nobody but Prosody's user and root may open it"))
     open_, shut = (FEDERATION, ()) if chat_.federation else ((), STRANGERS)
     c.set("modules", sorted((*BASE, *FEATURES, *KEEPS_ORDER, *open_)), server, federated)
     c.set("off", list(shut), server, federated)

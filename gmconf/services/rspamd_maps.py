@@ -12,6 +12,7 @@ from gmconf.services.rspamd_guard import LAST
 
 FOLDER = "/etc/rspamd/local.d/maps.d"
 KEYS = "/etc/gmconf/dkim"
+KINDS = ("rsa", "ed25519")
 
 
 def files(view: View) -> list[File]:
@@ -26,7 +27,7 @@ def files(view: View) -> list[File]:
         map_("senders.map", "msa.sender-rights", lambda: _senders(view), "-"),
         map_("limits.map", "out.ratelimit", lambda: _limits(view), "0"),
         map_("domains.map", "auth.no-spoof", lambda: sorted(d.name for d in view.site.domains)),
-        map_("signing.map", "auth.dkim-sign", lambda: [d.name for d in view.mail.sending]),
+        map_("signing.map", "auth.dkim-sign", lambda: [f"{d.name} {d.dkim.selector}-{KINDS[0]}" for d in view.mail.sending], "-"),
         map_("hosts.map", "auth.ar-header", lambda: sorted({h.name for h in view.site.hosts} | {n for d in view.site.domains for n in d.own_names})),
         map_("networks.map", "msa.service-accounts", lambda: _networks(view), "-"),
         map_("suspended.map", "prc.abuse-stop", lambda: [a.login for a in view.mail.accounts if a.suspended]),
@@ -55,7 +56,7 @@ def _networks(view: View) -> Iterator[str]:
 def _keys(view: View) -> Iterator[str]:
     for domain in view.mail.sending:
         pairs = []
-        for kind in ("rsa", "ed25519"):
+        for kind in KINDS:
             selector = f"{domain.dkim.selector}-{kind}"
             pairs.append(f"{{ selector = {spell(selector)}; path = {spell(f'{KEYS}/{domain.name}.{selector}.key')}; }}")
         yield f"{spell(domain.name)} {{ selectors [ {', '.join(pairs)} ] }}"

@@ -43,15 +43,15 @@ def trust(mx) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=mx.ca)
 
 
-def submission(mx, login: str | None = None, port: int = 465) -> smtplib.SMTP:
-    """A session on port 465, or on 587 after STARTTLS. Tests log in more often than a client may in a minute: then it waits."""
-    deadline = time.monotonic() + 90
+def submission(mx, login: str | None = None, port: int = 465, source: str = "") -> smtplib.SMTP:
+    """A session on port 465, or on 587 after STARTTLS, from an address of this machine. Tests log in more often than a client may in a minute: then it waits."""
+    deadline, here = time.monotonic() + 90, (source, 0) if source else None
     while True:
         with mail._At(mx.ip4):
             if port == 465:
-                smtp: smtplib.SMTP = smtplib.SMTP_SSL(mx.name, 465, local_hostname="laptop.example", context=trust(mx), timeout=90)
+                smtp: smtplib.SMTP = smtplib.SMTP_SSL(mx.name, 465, local_hostname="laptop.example", context=trust(mx), timeout=90, source_address=here)
             else:
-                smtp = smtplib.SMTP(mx.name, port, local_hostname="laptop.example", timeout=90)
+                smtp = smtplib.SMTP(mx.name, port, local_hostname="laptop.example", timeout=90, source_address=here)
                 smtp.starttls(context=trust(mx))
         if not login:
             return smtp

@@ -128,22 +128,41 @@ def test_each_of_several_authors_is_proved(mx, other: str) -> None:
                 assert len(stored(mx, to, "Subject", f'"{built["Subject"]}"', ("INBOX", "Junk"))) == 1
 
 
+WITHOUT_KEYS = {
+    "no answer": "unbound-control -q forward_add +i . 127.0.0.1@9",
+    "all denied": "unbound-control -q local_zone . always_nxdomain",
+}
+
+
 @pytest.mark.control("auth.no-spoof")
-def test_forwarded_mail_of_ours_waits_while_its_key_is_not_found(mx) -> None:
-    """A list sends a user's message back: without DNS nobody can say whether the signature is ours."""
+@pytest.mark.parametrize("how", WITHOUT_KEYS)
+def test_forwarded_mail_of_ours_waits_while_its_key_is_not_found(mx, how: str) -> None:
+    """A list sends a user's message back: nobody can say whether the signature is ours. What bears none is forged all the same."""
     login, to = f"bob@{mx.domain}", f"alice@{mx.domain}"
     built = message(login, f"someone@{mx.out}")
     with submission(mx, login) as smtp:
         smtp.sendmail(login, [f"someone@{mx.out}"], built.as_bytes())
     taken = mx.sink.wait(built).data
-    mx.ssh("unbound-control -q forward_add +i . 127.0.0.1@9; unbound-control -q flush_zone .; systemctl restart rspamd")
+    mx.ssh(f"{WITHOUT_KEYS[how]}; unbound-control -q flush_zone .; systemctl restart rspamd")
     try:
         mx.until("rspamc -h /run/rspamd/controller.sock stat >/dev/null 2>&1 || test -S /run/rspamd/milter.sock")
-        with outside(mx) as smtp, pytest.raises(smtplib.SMTPDataError) as error:
-            smtp.sendmail("", [to], taken)
-        assert 400 <= error.value.smtp_code < 500, error.value
+        for data, codes in ((taken, range(400, 500)), (message(login, to).as_bytes(), (554,))):
+            with outside(mx) as smtp, pytest.raises(smtplib.SMTPDataError) as error:
+                smtp.sendmail("", [to], data)
+            assert error.value.smtp_code in codes, error.value
     finally:
         mx.ssh("systemctl restart unbound")
     mx.accepts()
     with outside(mx) as smtp:
         smtp.sendmail("", [to], taken)
+
+
+@pytest.mark.control("auth.no-spoof")
+@pytest.mark.parametrize("selector", ["never", "gm1-rsa"])
+def test_a_signature_in_our_name_that_cannot_be_read_proves_nothing(mx, selector: str) -> None:
+    """Of a key that was never there, or of one of ours but without a body hash: refused for good, while DNS answers."""
+    to, built = f"alice@{mx.domain}", message(f"bob@{mx.domain}", f"alice@{mx.domain}")
+    signature = f"v=1; a=rsa-sha256; c=relaxed/relaxed; d={mx.domain}; s={selector}; h=from; {'bh=AAAA; ' if selector == 'never' else ''}b=AAAA"
+    with outside(mx) as smtp, pytest.raises(smtplib.SMTPDataError) as error:
+        smtp.sendmail("", [to], f"DKIM-Signature: {signature}\r\n".encode() + built.as_bytes())
+    assert error.value.smtp_code == 554, error.value

@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Iterator
 
 import lab
+import nntp
 import pytest
 import xmpp
 from xmpp import Refused, Stream, session
@@ -224,6 +225,52 @@ def test_server_with_an_unknown_certificate_is_refused(mx, alone) -> None:
         mx.write_site()
         mx.roll_out()
     assert "changed=0" in mx.roll_out().stdout
+
+
+@pytest.mark.control("prc.abuse-stop")
+def test_changed_logins_end_their_sessions_of_chat_and_news(mx, alone) -> None:
+    """Of one that is suspended, on both ports of each; nobody else notices."""
+    d = mx.domain
+    readers = {(name, port): nntp.Reader(mx, port) for name in ("carol", "bob") for port in (119, 563)}
+    for (name, port), reader in readers.items():
+        if port == 119:
+            reader.starttls()
+        assert reader.login(f"{name}@{d}").startswith("281")
+
+    async def roll_out() -> list[bool]:
+        async with session(mx, f"carol@{d}") as carol, session(mx, f"carol@{d}", direct=True) as again, session(mx, f"bob@{d}") as bob:
+            mx.write_site(change=("{name: carol}", "{name: carol, suspended: case 2}"))
+            done = await asyncio.to_thread(mx.roll_out)
+            assert done.returncode == 0, done.stdout
+            await asyncio.sleep(1)
+            text = f"still here {uuid.uuid4()}"
+            bob.say(bob.boundjid.full, text)
+            await bob.hears(text)
+            return [carol.is_connected(), again.is_connected()]
+
+    try:
+        assert asyncio.run(roll_out()) == [False, False]
+        answers = {key: reader.say("DATE")[:3] for key, reader in readers.items() if key[0] == "bob"}
+        assert set(answers.values()) == {"111"}
+        for port in (119, 563):
+            with pytest.raises((OSError, AssertionError)):
+                assert readers["carol", port].say("DATE")
+        with nntp.Reader(mx) as reader:
+            assert not reader.login(f"carol@{d}").startswith("281")
+    finally:
+        for reader in readers.values():
+            reader.socket.close()
+        mx.write_site()
+        done = mx.roll_out()
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.control("xmpp.server")
+def test_shell_is_for_root_alone(mx) -> None:
+    """Who may speak with it may read and do everything in Prosody's name."""
+    connect = "import socket; socket.socket(socket.AF_UNIX).connect('/run/prosody/shell')"
+    assert "PermissionError" in mx.ssh(f'setpriv --reuid nobody --regid nogroup --clear-groups python3 -c "{connect}"', check=False)
+    assert mx.ssh(f'python3 -c "{connect}"') == ""
 
 
 @pytest.mark.control("tls.cert")

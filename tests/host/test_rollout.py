@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import imaplib
+import os
 import poplib
 import re
 import smtplib
@@ -19,7 +20,7 @@ import lab
 import mail
 import pytest
 import sites
-from clients import find, imap, message, outside, submission, trust
+from clients import authenticate, find, imap, message, outside, submission, trust
 
 # Content, kind, mode and owner of everything in /etc.
 ETC = ("(find /etc -xdev -not -path /etc/mtab -printf '%p %y %m %u %g %l\\n' | sort; "
@@ -201,14 +202,37 @@ def test_protocol_that_is_switched_on_is_served(mx) -> None:
     client.quit()
 
 
+def sends(mx, smtp: smtplib.SMTP, login: str) -> None:
+    smtp.sendmail(login, [f"alice@{mx.domain}"], message(login, f"alice@{mx.domain}").as_bytes())
+
+
+def is_open(smtp: smtplib.SMTP) -> bool:
+    """Whether the server has not hung up."""
+    try:
+        return smtp.noop()[0] == 250
+    except (smtplib.SMTPServerDisconnected, OSError):
+        return False
+
+
 @pytest.mark.control("prc.abuse-stop")
 def test_changed_logins_end_their_sessions(mx) -> None:
     """Whoever is logged in while suspended is sent away and sends no more; nobody else notices, and nobody at all a reload."""
-    login, other, to = f"carol@{mx.domain}", f"bob@{mx.domain}", f"alice@{mx.domain}"
-    gone, stays, silenced, speaks = imap(mx, login), imap(mx, other), submission(mx, login), submission(mx, other)
+    login, other, to, mark = f"carol@{mx.domain}", f"bob@{mx.domain}", f"alice@{mx.domain}", mx.ssh("date +%s").strip()
+    # Debian 12 cannot tell two apart that come from one address and have sent nothing yet.
+    elsewhere = "" if mx.machine.release == "trixie" else mx.sink.address
+    gone, stays = imap(mx, login), imap(mx, other)
+    mx.ssh("systemctl reload dovecot; sleep 1")
+    assert gone.noop()[0] == "OK"
+    unused, untouched = submission(mx, login, 587), submission(mx, other, 587, elsewhere)
+    silenced, speaks, writes = submission(mx, login), submission(mx, other), submission(mx, login)
+    unknown = submission(mx)
+    sends(mx, silenced, login)
+    sends(mx, speaks, other)
+    half = message(login, to)
+    for line in (f"MAIL FROM:<{login}>", f"RCPT TO:<{to}>", "DATA"):
+        assert writes.docmd(line)[0] < 400
+    writes.send(half.as_bytes().replace(b"\n", b"\r\n") + b"and so")
     try:
-        mx.ssh("systemctl reload dovecot; sleep 1")
-        assert gone.noop()[0] == "OK"
         mx.write_site(change=("{name: carol}", "{name: carol, suspended: case 2}"))
         done = mx.roll_out()
         assert done.returncode == 0, done.stdout
@@ -216,17 +240,24 @@ def test_changed_logins_end_their_sessions(mx) -> None:
             gone.noop()
         with pytest.raises(imaplib.IMAP4.error):
             imap(mx, login)
+        with pytest.raises((smtplib.SMTPServerDisconnected, OSError)):
+            writes.send(b" on\r\n.\r\n")
+            writes.getreply()
+        assert [is_open(smtp) for smtp in (silenced, unused, speaks, untouched)] == [False, False, True, True]
+        if not elsewhere:
+            assert is_open(unknown), "nobody has logged in there"
         assert stays.noop()[0] == "OK"
-        assert speaks.noop()[0] == 250
-        with pytest.raises(smtplib.SMTPException):
-            silenced.sendmail(login, [to], message(login, to).as_bytes())
+        with pytest.raises(smtplib.SMTPAuthenticationError):
+            submission(mx, login)
+        sends(mx, submission(mx, other), other)
+        assert not find(mx, to, half, within=3), "its author was not told that it was taken"
         # Where Dovecot cannot be asked for one of them, all are sent away.
         mx.ssh("mv /run/dovecot/doveadm-server /run/dovecot/elsewhere")
     finally:
         mx.write_site()
         done = mx.roll_out()
         mx.ssh("mv /run/dovecot/elsewhere /run/dovecot/doveadm-server", check=False)
-        for client in (silenced, speaks):
+        for client in (silenced, unused, writes, speaks, untouched, unknown):
             client.close()
         gone.shutdown()
     assert done.returncode == 0, done.stdout
@@ -235,6 +266,37 @@ def test_changed_logins_end_their_sessions(mx) -> None:
     stays.shutdown()
     with imap(mx, login) as client:
         assert client.noop()[0] == "OK"
+    assert "throttling" not in mx.ssh(f"journalctl -t postfix/master --since @{mark} --no-pager -o cat"), "Postfix would take no submission for a minute"
+
+
+@pytest.mark.control("auth.compromise-lock")
+def test_a_new_password_ends_sessions(mx) -> None:
+    """The thief who knows the old one is out, whether he has sent something or not."""
+    login, other = f"joe@{mx.domain}", f"bob@{mx.domain}"
+    env = {**os.environ, "ANSIBLE_VAULT_PASSWORD_FILE": str(demo.vault_password())}
+    kept = {path: path.read_bytes() for path in (mx.folder / "keys/passwords").rglob("joe")}
+    used, unused, stays = submission(mx, login), submission(mx, login, 587), submission(mx, other)
+    sends(mx, used, login)
+    sends(mx, stays, other)
+    try:
+        argv = [*demo.GMCONF, "passwd", str(mx.folder / "site.yml"), login, "--stdin"]
+        subprocess.run(argv, env=env, check=True, input="another-horse-9-battery\n", text=True)
+        mx.write_site()
+        done = mx.roll_out()
+        assert done.returncode == 0, done.stdout
+        assert [is_open(smtp) for smtp in (used, unused, stays)] == [False, False, True]
+        with pytest.raises(smtplib.SMTPAuthenticationError):
+            submission(mx, login)
+        assert authenticate(submission(mx), login, "another-horse-9-battery")[0] == 235
+    finally:
+        for path, data in kept.items():
+            path.write_bytes(data)
+        mx.write_site()
+        done = mx.roll_out()
+        for client in (used, unused, stays):
+            client.close()
+    assert done.returncode == 0, done.stdout
+    submission(mx, login).close()
 
 
 @pytest.mark.promise("a roll-out that would make a published record false is refused before it touches the host")

@@ -209,3 +209,20 @@ def test_owner_of_a_domain_writes_as_any_address_but_those_of_others(mx) -> None
             assert smtp.docmd(f"RCPT TO:<{to}>")[0] >= 500, theirs
         with submission(mx, login) as smtp, pytest.raises(smtplib.SMTPDataError):
             smtp.sendmail(login, [to], message(theirs, to).as_bytes())
+
+
+@pytest.mark.control("prc.abuse-stop")
+def test_filter_refuses_logins_that_are_shut(mx) -> None:
+    """In a session that began before: one that is suspended, and one that exists no more, hence may use no address. For good, so that nothing is sent later."""
+    login, maps = f"carol@{mx.domain}", "/etc/rspamd/local.d/maps.d"
+    for change, words in ((f"sed -i '1i {login}' {maps}/suspended.map", b"5.7.1 this account is suspended"),
+                          (f"sed -i '/^{login} /d' {maps}/senders.map", b"5.7.1 From: is not an address of the login")):  # fmt: skip
+        mx.ssh(f"cp -pr {maps} /root/maps; {change}; systemctl reload rspamd; sleep 2")
+        try:
+            with submission(mx, login) as smtp, pytest.raises(smtplib.SMTPDataError) as error:
+                smtp.sendmail(login, [f"alice@{mx.domain}"], message(login, f"alice@{mx.domain}").as_bytes())
+            assert (error.value.smtp_code, error.value.smtp_error) == (554, words)
+        finally:
+            mx.ssh(f"cp -p /root/maps/* {maps}/; rm -r /root/maps; systemctl reload rspamd; sleep 2")
+    with submission(mx, login) as smtp:
+        smtp.sendmail(login, [f"alice@{mx.domain}"], message(login, f"alice@{mx.domain}").as_bytes())

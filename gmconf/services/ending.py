@@ -1,0 +1,33 @@
+"""The end of open sessions: a program for each daemon that is told which logins a roll-out has changed, and ends theirs alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+from gmconf.controls import control
+from gmconf.plan import File
+from gmconf.resources import program
+
+FOLDER = "/usr/local/lib/gmconf"
+DIRECTORY = (FOLDER, "root", "root", "0755")
+LOGINS = ("/etc/dovecot/passwords", "/etc/dovecot/suspended")
+"""The tables of logins that every host with Dovecot has: a line for each that may log in, and for each that may not."""
+
+
+def path(name: str) -> str:
+    """Where the program lies."""
+    return f"{FOLDER}/end-{name}"
+
+
+def file(service: str, name: str) -> File:
+    """The program ``roles/gmconf/files/NAME.py``, which reads logins, one a line, or "*"; exit code 1: not all have ended."""
+    return File(path(name), service, control("prc.abuse-stop"), lines=partial(program, f"files/{name}.py"), shared=True, comment="", mode="0755")
+
+
+def command(name: str, otherwise: str, *, when: tuple[str, ...] = LOGINS, first: str = "") -> Mapping[str, object]:
+    """Runs it when logins change; ``otherwise`` ends everybody's sessions, where it is not sure that theirs have ended.
+
+    Dovecot looks at its tables once a second: before that somebody would come in again.
+    """
+    return {"name": name, "argv": ["sh", "-c", f"{first}sleep 2; {path(name)} || {otherwise}"], "when": list(when), "entries": True}
