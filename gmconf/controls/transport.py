@@ -37,6 +37,12 @@ def _remote(case: HostCase) -> bool:
     return case.has(Role.MTA, Role.MSA) and not case.has(Role.STORE)
 
 
+def _by_address(case: HostCase, role: Role) -> str:
+    """The name of the first host with a role, where others of the site reach it by its own address, behind NAT; else empty."""
+    first = next((h for h in case.site.hosts if role in h.roles), None)
+    return first.name if first and first.public_addresses else ""
+
+
 def _webs(case: HostCase, shape: str = "{}") -> list[str]:
     return [shape.format(f"mta-sts.{d.name}") for d in case.site.domains if d.kind != "parked"] if case.has(Role.WEB) else []
 
@@ -83,6 +89,11 @@ class MtaOut(Control):
             "smtp_tls_CAfile": Model(
                 lambda c: f"{TLS}/ca.crt" if not c.has(Role.MTA) and c.site.tls.own_ca else "",
                 "the site's own CA if it has one, where mail goes to another host of the site",
+                optional=True,
+            ),
+            "smtp_tls_secure_cert_match": Model(
+                lambda c: "" if c.has(Role.MTA) else _by_address(c, Role.MTA),
+                "the name of the MTA host that takes the mail, where it is reached by an address",
                 optional=True,
             ),
             "smtp_dns_support_level": "dnssec",
@@ -222,6 +233,11 @@ class MuaRequired(Control):
         MAIN: {
             "lmtp_tls_security_level": Model(lambda c: "verify" if _remote(c) else "", "verify, where the store is another host"),
             "lmtp_tls_CAfile": Model(lambda c: f"{TLS}/ca.crt" if _remote(c) and c.site.tls.own_ca else "", "the site's own CA if it has one"),
+            "lmtp_tls_verify_cert_match": Model(
+                lambda c: _by_address(c, Role.STORE) if _remote(c) else "",
+                "the name of the store, where it is reached by an address",
+                optional=True,
+            ),
             "lmtp_tls_CApath": Model(lambda c: "/etc/ssl/certs" if _remote(c) and c.site.tls.source != "internal-ca" else "", "public CAs if the certificates are theirs"),
         },
     }
