@@ -11,7 +11,7 @@ from gmconf import __version__
 from gmconf.check import Result
 from gmconf.controls.control import CATALOGUE
 from gmconf.errors import Problem
-from gmconf.printable import line, words
+from gmconf.printable import form, line, words
 
 Outcome = Literal["pass", "fail", "error", "skipped"]
 
@@ -92,13 +92,13 @@ def log(rules: Sequence[Rule], lapses: Iterable[Lapse]) -> str:
 _SITE = Rule("site", "The site can be read and used", "What is wrong with it is named with file, line and column.", "Mend it; nothing else was looked at.", {})
 
 
-def mistakes(problems: Sequence[Problem], form: str, name: str) -> str | None:
+def mistakes(problems: Sequence[Problem], wanted: str, name: str) -> str | None:
     """What is wrong with a site or call, in the form that the results would have had; None for forms that only people read."""
-    if form == "json":
-        return json_of({"errors": [problem.json() for problem in problems]})
-    if form == "junit":
+    if wanted == "json":
+        return form({"errors": [problem.json() for problem in problems]})
+    if wanted == "junit":
         return suite((Case(p.mark.file, p.path or "site", "error", str(p)) for p in problems), name)
-    if form == "sarif":
+    if wanted == "sarif":
         return log([_SITE], ((_SITE.id, {"level": "error", "kind": "fail", **lapse(p.message, "site", p.path, str(p.mark), p.mark.file)}) for p in problems))
     return None
 

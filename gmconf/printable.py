@@ -9,10 +9,12 @@ from __future__ import annotations
 import os
 import sys
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from io import TextIOWrapper
 
+FORM = 1
+"""Of the JSON that commands print: counted up when something in it gets another name, place or meaning."""
 _OBEYED = ("Cc", "Cf", "Cs", "Cn", "Zl", "Zp")
 """Unicode's categories: control, format, half a character, none at all, separators of lines and paragraphs."""
 _HARMLESS = "\u200c\u200d"
@@ -22,6 +24,13 @@ _HARMLESS = "\u200c\u200d"
 def words(text: str) -> str:
     """A text of several lines; line ends and tabs stay."""
     return _made(text, "\n\t", _json)
+
+
+def form(data: Mapping[str, object]) -> str:
+    """Plain data as the JSON that a command prints: it begins with the number of its form."""
+    import json
+
+    return words(json.dumps({"form": FORM, **data}, indent=2, ensure_ascii=False))
 
 
 def line(text: str, most: int | None = None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -11,7 +12,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from gmconf import __version__
 from gmconf.errors import GmconfError, Mark, Problem, SiteError
-from gmconf.printable import words
+from gmconf.printable import form
 
 if TYPE_CHECKING:
     from gmconf.load import Loaded
@@ -92,11 +93,9 @@ def say_notices(loaded: Loaded) -> None:
         print(f"note: {text}", file=sys.stderr)
 
 
-def print_json(data: object) -> None:
+def print_json(data: Mapping[str, object]) -> None:
     """What a script reads."""
-    import json
-
-    print(words(json.dumps(data, indent=2, ensure_ascii=False)))
+    print(form(data))
 
 
 class Formatted(TyperCommand):

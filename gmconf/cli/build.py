@@ -46,11 +46,11 @@ def validate(
             undone = _unmade(site)
     except SiteError as error:
         if output is Format.json:
-            print_json([problem.json() for problem in error.problems])
+            print_json({"errors": [problem.json() for problem in error.problems]})
             raise typer.Exit(2) from None
         raise
     if output is Format.json:
-        print_json([])
+        print_json({"errors": []})
     say_notices(loaded)
     _tell(undone)
     if strict and undone:
@@ -134,7 +134,8 @@ def render(
     if found and not check:
         build_folder.replace(tree.files, out)
     if output is Format.json:
-        print_json([{"path": c.path, "kind": c.kind, "added": c.counts[0], "removed": c.counts[1]} for c in found])
+        rows = [{"path": c.path, "kind": c.kind, "added": c.counts[0], "removed": c.counts[1]} for c in found]
+        print_json({"changes": rows})
     else:
         _print_changes(found, diff=diff or check)
     if check and found:
@@ -175,7 +176,7 @@ def explain(
             raise
         answers = list(_tried(site, what, quiet=output is Format.json))
     if output is Format.json:
-        print_json([answer.json() for answer in answers])
+        print_json({"answers": [answer.json() for answer in answers]})
         return
     for answer in answers:
         place = f"{answer.path}:{answer.line}" if answer.line else answer.path

@@ -70,7 +70,8 @@ def controls(
              "tests": list(proofs().get(c.id, ())), "automated": automated(c)}
             for c in found
         ]  # fmt: skip
-        print_json({**rows[0], "renders": [line.json() for line in lines], "state": [r.json() for r in state]} if name else rows)
+        about = {"renders": [line.json() for line in lines], "state": [r.json() for r in state]} if name else {}
+        print_json({"controls": rows, **about})
         return
     if not name:
         wide = max(len(c.id) for c in found)

@@ -66,7 +66,7 @@ def plan(site: SitePath, only: Only = None, output: OutputFormat = Format.text, 
 
     rows = list(steps(loaded, _now(now), only))
     if output is Format.json:
-        print_json(rows)
+        print_json({"steps": rows})
         return
     subject = ""
     for row in rows:
@@ -139,8 +139,10 @@ def next_(
     if output is Format.json:
         from gmconf.rollover import instant
 
-        print_json([{"kind": d.subject.kind, "subject": d.subject.name, "key": d.event.key, "action": d.event.action, "text": d.event.text,
-                     "possible": instant(d.event.when) if d.event.when else None, "refused": d.refused} for d in done])  # fmt: skip
+        print_json({"steps": [
+            {"kind": d.subject.kind, "subject": d.subject.name, "key": d.event.key, "action": d.event.action, "text": d.event.text,
+             "possible": instant(d.event.when) if d.event.when else None, "refused": d.refused} for d in done
+        ]})  # fmt: skip
     else:
         for row in done:
             print(f"{row.subject.name}: {row.event.key}: {row.event.text}")

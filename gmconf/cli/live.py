@@ -12,7 +12,7 @@ from gmconf.cli.app import Format, Formatted, OutputFormat, SitePath, app, load_
 from gmconf.cli.judgement import Report, live_page
 from gmconf.cli.profiles import Chosen, Profile, clauses, needed, no_pages, scores
 from gmconf.errors import GmconfError
-from gmconf.printable import line, words
+from gmconf.printable import form, line, words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -164,9 +164,8 @@ def _progress() -> Callable[[Outcome, int], None]:
 
 def _spelled(found: list[Result], output: Report, site: Path, started: str, seconds: float) -> str:
     if output is Report.json:
-        import json
-
-        return words(json.dumps({"site": str(site), "started": started, "seconds": round(seconds, 1), "results": [r.json() for r in found]}, indent=2, ensure_ascii=False))
+        results = [r.json() for r in found]
+        return form({"site": str(site), "started": started, "seconds": round(seconds, 1), "results": results})
     if output is Report.junit:
         from gmconf.formats import junit
 
@@ -189,7 +188,10 @@ def probes(output: OutputFormat = Format.text) -> None:
     from gmconf.verify.engine import PROBES
 
     if output is Format.json:
-        print_json([{"name": p.name, "title": p.title, "harmless": p.harmless, "login": p.login, "inside": p.inside, "proves": list(p.proves)} for p in PROBES.values()])
+        print_json({"probes": [
+            {"name": p.name, "title": p.title, "harmless": p.harmless, "login": p.login, "inside": p.inside, "proves": list(p.proves)}
+            for p in PROBES.values()
+        ]})  # fmt: skip
         return
     for probe in PROBES.values():
         needs = " (needs --login)" if probe.login else " (over ssh)" if probe.inside else ""

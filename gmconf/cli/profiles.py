@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from gmconf.errors import GmconfError
-from gmconf.printable import words
+from gmconf.printable import form
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,7 +61,7 @@ def scores(found: Iterable[Score], output: str, put: Callable[[str], object], si
         else:
             rows.append(one)
     if output == "json":
-        put(_json({"profile": Profile.internet_nl.value, "least": least, "worst": worst, "domains": [one.json() for one in rows]}))
+        put(form({"profile": Profile.internet_nl.value, "least": least, "worst": worst, "domains": [one.json() for one in rows]}))
     elif output == "text":
         put(words.summary(count, least, worst))
     else:
@@ -77,7 +77,7 @@ def clauses(results: Iterable[Result], output: str, put: Callable[[str], object]
 
     found = standings(results)
     if output == "json":
-        put(_json({"profile": Profile.bsi_tr.value, "clauses": [s.json() for s in found]}))
+        put(form({"profile": Profile.bsi_tr.value, "clauses": [s.json() for s in found]}))
     elif output == "text":
         from gmconf.profiles import words
 
@@ -91,12 +91,6 @@ def clauses(results: Iterable[Result], output: str, put: Callable[[str], object]
 
 def _suite(profile: Profile, site: Path) -> str:
     return f"gmconf --profile {profile.value} {site}"
-
-
-def _json(data: object) -> str:
-    import json
-
-    return words(json.dumps(data, indent=2, ensure_ascii=False))
 
 
 def no_pages(output: str) -> None:

@@ -10,11 +10,13 @@ from gmconf.dns.contract import contract
 from gmconf.dns.zonefile import ZoneFiles
 from gmconf.errors import GmconfError
 from gmconf.load import Loaded
+from gmconf.printable import FORM
 from gmconf.records import Record, order
 
 ENDINGS = {"zone": "zone", "json": "json", "octodns": "yaml", "nsupdate": "nsupdate"}
 """Spelling: how its files end."""
-HEADS = {"zone": "; {zone}: managed by gmconf", "octodns": "# {zone}: managed by gmconf", "nsupdate": "; {zone}: written by gmconf", "json": '[\n{{"zone": "{zone}", "owner": '}
+HEADS = {"zone": "; {zone}: managed by gmconf", "octodns": "# {zone}: managed by gmconf", "nsupdate": "; {zone}: written by gmconf",
+         "json": f'{{{{"form": {FORM}, "records": [\n{{{{"zone": "{{zone}}", "owner": '}  # fmt: skip
 """Spelling: how files of a zone begin."""
 
 
@@ -45,16 +47,16 @@ def _spelled(files: ZoneFiles, spelling: str, name: str, serial: int, apexes: fr
 
 
 def array(rows: Iterable[str]) -> Iterator[str]:
-    """Lines of JSON as one JSON array, without holding them."""
+    """Lines of JSON as one JSON document, without holding them."""
     before = ""
-    yield "["
+    yield f'{{"form": {FORM}, "records": ['
     for row in rows:
         if before:
             yield f"{before},"
         before = row
     if before:
         yield before
-    yield "]"
+    yield "]}"
 
 
 def plain(record: Record) -> str:

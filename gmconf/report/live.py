@@ -10,6 +10,7 @@ from pathlib import Path
 from gmconf.check import Result
 from gmconf.controls.control import CATALOGUE
 from gmconf.errors import GmconfError
+from gmconf.printable import FORM
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class Live:
     started: datetime
     seconds: float
     results: tuple[Result, ...]
+    form: int = FORM
 
     @property
     def when(self) -> str:
@@ -41,6 +43,8 @@ def read_live(path: Path) -> Live:
         first = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"])
         raise GmconfError(f"{path}: {place + ': ' if place else ''}{first['msg']}; it is not what gmconf verify writes") from None
+    if found.form != FORM:
+        raise GmconfError(f"{path}: its form is {found.form}, and this gmconf reads {FORM}; let gmconf verify write it again")
     if found.started.tzinfo is None:
         raise GmconfError(f"{path}: started has no time zone; it is not what gmconf verify writes")
     _refuse_foreign(path, found.results)

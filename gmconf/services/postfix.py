@@ -185,7 +185,7 @@ def _tls_out(c: Settings, view: View) -> None:
     c.set("smtp_tls_CAfile", f"{tls.FOLDER}/ca.crt" if own_ca else "", control("tls.mta-out"))
     relay = None if sends else view.hosts(Role.MTA)[0]
     named = need("postfix", NAMED)
-    c.set("smtp_tls_secure_cert_match", _shown(relay), control("tls.mta-out"), named, view.why("hosts"))
+    c.set("smtp_tls_secure_cert_match", _shown(relay), named, view.why("hosts"))
 
 
 def _inbound(c: Settings, view: View) -> None:
@@ -341,7 +341,7 @@ def _delivery(c: Settings, view: View) -> None:
     c.set("lmtp_tls_CAfile", f"{tls.FOLDER}/ca.crt" if remote and view.site.tls.own_ca else "", control("tls.mua-required"))
     store = view.hosts(Role.STORE)[0] if remote else None
     named = need("postfix", NAMED)
-    c.set("lmtp_tls_verify_cert_match", _shown(store), control("tls.mua-required"), named, view.why("hosts"))
+    c.set("lmtp_tls_verify_cert_match", _shown(store), named, view.why("hosts"))
     public = remote and view.site.tls.source != "internal-ca"
     c.set("lmtp_tls_CApath", AUTHORITIES if public else "", control("tls.mua-required"), view.why("tls.source"))
     c.set("lmtp_destination_concurrency_limit", limits.lmtp_concurrency,

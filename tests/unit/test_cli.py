@@ -71,7 +71,7 @@ def test_explain_all_ways(site) -> None:
     line = by_key.stdout.split("main.cf:")[1].split()[0]
     assert gmconf("explain", f"/etc/postfix/main.cf:{line}", cwd=site).stdout == by_key.stdout
     by_field = gmconf("explain", "limits.message_size", "--format", "json", cwd=site)
-    paths = {answer["path"] for answer in json.loads(by_field.stdout)}
+    paths = {answer["path"] for answer in json.loads(by_field.stdout)["answers"]}
     assert {"/etc/postfix/main.cf", "/etc/clamav/clamd.conf"} <= paths
     assert gmconf("explain", "/etc/postfix/master.cf", cwd=site).returncode == 0
     nothing = gmconf("explain", "main.cf:no_such_thing", cwd=site)
@@ -94,12 +94,12 @@ def test_one_control_and_its_state_for_a_site(site) -> None:
 
 
 def test_json_where_scripts_want_it(site) -> None:
-    assert json.loads(gmconf("validate", "site.yml", "--format", "json", cwd=site).stdout) == []
+    assert json.loads(gmconf("validate", "site.yml", "--format", "json", cwd=site).stdout) == {"form": 1, "errors": []}
     (site / "broken.yml").write_text("domains: [\n")
     done = gmconf("validate", "broken.yml", "--format", "json", cwd=site)
     assert done.returncode == 2
-    assert json.loads(done.stdout)[0]["line"] == 2
-    changed = json.loads(gmconf("render", "site.yml", "-o", "build", "--format", "json", cwd=site).stdout)
+    assert json.loads(done.stdout)["errors"][0]["line"] == 2
+    changed = json.loads(gmconf("render", "site.yml", "-o", "build", "--format", "json", cwd=site).stdout)["changes"]
     assert {"path", "kind", "added", "removed"} <= set(changed[0])
 
 

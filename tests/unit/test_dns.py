@@ -315,7 +315,7 @@ def _joined(type_: str, text: str) -> str:
 
 
 def test_json_has_everything(any_site) -> None:
-    found = json.loads("\n".join(array(line for _, lines in zones(any_site, "json") for line in lines)))
+    found = json.loads("\n".join(array(line for _, lines in zones(any_site, "json") for line in lines)))["records"]
     assert [(r["zone"], r["owner"], r["type"], r["need"], r["ttl"]) for r in found] == [(r.zone, r.owner, r.type, r.need, r.ttl) for r in records(any_site)]
     assert [tuple(r["rdata"]) if isinstance(r["rdata"], list) else r["rdata"] for r in found] == [r.rdata for r in records(any_site)]
     assert all(r["because"] for r in found)
@@ -353,7 +353,7 @@ def test_command(site, tmp_path) -> None:
         done = gmconf("dns", "site.yml", "--format", spelling, "-o", str(tmp_path / spelling), cwd=folder)
         assert done.stdout.endswith("zones written\n")
         assert {p.name for p in (tmp_path / spelling).iterdir()} == {f"{name}.{ending}" for name in contract(site).all}
-    assert isinstance(json.loads((tmp_path / "json/example.org.json").read_text()), list)
+    assert json.loads((tmp_path / "json/example.org.json").read_text()).keys() == {"form", "records"}
     wrong = gmconf("dns", "site.yml", "--zone", "no.example", "-o", str(tmp_path / "none"), cwd=folder)
     assert (wrong.returncode, wrong.stdout) == (2, "")
     assert "no zone no.example in this site" in wrong.stderr

@@ -345,7 +345,7 @@ def test_command(site, tmp_path) -> None:
         assert '; to publish\n_dmarc.example.org. 3600 TXT "v=DMARC1; p=reject;' in done.stdout
         assert run(folder, *at, "--zone", "example.net").returncode == 0
         found = json.loads(run(folder, *at, "--format", "json").stdout)
-        assert found["holds"] is False
+        assert (found["form"], found["holds"]) == (1, False)
         assert {r["method"] for r in found["results"]} == {"live"}
         assert "<failure" in run(folder, *at, "--format", "junit").stdout
         place = json.loads(run(folder, *at, "--format", "sarif").stdout)["runs"][0]["results"]

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from enum import Enum
+from typing import get_type_hints
 
 import pytest
+import typer
+from dnssite import made
 from junitparser import Error, Failure, JUnitXml, Skipped
 from pydantic import ValidationError
 from report_sites import DAY, edited, prepared
@@ -102,11 +107,48 @@ def test_a_broken_site_has_that_format_too(tmp_path, words, output) -> None:
         assert sentence in found.message.text
 
 
+JSON = {
+    "check": (["site.yml"], "verdict"), "controls": ([], "controls"), "dns records": (["site.yml"], "records"),
+    "explain": (["main.cf:myhostname"], "answers"), "keys plan": (["site.yml"], "steps"),
+    "keys status": (["site.yml"], "keys"), "probes": ([], "probes"), "render": (["site.yml"], "changes"),
+    "reports": (["site.yml", "."], "dmarc"), "validate": (["site.yml"], "errors"),
+}  # fmt: skip
+ONLINE = {"dns check", "keys next", "verify"}
+"""Tested where they have somebody to ask."""
+
+
+def _with_json(group: typer.Typer, path: tuple[str, ...] = ()) -> Iterator[str]:
+    for one in group.registered_groups:
+        yield from _with_json(one.typer_instance, (*path, one.name or one.typer_instance.info.name))
+    for command in group.registered_commands:
+        hints = get_type_hints(command.callback, include_extras=True).values()
+        kinds = [hint.__origin__ for hint in hints if hasattr(hint, "__metadata__")]
+        if any(isinstance(kind, type) and issubclass(kind, Enum) and "json" in set(kind) for kind in kinds):
+            yield " ".join((*path, command.name or command.callback.__name__.rstrip("_")))
+
+
+def test_every_json_says_its_form(tmp_path, monkeypatch) -> None:
+    """A script sees that it was written for another one. All are objects: what is added later breaks nobody."""
+    made(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    assert {*JSON, *ONLINE} == set(_with_json(app))
+    assert CliRunner().invoke(app, ["render", "site.yml"]).exit_code == 0
+    for command, (argv, key) in JSON.items():
+        done = CliRunner().invoke(app, [*command.split(), *argv, "--format", "json"])
+        found = json.loads(done.stdout)
+        assert (found["form"], next(iter(found))) == (1, "form"), command
+        assert key in found, command
+    for profile in ("internet.nl", "bsi-tr"):
+        done = CliRunner().invoke(app, ["check", "site.yml", "--profile", profile, "--format", "json"])
+        assert json.loads(done.stdout)["form"] == 1
+
+
 def test_other_errors_have_that_format_too(tmp_path) -> None:
     for argv in (["check", "nosuch.yml"], ["check", str(tmp_path)], ["check", "x", "--date", "never"], ["keys", "plan", "nosuch.yml"], ["reports", "nosuch.yml"], ["render", "nosuch.yml"],
                  ["explain", "x", "--build", "nosuch"], ["dns", "nosuch.yml"]):  # fmt: skip
         done = CliRunner().invoke(app, [*argv, "--format", "json"])
         assert done.exit_code == 2, argv
+        assert json.loads(done.stdout)["form"] == 1
         assert json.loads(done.stdout)["errors"][0]["message"], argv
 
 

@@ -49,7 +49,7 @@ def test_every_value_has_an_answer(name: str, tmp_path: Path) -> None:
 def test_a_quota_and_its_line(site) -> None:
     """The line is that of the rendered file, whoever wrote it."""
     gmconf("render", "site.yml", cwd=site)
-    (answer,) = json.loads(gmconf("explain", "domains[0].mailboxes[1].quota", "--format", "json", cwd=site).stdout)
+    (answer,) = json.loads(gmconf("explain", "domains[0].mailboxes[1].quota", "--format", "json", cwd=site).stdout)["answers"]
     lines = (site / "build/hosts/mail.example.org/tree/etc/dovecot/users").read_text().splitlines()
     assert (answer["path"], answer["text"]) == ("/etc/dovecot/users", lines[answer["line"] - 1])
     assert "bob@example.org" in answer["text"]

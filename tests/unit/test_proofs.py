@@ -94,7 +94,7 @@ def test_automated_is_both_a_machine_check_and_a_test() -> None:
 def test_command_shows_them(site) -> None:
     text = gmconf("controls", "mta.banner-min", cwd=site).stdout
     assert "    proved by: test_mail.py::test_banner, " in text
-    found = json.loads(gmconf("controls", "mta.banner-min", "--format", "json", cwd=site).stdout)
+    found = json.loads(gmconf("controls", "mta.banner-min", "--format", "json", cwd=site).stdout)["controls"][0]
     assert "test_mail.py::test_banner" in found["tests"]
     assert found["automated"] is True
     assert "no test on real hosts carries it" in gmconf("controls", "mon.canary", cwd=site).stdout

@@ -197,13 +197,14 @@ def test_reads_what_verify_writes(tmp_path) -> None:
         ({"control": "no.such"}, r"results\.0: there is no control no\.such"),
         ({"method": "static"}, r"results\.0: method static, not live"),
         ({"status": "fine"}, r"results\.0\.status: "),
+        ({"form": 2}, r"results\.json: its form is 2, and this gmconf reads 1"),
         (None, r"results\.json: .*not what gmconf verify writes"),
     ],
 )
 def test_refuses_what_verify_does_not_write(tmp_path, change, says) -> None:
     file = tmp_path / "results.json"
     result = {"control": "mta.banner-min", "level": "basic", "subject": "h", "method": "live", "status": "pass"}
-    whole = {"site": "s", "started": "2026-11-24T09:30:00Z", "seconds": 1, "results": [result]}
+    whole = {"form": 1, "site": "s", "started": "2026-11-24T09:30:00Z", "seconds": 1, "results": [result]}
     for name, value in (change or {}).items():
         (whole if name in whole else result)[name] = value
     file.write_text(json.dumps(whole) if change else "no JSON")

@@ -452,7 +452,8 @@ def test_commands(world: World, vault_password) -> None:
     assert done.stdout == "example.org: s20261125: made; publish its record: gmconf dns check SITE says what is missing\n"
     done = run("next", "site.yml", "--only", "example.org", "--resolver", f"127.0.0.2:{world.port}", "--port", str(world.port), "--now", "2026-11-25T10:00:00Z", "--format", "json")
     assert done.returncode == 1
-    assert json.loads(done.stdout)[0]["action"] == "waits"
+    found = json.loads(done.stdout)
+    assert (found["form"], found["steps"][0]["action"]) == (1, "waits")
     done = run("status", "site.yml", "--only", "example.org", "--format", "json", "--now", "2026-11-26T10:00:00Z")
     assert done.returncode == 0
     rows = json.loads(done.stdout)["keys"]

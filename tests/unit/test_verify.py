@@ -340,6 +340,7 @@ def test_unreachable_host_ends_with_results_and_no_traceback(site) -> None:
                   "--ssh-option", "Port=9", cwd=site)  # fmt: skip
     assert done.returncode == 1, done.stderr
     assert "Traceback" not in done.stderr
+    assert json.loads(done.stdout)["form"] == 1
     found = json.loads(done.stdout)["results"]
     assert {r["status"] for r in found} == {"error"}
     assert all(r["remedy"] for r in found)
@@ -373,7 +374,7 @@ def test_list_of_probes(site) -> None:
     done = gmconf("probes", cwd=site)
     assert done.returncode == 0
     assert done.stdout.count("proves: ") == len(PROBES)
-    assert {p["name"] for p in json.loads(gmconf("probes", "--format", "json", cwd=site).stdout)} == set(PROBES)
+    assert {p["name"] for p in json.loads(gmconf("probes", "--format", "json", cwd=site).stdout)["probes"]} == set(PROBES)
 
 
 def test_at_most_a_few_sessions_at_once(site) -> None:
