@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gmconf.cli import completion
 from gmconf.cli.app import Format, Formatted, OutputFormat, SitePath, VaultFile, app, load_site, print_json
 from gmconf.cli.profiles import Chosen, needed
 from gmconf.cli.profiles import check as check_profile
@@ -36,8 +37,9 @@ class Report(StrEnum):
 
 @app.command(cls=Formatted, epilog="Examples: gmconf controls; gmconf controls --level bronze; gmconf controls mta.smuggling --site site.yml")
 def controls(
-    name: Annotated[str | None, typer.Argument(metavar="[ID]", help="One control in full.")] = None,
-    level: Annotated[str | None, typer.Option("--level", help="Only what this level asks for: basic, bronze or silver.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="[ID]", help="One control in full.", autocompletion=completion.controls)] = None,
+    level: Annotated[str | None, typer.Option(
+        "--level", help="Only what this level asks for: basic, bronze or silver.", autocompletion=completion.levels)] = None,
     build: Annotated[Path, typer.Option("--build", "-b", help="The rendered tree whose lines are shown.")] = Path("build"),
     site: Annotated[Path | None, typer.Option("--site", "-s", help="The site whose state is shown, of one control.")] = None,
     day: Annotated[str | None, typer.Option("--date", help="The day to judge waivers and evidence on (YYYY-MM-DD); default: today.")] = None,
@@ -121,7 +123,8 @@ def _in_full(control: type[Control]) -> Iterator[str]:
              "gmconf check site.yml --profile internet.nl")  # fmt: skip
 def check(
     site: SitePath,
-    level: Annotated[str | None, typer.Option("--level", help="Ask for this level instead of the declared one.")] = None,
+    level: Annotated[str | None, typer.Option(
+        "--level", help="Ask for this level instead of the declared one.", autocompletion=completion.levels)] = None,
     output: Annotated[Report, typer.Option("--format", help="How to print the result.")] = Report.text,
     annotate: Annotated[bool, typer.Option("--annotate", help="Print the site file with marks at the lines responsible.")] = False,
     day: Annotated[str | None, typer.Option("--date", help="The day to judge waivers and evidence on (YYYY-MM-DD); default: today.")] = None,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gmconf.cli import completion
 from gmconf.cli.app import Format, Formatted, OutputFormat, SitePath, app, load_site, print_json
 from gmconf.cli.judgement import Report, live_page
 from gmconf.cli.profiles import Chosen, Profile, clauses, needed, no_pages, scores
@@ -30,8 +31,8 @@ PASSWORD = "GMCONF_PASSWORD"  # the name of a variable
              "gmconf verify site.yml --only relay --only drift")  # fmt: skip
 def verify(
     site: SitePath,
-    host: Annotated[list[str] | None, typer.Option("--host", help="Only this host (may be repeated).")] = None,
-    only: Annotated[list[str] | None, typer.Option("--only", metavar="PROBE", help="Only this probe (may be repeated); list: gmconf probes.")] = None,
+    host: Annotated[list[str] | None, typer.Option("--host", help="Only this host (may be repeated).", autocompletion=completion.hosts)] = None,
+    only: Annotated[list[str] | None, typer.Option("--only", metavar="PROBE", help="Only this probe (may be repeated); list: gmconf probes.", autocompletion=completion.probes)] = None,
     output: Annotated[Report, typer.Option("--format", help="How to print the result.")] = Report.text,
     file: Annotated[Path | None, typer.Option("--output", help="Write the result to this file.")] = None,
     login: Annotated[str | None, typer.Option("--login", metavar="ADDRESS", help=(
