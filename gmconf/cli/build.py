@@ -157,10 +157,12 @@ def _print_changes(found: list[Change], *, diff: bool) -> None:
     "gmconf explain limits.message_size"
 )
 def explain(
-    what: Annotated[str, typer.Argument(help="PATH, PATH:LINE, FILE:KEY, or a field of the site.", autocompletion=completion.rendered_files)],
+    what: Annotated[str, typer.Argument(
+        help="PATH, PATH:LINE, FILE:KEY, or a field of the site.", autocompletion=completion.rendered_files)],
     build: Annotated[Path, typer.Option("--build", "-b", help="The rendered tree.")] = Path("build"),
     site: Annotated[Path, typer.Option("--site", "-s", help="The site; asked about fields that no rendered line names.")] = Path("site.yml"),
-    host: Annotated[str | None, typer.Option("--host", help="One host only.", autocompletion=completion.rendered_hosts)] = None,
+    host: Annotated[str | None, typer.Option(
+        "--host", help="One host only.", autocompletion=completion.rendered_hosts)] = None,
     output: OutputFormat = Format.text,
 ) -> None:
     """Explain why a rendered line is there.

@@ -37,7 +37,8 @@ class Report(StrEnum):
 
 @app.command(cls=Formatted, epilog="Examples: gmconf controls; gmconf controls --level bronze; gmconf controls mta.smuggling --site site.yml")
 def controls(
-    name: Annotated[str | None, typer.Argument(metavar="[ID]", help="One control in full.", autocompletion=completion.controls)] = None,
+    name: Annotated[str | None, typer.Argument(
+        metavar="[ID]", help="One control in full.", autocompletion=completion.controls)] = None,
     level: Annotated[str | None, typer.Option(
         "--level", help="Only what this level asks for: basic, bronze or silver.", autocompletion=completion.levels)] = None,
     build: Annotated[Path, typer.Option("--build", "-b", help="The rendered tree whose lines are shown.")] = Path("build"),

@@ -31,8 +31,10 @@ PASSWORD = "GMCONF_PASSWORD"  # the name of a variable
              "gmconf verify site.yml --only relay --only drift")  # fmt: skip
 def verify(
     site: SitePath,
-    host: Annotated[list[str] | None, typer.Option("--host", help="Only this host (may be repeated).", autocompletion=completion.hosts)] = None,
-    only: Annotated[list[str] | None, typer.Option("--only", metavar="PROBE", help="Only this probe (may be repeated); list: gmconf probes.", autocompletion=completion.probes)] = None,
+    host: Annotated[list[str] | None, typer.Option(
+        "--host", help="Only this host (may be repeated).", autocompletion=completion.hosts)] = None,
+    only: Annotated[list[str] | None, typer.Option("--only", metavar="PROBE", autocompletion=completion.probes, help=(
+        "Only this probe (may be repeated); list: gmconf probes."))] = None,
     output: Annotated[Report, typer.Option("--format", help="How to print the result.")] = Report.text,
     file: Annotated[Path | None, typer.Option("--output", help="Write the result to this file.")] = None,
     login: Annotated[str | None, typer.Option("--login", metavar="ADDRESS", help=(
