@@ -25,7 +25,8 @@ $(VENV)/.ready: pyproject.toml
 demo: setup ## render the example, roll it out to a Debian 13 host, send mail through it
 	@$(BIN)/python molecule/demo.py
 
-lint: setup ## ruff, mypy, yamllint, ansible-lint, codespell
+lint: setup ## ruff (layout too), mypy, yamllint, ansible-lint, codespell
+	$(BIN)/ruff format --check -q .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/yamllint -s .

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""What DNS costs, as ratios measured in one run; rendering in seconds of the processor, so that neighbours do not matter.
+"""What DNS costs, as ratios measured in one run; rendering in seconds of the processor, so that neighbours do not
+matter.
 
-    python3 bench/dns.py [DOMAINS] [CHECKED]    gmconf dns for DOMAINS, gmconf dns check of CHECKED domains against Knot on loopback
+python3 bench/dns.py [DOMAINS] [CHECKED]    gmconf dns for DOMAINS, gmconf dns check of CHECKED domains against Knot on
+loopback
 """
 
 from __future__ import annotations
@@ -28,9 +30,16 @@ from measure import GMCONF, environment, run  # noqa: E402
 def large(folder: Path, count: int) -> Path:
     """A generated site: two hosts, every domain a zone of its own."""
     lines = ["organisation: {name: Large, postmaster: u0@d0.example}", "tls: {source: files}", "hosts:"]
-    lines += [f'  - {{name: h{n}.large.example, release: trixie, addresses: [192.0.2.{n + 1}, "2001:db8::{n + 1}"]{"" if n == 0 else ", roles: [mta, msa, filter]"}}}'
-              for n in range(2)]  # fmt: skip
-    lines += ["domains:", "  - {name: d0.example, mailboxes: [{name: u0}]}", *(f"  - {{name: d{n}.example}}" for n in range(1, count))]
+    lines += [
+        f"  - {{name: h{n}.large.example, release: trixie, addresses: [192.0.2.{n + 1},"
+        f' "2001:db8::{n + 1}"]{"" if n == 0 else ", roles: [mta, msa, filter]"}}}'
+        for n in range(2)
+    ]
+    lines += [
+        "domains:",
+        "  - {name: d0.example, mailboxes: [{name: u0}]}",
+        *(f"  - {{name: d{n}.example}}" for n in range(1, count)),
+    ]
     folder.mkdir(parents=True)
     (folder / "site.yml").write_text("\n".join(lines) + "\n")
     rsa = "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEA" + "x" * 348
@@ -39,7 +48,8 @@ def large(folder: Path, count: int) -> Path:
 
 
 ROUNDS = 5
-"""The command and the floor in turn: what a new file costs the system differs more between moments than between programs."""
+"""The command and the floor in turn: what a new file costs the system differs more between moments than between
+programs."""
 
 
 def floor(data: dict[str, bytes], target: Path) -> float:
@@ -76,8 +86,16 @@ def rendering(folder: Path, count: int) -> list[dict[str, object]]:
     more = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     print(f"reading the site {reading:.2f} s; {count_} lines made {making:.2f} s", file=sys.stderr)
     return [
-        {"name": f"gmconf dns, {count} domains : writing the same bytes", "ratio": round(median(ratios), 2), "goal": 3.0},
-        {"name": "making the lines, site read : writing the same bytes", "ratio": round(making / least, 2), "goal": 3.0},
+        {
+            "name": f"gmconf dns, {count} domains : writing the same bytes",
+            "ratio": round(median(ratios), 2),
+            "goal": 3.0,
+        },
+        {
+            "name": "making the lines, site read : writing the same bytes",
+            "ratio": round(making / least, 2),
+            "goal": 3.0,
+        },
         {"name": "memory of the command, MiB", "ratio": memory, "goal": 512},
         {"name": "memory that making the records adds, MiB", "ratio": more // 1024, "goal": 64},
     ]
@@ -94,7 +112,9 @@ async def bare(questions: list[tuple[str, str]], address: str, port: int) -> Non
 
     async def put(name: str, type_: str) -> None:
         async with bound:
-            await dns.asyncquery.udp_with_fallback(dns.message.make_query(f"{name}.", type_, use_edns=0, payload=1232), address, 5, port)
+            await dns.asyncquery.udp_with_fallback(
+                dns.message.make_query(f"{name}.", type_, use_edns=0, payload=1232), address, 5, port
+            )
 
     await asyncio.gather(*(put(*question) for question in questions))
 
@@ -127,7 +147,13 @@ def checking(folder: Path, count: int) -> list[dict[str, object]]:
     if not found.holds(None):
         sys.exit("the zones that were rendered are not found to be right")
     print(f"{found.asked} questions in {took:.1f} s; bare {least:.1f} s", file=sys.stderr)
-    return [{"name": f"gmconf dns check, {count} domains : the bare questions", "ratio": round(took / least, 2), "goal": 3.0}]
+    return [
+        {
+            "name": f"gmconf dns check, {count} domains : the bare questions",
+            "ratio": round(took / least, 2),
+            "goal": 3.0,
+        }
+    ]
 
 
 def main(count: int, checked: int) -> None:

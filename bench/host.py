@@ -26,9 +26,15 @@ import lab  # noqa: E402
 import sites  # noqa: E402
 
 PATIENCE = 420
-"""Seconds after which a variant that does not finish is given up; its ratio is then a lower bound. Postfix's defaults try again after 300."""
+"""Seconds after which a variant that does not finish is given up; its ratio is then a lower bound. Postfix's defaults
+try again after 300."""
 MAILBOXES = ("alice", "bob", "carol", "joe")
-DEFAULTS = ("lmtp_destination_concurrency_limit=20", "lmtp_destination_recipient_limit=50", "minimal_backoff_time=300s", "queue_run_delay=300s")
+DEFAULTS = (
+    "lmtp_destination_concurrency_limit=20",
+    "lmtp_destination_recipient_limit=50",
+    "minimal_backoff_time=300s",
+    "queue_run_delay=300s",
+)
 BARE = """compatibility_level = 3.7
 mydestination = {domain}
 local_recipient_maps =
@@ -52,14 +58,25 @@ class Bench:
 
     def row(self, name: str, ours: float, other: float, unit: str, goal: str, note: str = "") -> None:
         ratio = ours / other if unit.endswith("/s") else other / ours
-        self.rows.append({"name": name, "ours": round(ours, 2), "other": round(other, 2), "unit": unit, "ratio": round(ratio, 2), "goal": goal})
+        self.rows.append(
+            {
+                "name": name,
+                "ours": round(ours, 2),
+                "other": round(other, 2),
+                "unit": unit,
+                "ratio": round(ratio, 2),
+                "goal": goal,
+            }
+        )
         print(f"{ratio:8.2f}x  (goal {goal})  {name}: {ours:.1f} against {other:.1f} {unit} {note}", flush=True)
 
     def rate(self, sessions: int, number: int, to: tuple[str, ...] = ("bob",)) -> float:
         """Messages a second that port 25 takes, the sessions shared among the mailboxes."""
         each = f"smtp-source -s {sessions // len(to)} -m {number // len(to)} -l 4096 -f x@sender.example -t"
         command = " ".join(f"{each} {name}@{self.domain} 127.0.0.1:25 &" for name in to) + " wait"
-        seconds = float(self.ssh(f"s=$(date +%s.%N); {command}; e=$(date +%s.%N); echo $s $e | awk '{{print $2 - $1}}'").split()[-1])
+        seconds = float(
+            self.ssh(f"s=$(date +%s.%N); {command}; e=$(date +%s.%N); echo $s $e | awk '{{print $2 - $1}}'").split()[-1]
+        )
         return number / seconds
 
     @contextmanager
@@ -71,7 +88,10 @@ class Bench:
         try:
             yield
         finally:
-            self.ssh("cp /root/main.cf.bench /etc/postfix/main.cf; rm /root/main.cf.bench; postfix reload 2>/dev/null; sleep 1")
+            self.ssh(
+                "cp /root/main.cf.bench /etc/postfix/main.cf; rm /root/main.cf.bench; postfix reload 2>/dev/null;"
+                " sleep 1"
+            )
 
     def empty(self, patience: float) -> tuple[float, int]:
         """Seconds until the queue is empty, and what is left when patience ends."""
@@ -92,8 +112,14 @@ class Bench:
         build = sites.folder(self.machine) / "build"
         plain = {key: value for key, value in os.environ.items() if not key.startswith("ANSIBLE_")}
         env = {**plain, "ANSIBLE_HOST_KEY_CHECKING": "False", "ANSIBLE_VAULT_PASSWORD_FILE": str(demo.vault_password())}
-        options = ["-e", f"ansible_host={self.machine.addresses[0]}", "-e", f"ansible_ssh_private_key_file={lab.KEY}",
-                   "-e", "ansible_ssh_common_args='-o UserKnownHostsFile=/dev/null -o LogLevel=ERROR'"]  # fmt: skip
+        options = [
+            "-e",
+            f"ansible_host={self.machine.addresses[0]}",
+            "-e",
+            f"ansible_ssh_private_key_file={lab.KEY}",
+            "-e",
+            "ansible_ssh_common_args='-o UserKnownHostsFile=/dev/null -o LogLevel=ERROR'",
+        ]
         tool = Path(sys.executable)
         ping = [str(tool.with_name("ansible")), self.machine.fqdn, "-m", "ping", *options]
         play = [str(tool.with_name("ansible-playbook")), "site.yml", *options]
@@ -107,21 +133,28 @@ class Bench:
             pairs.append(found)
         ours, other = (statistics.median(p[n] for p in pairs) for n in (0, 1))
         self.rows.append({"name": "unchanged host : ansible -m ping", "ratio": round(ours / other, 2), "goal": "<= 4"})
-        print(f"{ours / other:8.2f}x  (goal <= 4)  unchanged host, 1 task: {ours:.1f} s against ping {other:.1f} s", flush=True)
+        print(
+            f"{ours / other:8.2f}x  (goal <= 4)  unchanged host, 1 task: {ours:.1f} s against ping {other:.1f} s",
+            flush=True,
+        )
 
     def accept(self) -> None:
         """Taking mail with all restrictions, maps and postscreen, but no filter, against a bare Postfix."""
         with self.postfix("smtpd_milters=", "virtual_transport=discard:"):
             self.rate(16, 200)
             ours = self.rate(16, 2000)
-        self.ssh(f"mkdir -p /root/bare && cat > /root/bare/main.cf <<'E'\n{BARE.format(domain=self.domain)}E\n"
-                 "cp /usr/share/postfix/master.cf.dist /root/bare/master.cf; postfix stop 2>/dev/null; sleep 1;"
-                 " postfix -c /root/bare start 2>/dev/null; sleep 2")  # fmt: skip
+        self.ssh(
+            f"mkdir -p /root/bare && cat > /root/bare/main.cf <<'E'\n{BARE.format(domain=self.domain)}E\n"
+            "cp /usr/share/postfix/master.cf.dist /root/bare/master.cf; postfix stop 2>/dev/null; sleep 1;"
+            " postfix -c /root/bare start 2>/dev/null; sleep 2"
+        )
         try:
             self.rate(16, 200)
             other = self.rate(16, 2000)
         finally:
-            self.ssh("postfix -c /root/bare stop 2>/dev/null; sleep 1; rm -r /root/bare; systemctl restart postfix; sleep 1")
+            self.ssh(
+                "postfix -c /root/bare stop 2>/dev/null; sleep 1; rm -r /root/bare; systemctl restart postfix; sleep 1"
+            )
         self.row("B6 accept, 16 sessions, no filter : bare Postfix", ours, other, "msg/s", ">= 0.98")
 
     def filtered(self) -> None:
@@ -130,8 +163,10 @@ class Bench:
         with self.postfix("virtual_transport=discard:"):
             self.rate(16, 100)
             ours = {sessions: self.rate(sessions, 400) for sessions in (1, 16)}
-        self.ssh(f"echo 'bind_socket = [\"/run/rspamd/milter.sock mode=0660 owner=_rspamd group=postfix\", \"127.0.0.1:11332\"];' > {inc};"
-                 " systemctl restart rspamd; sleep 5")  # fmt: skip
+        self.ssh(
+            'echo \'bind_socket = ["/run/rspamd/milter.sock mode=0660 owner=_rspamd group=postfix",'
+            f' "127.0.0.1:11332"];\' > {inc}; systemctl restart rspamd; sleep 5'
+        )
         try:
             with self.postfix("virtual_transport=discard:", "smtpd_milters=inet:127.0.0.1:11332"):
                 self.rate(16, 100)
@@ -143,6 +178,7 @@ class Bench:
 
     def one_mailbox(self) -> None:
         """1,000 messages to one mailbox."""
+
         def burst() -> tuple[float, int, int]:
             mark = self.ssh("date +%s").strip()
             start = time.monotonic()
@@ -157,11 +193,18 @@ class Bench:
         with self.postfix("smtpd_milters=", *DEFAULTS):
             other = burst()
         self.rest()
-        self.row("B8 1,000 messages to one mailbox, time to last : Postfix's defaults", ours[0], other[0], "s", ">= 100 (0 deferred)",
-                 f"(deferred {ours[1]} against {other[1]}; after {PATIENCE} s {other[2]} were still queued)")  # fmt: skip
+        self.row(
+            "B8 1,000 messages to one mailbox, time to last : Postfix's defaults",
+            ours[0],
+            other[0],
+            "s",
+            ">= 100 (0 deferred)",
+            f"(deferred {ours[1]} against {other[1]}; after {PATIENCE} s {other[2]} were still queued)",
+        )
 
     def drain(self) -> None:
         """3,000 messages to four mailboxes wait for the store; seconds from its return to the last."""
+
         def wait() -> tuple[float, int]:
             self.ssh("systemctl stop dovecot")
             self.rate(16, 3000, MAILBOXES)
@@ -178,8 +221,14 @@ class Bench:
         finally:
             self.ssh("systemctl start gmconf-queue-flush.path")
         self.rest()
-        self.row("B11 3,000 queued messages, store comes back : Postfix's defaults", ours[0], other[0], "s", ">= 30 (<= 10 s)",
-                 f"(after {PATIENCE} s {other[1]} were still queued)")  # fmt: skip
+        self.row(
+            "B11 3,000 queued messages, store comes back : Postfix's defaults",
+            ours[0],
+            other[0],
+            "s",
+            ">= 30 (<= 10 s)",
+            f"(after {PATIENCE} s {other[1]} were still queued)",
+        )
 
 
 def main(name: str) -> None:

@@ -18,10 +18,28 @@ def write(keys: Path, domains: int, hosts: int, *, rsa: str, ed25519: str) -> No
             (folder / f"gm1-{kind}.key.vault").write_text(VAULT)
     (keys / "tls").mkdir()
     certificate = subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "3650", "-keyout", "/dev/null",
-         "-subj", "/CN=large.example", "-addext", "subjectAltName=DNS:*.large.example"],
-        check=True, capture_output=True, text=True,
-    ).stdout  # fmt: skip
+        [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+            "-days",
+            "3650",
+            "-keyout",
+            "/dev/null",
+            "-subj",
+            "/CN=large.example",
+            "-addext",
+            "subjectAltName=DNS:*.large.example",
+        ],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
     for n in range(hosts):
         (keys / f"tls/h{n}.large.example.crt").write_text(certificate)
         (keys / f"tls/h{n}.large.example.key.vault").write_text(VAULT)

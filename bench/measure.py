@@ -15,10 +15,16 @@ GMCONF = [sys.executable, "-m", "gmconf"]
 def environment(work: Path) -> dict[str, str]:
     """Caches of our own, so that the first run fills them whatever the machine's settings are."""
     env = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
-    return env | {"PYTHONPATH": str(ROOT), "PYTHONPYCACHEPREFIX": str(work / "bytecode"), "XDG_CACHE_HOME": str(work / "cache")}
+    return env | {
+        "PYTHONPATH": str(ROOT),
+        "PYTHONPYCACHEPREFIX": str(work / "bytecode"),
+        "XDG_CACHE_HOME": str(work / "cache"),
+    }
 
 
-def run(argv: list[str], env: dict[str, str], cwd: Path | None = None, fine: tuple[int, ...] = (0,)) -> tuple[float, int]:
+def run(
+    argv: list[str], env: dict[str, str], cwd: Path | None = None, fine: tuple[int, ...] = (0,)
+) -> tuple[float, int]:
     """Seconds of processor time of a command, and the most memory it took in MiB."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, env=env, cwd=cwd)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What rendering costs, as ratios measured in one run.
 
-    python3 bench/render.py [HOSTS]    the large site has HOSTS hosts, ten times as many domains, a hundred times as many mailboxes
+    python3 bench/render.py [HOSTS]    the large site has HOSTS hosts, 10 x domains, 100 x mailboxes
 
 Ratios are of processor time (user and system, children included), in turns: others may be at work on the machine. Both
 sides of a ratio find their modules compiled, as an installed package is.
@@ -39,15 +39,19 @@ def in_turns(commands: dict[str, list[str]], env: dict[str, str], fine: tuple[in
 
 
 def large(folder: Path, hosts: int) -> None:
-    """A generated site: one store; a fiftieth of the hosts filter, a tenth receive and send (SPF has room for no more), all others submit."""
+    """A generated site: one store; a fiftieth of the hosts filter, a tenth receive and send (SPF has room for no more),
+    all others submit."""
 
     def role(n: int) -> list[str]:
         return ["store"] if n == 0 else ["filter"] if n % 50 == 1 else ["mta", "msa"] if n % 10 == 2 else ["msa"]
 
     lines = ["organisation: {name: Large, postmaster: u0@d0.example}", "tls: {source: files}", "hosts:"]
     for n in range(hosts):
-        lines.append(f"  - {{name: h{n}.large.example, release: {'trixie' if n % 3 else 'bookworm'}, roles: {json.dumps(role(n))},"
-                     f' addresses: [10.{n >> 16}.{n >> 8 & 255}.{n & 255}, "2001:db8::{n:x}"]}}')  # fmt: skip
+        lines.append(
+            f"  - {{name: h{n}.large.example, release: {'trixie' if n % 3 else 'bookworm'}, roles:"
+            f" {json.dumps(role(n))},"
+            f' addresses: [10.{n >> 16}.{n >> 8 & 255}.{n & 255}, "2001:db8::{n:x}"]}}'
+        )
     lines.append("domains:")
     lines += [f"  - {{name: d{n}.example}}" for n in range(hosts * 10)]
     lines += ["users:", "  - {file: users.csv}"]
@@ -84,14 +88,29 @@ def copy_floor(build: Path, target: Path) -> float:
 
 
 def template_tasks(folder: Path, build: Path, env: dict[str, str], hosts: int = 20) -> float:
-    """Seconds a host of ansible's template module writing one main.cf, on as many local "hosts"; its own start left out."""
+    """Seconds a host of ansible's template module writing one main.cf, on as many local "hosts"; its own start left
+    out."""
     work = folder / "ansible"
     work.mkdir()
     host = next(p for p in (build / "hosts").iterdir() if (p / "tree/etc/postfix/main.cf").exists())
-    text = (host / "tree/etc/postfix/main.cf").read_text().replace(host.name, "{{ inventory_hostname }}").replace("{$", "{ $")
-    (work / "main.cf.j2").write_text("{% raw %}" + text.replace("{{ inventory_hostname }}", "{% endraw %}{{ inventory_hostname }}{% raw %}") + "{% endraw %}")
-    (work / "inventory").write_text("".join(f"h{n} ansible_connection=local ansible_python_interpreter={sys.executable}\n" for n in range(hosts)))
-    (work / "play.yml").write_text('- hosts: all\n  gather_facts: false\n  tasks:\n    - template: {src: main.cf.j2, dest: "{{ playbook_dir }}/{{ inventory_hostname }}.cf"}\n')
+    text = (
+        (host / "tree/etc/postfix/main.cf")
+        .read_text()
+        .replace(host.name, "{{ inventory_hostname }}")
+        .replace("{$", "{ $")
+    )
+    (work / "main.cf.j2").write_text(
+        "{% raw %}"
+        + text.replace("{{ inventory_hostname }}", "{% endraw %}{{ inventory_hostname }}{% raw %}")
+        + "{% endraw %}"
+    )
+    (work / "inventory").write_text(
+        "".join(f"h{n} ansible_connection=local ansible_python_interpreter={sys.executable}\n" for n in range(hosts))
+    )
+    (work / "play.yml").write_text(
+        '- hosts: all\n  gather_facts: false\n  tasks:\n    - template: {src: main.cf.j2, dest: "{{ playbook_dir }}/{{'
+        ' inventory_hostname }}.cf"}\n'
+    )
     argv = [str(Path(sys.executable).with_name("ansible-playbook")), "-f", str(os.cpu_count()), "-i", "inventory"]
     nothing, _ = run([*argv, "--list-tasks", "play.yml"], env, work)
     seconds, _ = run([*argv, "play.yml"], env, work)
@@ -131,12 +150,22 @@ def small(folder: Path, env: dict[str, str]) -> list[dict[str, object]]:
     demo.lab.STATE.mkdir(exist_ok=True)
     demo.render(site, build, demo.USERS)
     python = [sys.executable, "-c"]
-    took = in_turns({
-        "floor": [*python, FLOOR], "typer": [*python, "import typer"], "help": [*GMCONF, "--help"],
-        "render": [*GMCONF, "render", str(site), "-o", str(build)], "check": [*GMCONF, "check", str(site)],
-    }, env)  # fmt: skip
+    took = in_turns(
+        {
+            "floor": [*python, FLOOR],
+            "typer": [*python, "import typer"],
+            "help": [*GMCONF, "--help"],
+            "render": [*GMCONF, "render", str(site), "-o", str(build)],
+            "check": [*GMCONF, "check", str(site)],
+        },
+        env,
+    )
     return [
-        {"name": "render examples/single : imports of pydantic, jinja2, typer", "ratio": took["render"] / took["floor"], "goal": 2.0},
+        {
+            "name": "render examples/single : imports of pydantic, jinja2, typer",
+            "ratio": took["render"] / took["floor"],
+            "goal": 2.0,
+        },
         {"name": "--help : import typer", "ratio": took["help"] / took["typer"], "goal": 1.2},
         {"name": "check examples/single : render it", "ratio": took["check"] / took["render"], "goal": 1.5},
     ]
@@ -159,17 +188,33 @@ def big(folder: Path, env: dict[str, str], hosts: int) -> list[dict[str, object]
     checked, check_memory = run([*GMCONF, "check", str(site)], env)
     task, alone = template_tasks(work, build, env), main_cf(site, work / "main.cf")
     files = sum(1 for p in (build / "hosts").rglob("*") if p.is_file()) / hosts
-    print(f"a template task {task * 1000:.0f} ms a host, main.cf {alone * 1000:.2f} ms; {files:.0f} files a host", file=sys.stderr)
+    print(
+        f"a template task {task * 1000:.0f} ms a host, main.cf {alone * 1000:.2f} ms; {files:.0f} files a host",
+        file=sys.stderr,
+    )
     return [
-        {"name": f"render {hosts} hosts : writing the same bytes", "ratio": statistics.median(a / b for a, b, _ in pairs), "goal": 3.0},
+        {
+            "name": f"render {hosts} hosts : writing the same bytes",
+            "ratio": statistics.median(a / b for a, b, _ in pairs),
+            "goal": 3.0,
+        },
         {"name": "its memory, MiB", "ratio": memory, "goal": 1024},
         {"name": f"check {hosts} hosts : render them", "ratio": checked / took, "goal": 1.5},
         {"name": "its memory, MiB", "ratio": check_memory, "goal": 1024},
-        {"name": "a template task writing main.cf : gmconf, main.cf alone, of as many hosts", "ratio": task / alone, "goal": 1000, "more_is_better": True},
+        {
+            "name": "a template task writing main.cf : gmconf, main.cf alone, of as many hosts",
+            "ratio": task / alone,
+            "goal": 1000,
+            "more_is_better": True,
+        },
         {"name": "the same task : gmconf, all files of a host", "ratio": task / (took / hosts), "goal": None},
-        {"name": f"as many tasks as a host has files ({files:.0f}) : gmconf, all files of a host", "ratio": task * files / (took / hosts),
-         "goal": 1000, "more_is_better": True},
-    ]  # fmt: skip
+        {
+            "name": f"as many tasks as a host has files ({files:.0f}) : gmconf, all files of a host",
+            "ratio": task * files / (took / hosts),
+            "goal": 1000,
+            "more_is_better": True,
+        },
+    ]
 
 
 def main(hosts: int) -> None:

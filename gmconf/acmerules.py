@@ -18,7 +18,10 @@ def acme_is_whole(site: Site, _: Directory) -> Iterator[Finding]:
     if acme is None:
         return
     if not acme.terms_agreed:
-        yield "tls.acme.terms_agreed", "the CA issues nothing to who has not accepted its terms; read them, then say true"
+        yield (
+            "tls.acme.terms_agreed",
+            "the CA issues nothing to who has not accepted its terms; read them, then say true",
+        )
     if site.tls.source != "acme":
         yield "tls.acme", f"is not used with source {site.tls.source}; say source: acme, or remove it"
     if acme.challenge == "dns-01" and acme.update is None:
@@ -33,7 +36,13 @@ def names_are_answered(site: Site, _: Directory) -> Iterator[Finding]:
     if acme and acme.challenge == "http-01":
         for number, host in enumerate(site.hosts):
             if Role.CHAT in host.roles:
-                yield f"hosts[{number}].roles", "chat needs certificates for the mail domains, whose names need not lead here: tls.acme.challenge has to be dns-01"
+                yield (
+                    f"hosts[{number}].roles",
+                    (
+                        "chat needs certificates for the mail domains, whose names need not lead here:"
+                        " tls.acme.challenge has to be dns-01"
+                    ),
+                )
 
 
 def caa_lets_it(site: Site, _: Directory) -> Iterator[Finding]:
@@ -41,7 +50,13 @@ def caa_lets_it(site: Site, _: Directory) -> Iterator[Finding]:
     acme = site.tls.acme
     issuers = site.dns.caa
     if acme and issuers and all(i.validation_methods and acme.challenge not in i.validation_methods for i in issuers):
-        yield "dns.caa", f"no issuer may accept {acme.challenge}, by which the hosts prove their names (tls.acme.challenge); add it to validation_methods"
+        yield (
+            "dns.caa",
+            (
+                f"no issuer may accept {acme.challenge}, by which the hosts prove their names (tls.acme.challenge); add"
+                " it to validation_methods"
+            ),
+        )
 
 
 ACME_RULES = (acme_is_whole, names_are_answered, caa_lets_it)

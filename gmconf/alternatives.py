@@ -21,7 +21,8 @@ GONE = object()
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field that the model has: its path, its value, and the part that declares it, or the list that it is an entry of."""
+    """A field that the model has: its path, its value, and the part that declares it, or the list that it is an entry
+    of."""
 
     path: PathParts
     value: object
@@ -35,7 +36,8 @@ class Field:
 
 
 def field_of(site: Site, name: str) -> Field:
-    """The field with a name such as ``hosts[0].cpus`` or ``evidence.mon.all-agents.by``. Raises GmconfError when there is none."""
+    """The field with a name such as ``hosts[0].cpus`` or ``evidence.mon.all-agents.by``. Raises GmconfError when there
+    is none."""
     node: object = site
     path: PathParts = ()
     owner: type[Part] = Site

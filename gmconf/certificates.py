@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
-_BLOCK = re.compile(r"^-----BEGIN CERTIFICATE-----[ \t]*\n([A-Za-z0-9+/=\s]+?)^-----END CERTIFICATE-----[ \t]*$", re.MULTILINE)
+_BLOCK = re.compile(
+    r"^-----BEGIN CERTIFICATE-----[ \t]*\n([A-Za-z0-9+/=\s]+?)^-----END CERTIFICATE-----[ \t]*$", re.MULTILINE
+)
 RSA_BITS, CURVE_BITS = 2048, 224
 """What keys have at least (NCSC-NL TLS guidelines)."""
 _NO_PEM = "is not a certificate in PEM; put the chain there, the host's own certificate first"
@@ -24,12 +26,16 @@ _NO_PEM = "is not a certificate in PEM; put the chain there, the host's own cert
 def leaks(text: str) -> str | None:
     """What is wrong with a public file that holds a private key; None where it does not."""
     if "PRIVATE KEY" in text.upper():
-        return "holds a private key, which would be readable to everybody; take it out, it belongs into the encrypted file beside (ansible-vault encrypt)"
+        return (
+            "holds a private key, which would be readable to everybody; take it out, it belongs into the encrypted file"
+            " beside (ansible-vault encrypt)"
+        )
     return None
 
 
 def chain(pem: str) -> list[Certificate] | str:
-    """The certificates of a file, or what is wrong with it. Nothing may be lost on the way: each block is one that OpenSSL reads too."""
+    """The certificates of a file, or what is wrong with it. Nothing may be lost on the way: each block is one that
+    OpenSSL reads too."""
     # Loading it takes longer than rendering a small site.
     from cryptography import x509
 
@@ -38,17 +44,25 @@ def chain(pem: str) -> list[Certificate] | str:
     if not blocks and "-----BEGIN CERTIFICATE-----" not in text:
         return _NO_PEM
     if text.count("-----BEGIN ") != len(blocks):
-        return "holds a block that is cut, joined to another line, or no certificate; put only whole certificates there, each line on its own"
+        return (
+            "holds a block that is cut, joined to another line, or no certificate; put only whole certificates there,"
+            " each line on its own"
+        )
     try:
         return [x509.load_pem_x509_certificate(block.encode()) for block in blocks]
     except ValueError:
-        return f"holds {len(blocks)} certificates, one of which cannot be read; have them sent again" if blocks[1:] else _NO_PEM
+        return (
+            f"holds {len(blocks)} certificates, one of which cannot be read; have them sent again"
+            if blocks[1:]
+            else _NO_PEM
+        )
 
 
 def wrong(pem: str, host: str) -> str | None:
     """What is wrong with a chain (PEM, the host's own certificate first), as a sentence; None when it fits.
 
-    Names are compared as clients do (RFC 9525 section 6.3): subjectAltName only, a wildcard for one whole label. Dates are not looked at.
+    Names are compared as clients do (RFC 9525 section 6.3): subjectAltName only, a wildcard for one whole label. Dates
+    are not looked at.
     """
     if leaked := leaks(pem):
         return leaked
@@ -59,20 +73,30 @@ def wrong(pem: str, host: str) -> str | None:
     if not _fits(names, host):
         place = next((number for number, one in enumerate(found) if _fits(_names(one), host)), None)
         if place:
-            return f"begins with another certificate; the one of {host} is number {place + 1} and has to come first, then each the one that signed it"
+            return (
+                f"begins with another certificate; the one of {host} is number {place + 1} and has to come first, then"
+                " each the one that signed it"
+            )
         if names is None:
             return "has no subjectAltName, and clients look at nothing else; have it issued again"
-        return f"is for {', '.join(names) or 'no name'}, not for {host}; rename the host, or have it issued for this name"
+        return (
+            f"is for {', '.join(names) or 'no name'}, not for {host}; rename the host, or have it issued for this name"
+        )
     for number, (one, issuer) in enumerate(itertools.pairwise(found), 1):
         if not _signed(one, issuer):
             where = next((n for n, other in enumerate(found) if other is not one and _signed(one, other)), None)
-            hint = f"number {where + 1} did; put them in order" if where is not None else f"{one.issuer.rfc4514_string()} did; put that one there"
+            hint = (
+                f"number {where + 1} did; put them in order"
+                if where is not None
+                else f"{one.issuer.rfc4514_string()} did; put that one there"
+            )
             return f"is in no chain: certificate {number} was not signed by the one after it; {hint}"
     return None
 
 
 def weak(pem: str) -> str | None:
-    """What is weak about keys and signatures of a chain, roots' signatures of themselves left out; None when nothing is, or nothing can be read."""
+    """What is weak about keys and signatures of a chain, roots' signatures of themselves left out; None when nothing
+    is, or nothing can be read."""
     from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
     found = chain(pem)
@@ -135,7 +159,8 @@ def _authorities(bundle: Path) -> tuple[Certificate, ...]:
 
 
 def alone(pem: str) -> str | None:
-    """The issuer of a single certificate that brings no chain along; None where there is a chain, or it is its own issuer."""
+    """The issuer of a single certificate that brings no chain along; None where there is a chain, or it is its own
+    issuer."""
     found = chain(pem)
     if isinstance(found, list) and len(found) == 1 and found[0].issuer != found[0].subject:
         return found[0].issuer.rfc4514_string()

@@ -27,7 +27,8 @@ from gmconf.services.registry import plans
 Status = Literal["pass", "fail", "error", "waived", "na", "unseen"]
 """``unseen``: nothing speaks against it, but not all of it was looked at."""
 Method = Literal["static", "live", "evidence", "declared"]
-"""``static``: seen in what is rendered; ``live``: answered by running hosts; ``evidence`` and ``declared``: people say so."""
+"""``static``: seen in what is rendered; ``live``: answered by running hosts; ``evidence`` and ``declared``: people say
+so."""
 Proof = Literal["files", "hosts", "paper"]
 PROOFS: tuple[Proof, ...] = get_args(Proof)
 _PAPER: frozenset[Method] = frozenset({"evidence", "declared"})
@@ -70,7 +71,11 @@ def check(loaded: Loaded, today: date, hashes: Mapping[str, str] | None = None) 
 
 
 def judged(
-    loaded: Loaded, today: date, hosts: Sequence[HostCase], domains: Sequence[DomainCase], hashes: Mapping[str, str] | None = None
+    loaded: Loaded,
+    today: date,
+    hosts: Sequence[HostCase],
+    domains: Sequence[DomainCase],
+    hashes: Mapping[str, str] | None = None,
 ) -> list[Result]:
     """The same, of hosts and domains that are given as they are or will be."""
     site = loaded.site
@@ -85,9 +90,21 @@ def judged(
     for control in CATALOGUE.values():
         waiver = waived.get(control.id)
         if waiver and waiver.until < today:
-            found.append(_result(control, "site", "static", "error", Claim(
-                "a waiver whose day lies ahead", f"waived by {waiver.owner} until {waiver.until}", holds=False, where="waivers"),
-                "hold the control, or decide anew until when it is waived"))  # fmt: skip
+            found.append(
+                _result(
+                    control,
+                    "site",
+                    "static",
+                    "error",
+                    Claim(
+                        "a waiver whose day lies ahead",
+                        f"waived by {waiver.owner} until {waiver.until}",
+                        holds=False,
+                        where="waivers",
+                    ),
+                    "hold the control, or decide anew until when it is waived",
+                )
+            )
         elif waiver:
             why = Claim("", f"{waiver.reason} ({waiver.owner}, until {waiver.until})", holds=False, where="waivers")
             found.append(_result(control, "site", "static", "waived", why))
@@ -108,7 +125,9 @@ def judged(
             if hidden := control.unseen(case, hosts):
                 found.append(_result(control, "site", "static", "unseen", Claim("", hidden, holds=True)))
             if found[-1].control != control.id if found else True:
-                found.append(_result(control, "site", "static", "na", Claim("", "nothing of the site is concerned", holds=True)))
+                found.append(
+                    _result(control, "site", "static", "na", Claim("", "nothing of the site is concerned", holds=True))
+                )
     return [_placed(loaded, result) for result in found]
 
 
@@ -122,8 +141,12 @@ def domain_cases(loaded: Loaded) -> list[DomainCase]:
     """Every domain as controls look at it; its records are made when a control asks for them."""
     whole = contract(loaded)
     records = lru_cache(maxsize=1)(partial(_records, whole))
-    return [DomainCase(loaded.site, loaded.mail, d, loaded.public, partial(records, n), whole.zones.of(d.name), whole.report_zones)
-            for n, d in enumerate(loaded.site.domains)]  # fmt: skip
+    return [
+        DomainCase(
+            loaded.site, loaded.mail, d, loaded.public, partial(records, n), whole.zones.of(d.name), whole.report_zones
+        )
+        for n, d in enumerate(loaded.site.domains)
+    ]
 
 
 def _records(whole: Contract, number: int) -> tuple[Record, ...]:
@@ -166,7 +189,9 @@ def of_host(control: type[Control], case: HostCase) -> Iterator[Claim]:
                 yield Claim(words(wanted), "not set", holds=False, where=f"{file}:{key}")
                 continue
             origin = next((r.ref for r in setting.because if r.kind == "site" and ":" in r.ref), "")
-            yield Claim(words(wanted), spelled(setting.value), holds(wanted, setting.value, case), f"{file}:{key}", origin)
+            yield Claim(
+                words(wanted), spelled(setting.value), holds(wanted, setting.value, case), f"{file}:{key}", origin
+            )
     for pattern in control.files:
         there = pattern in case.files or ("*" in pattern and bool(matching(case.files, pattern)))
         yield Claim(f"{pattern} on the host", "there" if there else "missing", there, pattern)
@@ -192,13 +217,40 @@ NAMED = 4
 
 def _all(seen: list[Claim]) -> Claim:
     """Several claims that hold, as one; files and keys are named, what differs from domain to domain is counted."""
-    names = list(dict.fromkeys(claim.where.rpartition("/")[2] if claim.where.startswith("/") else claim.where for claim in seen if claim.where))
+    names = list(
+        dict.fromkeys(
+            claim.where.rpartition("/")[2] if claim.where.startswith("/") else claim.where
+            for claim in seen
+            if claim.where
+        )
+    )
     rest = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return Claim("", f"all {len(seen)} are as required ({', '.join(names[:NAMED])}{rest})" if names else f"all {len(seen)} are as required", holds=True)
+    return Claim(
+        "",
+        (
+            f"all {len(seen)} are as required ({', '.join(names[:NAMED])}{rest})"
+            if names
+            else f"all {len(seen)} are as required"
+        ),
+        holds=True,
+    )
 
 
-def _result(control: type[Control], subject: str, method: Method, status: Status, claim: Claim, remedy: str = "") -> Result:
-    return Result(control.id, control.level, subject, method, status, claim.expected, claim.observed, claim.where, claim.origin, remedy)
+def _result(
+    control: type[Control], subject: str, method: Method, status: Status, claim: Claim, remedy: str = ""
+) -> Result:
+    return Result(
+        control.id,
+        control.level,
+        subject,
+        method,
+        status,
+        claim.expected,
+        claim.observed,
+        claim.where,
+        claim.origin,
+        remedy,
+    )
 
 
 def _remedy(claim: Claim) -> str:
@@ -251,12 +303,19 @@ _WORST: tuple[Status, ...] = ("error", "fail", "waived", "unseen", "pass", "na")
 
 
 def resting(results: Iterable[Result]) -> dict[str, Proof]:
-    """What each control rests on that has something which holds: the weakest of it. Paper is weaker than files, files than hosts that answered."""
+    """What each control rests on that has something which holds: the weakest of it. Paper is weaker than files, files
+    than hosts that answered."""
     found: dict[str, Proof] = {}
     for result in results:
         if result.status == "pass":
             old = found.get(result.control)
-            kind: Proof = "paper" if result.method in _PAPER or old == "paper" else "hosts" if "hosts" in (old, _HOSTS.get(result.method)) else "files"
+            kind: Proof = (
+                "paper"
+                if result.method in _PAPER or old == "paper"
+                else "hosts"
+                if "hosts" in (old, _HOSTS.get(result.method))
+                else "files"
+            )
             found[result.control] = kind
     return found
 
@@ -285,12 +344,18 @@ def verdict(results: Iterable[Result], declared: Level | None) -> Verdict:
     asked = {name: worst for name, worst in status.items() if LEVELS.index(CATALOGUE[name].level) <= reach}
     for worst in asked.values():
         counts[worst] += 1
-    waived, unseen = (tuple(name for name, worst in asked.items() if worst == wanted) for wanted in ("waived", "unseen"))
+    waived, unseen = (
+        tuple(name for name, worst in asked.items() if worst == wanted) for wanted in ("waived", "unseen")
+    )
     bases = resting(results)
-    proved = {proof: sum(worst == "pass" and bases.get(name) == proof for name, worst in asked.items()) for proof in PROOFS}
+    proved = {
+        proof: sum(worst == "pass" and bases.get(name) == proof for name, worst in asked.items()) for proof in PROOFS
+    }
     live = any(r.method == "live" for r in results)
     parts = {area: _reached(part, UNMET) for area, part in sorted(areas.items())}
-    return Verdict(declared, _reached(status, UNMET), _reached(status, BROKEN), waived, parts, counts, proved, unseen, live)
+    return Verdict(
+        declared, _reached(status, UNMET), _reached(status, BROKEN), waived, parts, counts, proved, unseen, live
+    )
 
 
 BROKEN: frozenset[Status] = frozenset({"fail", "error"})

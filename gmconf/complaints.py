@@ -22,29 +22,59 @@ _WANTED = {
 FORMS = {
     r"^https://[A-Za-z0-9._~:/\[\]-]+$": "an https address is needed, such as https://acme.example/directory",
     r"^https://[A-Za-z0-9._~:/?=&%+-]+$": "an https address is needed, such as https://www.example.org/support",
-    r"^https://[A-Za-z0-9._~:/-]+$": "an https address without ? and # is needed, such as https://www.example.org/abuse",
-    r"^https://[A-Za-z0-9._~:/?#@!$&()*+,=%-]+$": "the https address of the account at the CA is needed, without ; and quotes",
-    r"^(https?|file)://[A-Za-z0-9._~:/\[\]@!&'()*+,;=%-]+$": "an address that begins with https://, http:// or file:// is needed",
-    r"^[a-z0-9][a-z0-9-]{0,40}$": "a name of small letters, digits and hyphens is needed, 41 at most; the file keys/ca/NAME.crt has the same",
-    r"^[a-z0-9]([a-z0-9-]{0,40}[a-z0-9])?$": "a name of small letters, digits and hyphens is needed, with no hyphen first or last",
-    r"^[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*$": "a path below the folder of site.yml is needed: letters, digits, . _ - and /, no name that begins with a dot",
-    r"^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*$": "a path below the folder of site.yml is needed: letters, digits, . _ - and /",
+    r"^https://[A-Za-z0-9._~:/-]+$": (
+        "an https address without ? and # is needed, such as https://www.example.org/abuse"
+    ),
+    r"^https://[A-Za-z0-9._~:/?#@!$&()*+,=%-]+$": (
+        "the https address of the account at the CA is needed, without ; and quotes"
+    ),
+    r"^(https?|file)://[A-Za-z0-9._~:/\[\]@!&'()*+,;=%-]+$": (
+        "an address that begins with https://, http:// or file:// is needed"
+    ),
+    r"^[a-z0-9][a-z0-9-]{0,40}$": (
+        "a name of small letters, digits and hyphens is needed, 41 at most; the file keys/ca/NAME.crt has the same"
+    ),
+    r"^[a-z0-9]([a-z0-9-]{0,40}[a-z0-9])?$": (
+        "a name of small letters, digits and hyphens is needed, with no hyphen first or last"
+    ),
+    r"^[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*$": (
+        "a path below the folder of site.yml is needed: letters, digits, . _ - and /, no name that begins with a dot"
+    ),
+    r"^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*$": (
+        "a path below the folder of site.yml is needed: letters, digits, . _ - and /"
+    ),
     r"^\+[0-9][0-9 ()-]{4,30}$": "a telephone number with its country is needed, such as +49 30 5550100",
-    r"^\.?[a-z0-9-]+(\.[a-z0-9-]+)+$": "a name of a certificate is needed, such as mx.example.net, or .example.net for all names below",
-    r"^[a-z0-9]{1,10}$": "the ending of a file's name is needed, without the dot: small letters and digits, such as exe",
-    r"^[a-z][a-z0-9+_-]{0,29}(\.[a-z0-9][a-z0-9+_-]{0,29}){0,8}$": "the name of a newsgroup is needed, such as example.announce",
+    r"^\.?[a-z0-9-]+(\.[a-z0-9-]+)+$": (
+        "a name of a certificate is needed, such as mx.example.net, or .example.net for all names below"
+    ),
+    r"^[a-z0-9]{1,10}$": (
+        "the ending of a file's name is needed, without the dot: small letters and digits, such as exe"
+    ),
+    r"^[a-z][a-z0-9+_-]{0,29}(\.[a-z0-9][a-z0-9+_-]{0,29}){0,8}$": (
+        "the name of a newsgroup is needed, such as example.announce"
+    ),
     r"^[A-Za-z0-9]([A-Za-z0-9.:_-]*[A-Za-z0-9])?$": "a name or an address is needed: letters, digits and . : _ - only",
     r"^[A-Za-z0-9.:-]+$": "a name or an address is needed: letters, digits and . : - only",
-    r"^(\*\.)?([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$": "the whole name of the record is needed, such as www.example.org or *.example.org",
+    r"^(\*\.)?([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$": (
+        "the whole name of the record is needed, such as www.example.org or *.example.org"
+    ),
     r"^[A-Za-z0-9_]+$": "the name of a parameter of main.cf is needed: letters, digits and _",
-    r"^([A-Za-z0-9_]+( [A-Za-z0-9_.:*-]+)?/)*[A-Za-z0-9_]+$": "the name of one setting is needed, after the blocks that it stands in: service imap-login/process_limit",
-    r"^[a-z0-9_]+\.[a-z0-9_]+$": "MODULE.KEY is needed, in small letters: dmarc.actions is the key actions of the module dmarc; blocks cannot be overridden",
+    r"^([A-Za-z0-9_]+( [A-Za-z0-9_.:*-]+)?/)*[A-Za-z0-9_]+$": (
+        "the name of one setting is needed, after the blocks that it stands in: service imap-login/process_limit"
+    ),
+    r"^[a-z0-9_]+\.[a-z0-9_]+$": (
+        "MODULE.KEY is needed, in small letters: dmarc.actions is the key actions of the module dmarc; blocks cannot be"
+        " overridden"
+    ),
     r"^[a-z0-9-]+$": "the name of an option of Unbound's server clause is needed: small letters, digits and hyphens",
     r"^[A-Za-z0-9]+$": "the name of an option of clamd.conf is needed: letters and digits",
-    r"^[a-z0-9.-]+ (?:\d+ )?IN (DS|DNSKEY) [0-9]+ [0-9]+ [0-9]+ [A-Za-z0-9+/= ]+$": "a DS or DNSKEY record is needed, such as: example.org. IN DS 12345 13 2 49FD46E6...",
+    r"^[a-z0-9.-]+ (?:\d+ )?IN (DS|DNSKEY) [0-9]+ [0-9]+ [0-9]+ [A-Za-z0-9+/= ]+$": (
+        "a DS or DNSKEY record is needed, such as: example.org. IN DS 12345 13 2 49FD46E6..."
+    ),
     r"^[a-z]+\.[a-z0-9-]+$": "the id of a control is needed, such as dns.dnssec; list them: gmconf controls",
 }
-"""The form of every text that is not free, in words, by its pattern; tests/unit/test_truth.py knows that none is left out."""
+"""The form of every text that is not free, in words, by its pattern; tests/unit/test_truth.py knows that none is left
+out."""
 _BOUNDS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
 
 

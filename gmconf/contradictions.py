@@ -35,9 +35,15 @@ def forwards_lead_somewhere(_: Site, mail: Directory) -> Iterator[Finding]:
     """Mail that is not kept is forwarded; mail that is not received cannot be."""
     for account in mail.listed:
         if account.mailbox and not account.keep and not account.forward:
-            yield _field(account, "keep"), f"{account.login}: keep: false without forward would lose its mail; add forward, or remove keep"
+            yield (
+                _field(account, "keep"),
+                f"{account.login}: keep: false without forward would lose its mail; add forward, or remove keep",
+            )
         if account.mailbox and account.forward and not account.receive:
-            yield _field(account, "forward"), f"{account.login} receives no mail that could be forwarded; use an alias of another name"
+            yield (
+                _field(account, "forward"),
+                f"{account.login} receives no mail that could be forwarded; use an alias of another name",
+            )
 
 
 def roles_once(site: Site, mail: Directory) -> Iterator[Finding]:
@@ -92,7 +98,13 @@ def roles_agree(site: Site, _: Directory) -> Iterator[Finding]:
                 for key, value in entries.items():
                     first, other = told.setdefault((section, key), (value, role))
                     if first != value and key not in getattr(host.overrides, section):
-                        yield f"role_overrides.{role}.{section}.{key}", f"{host.name} has role {other} too, for which it is {first!r}; say under hosts[].overrides which one holds there"
+                        yield (
+                            f"role_overrides.{role}.{section}.{key}",
+                            (
+                                f"{host.name} has role {other} too, for which it is {first!r}; say under"
+                                " hosts[].overrides which one holds there"
+                            ),
+                        )
 
 
 def lists_name_once(site: Site, _: Directory) -> Iterator[Finding]:
@@ -117,7 +129,13 @@ def destinations_are_sound(site: Site, _: Directory) -> Iterator[Finding]:
             yield f"{path}.domain", f"{one.domain} is a domain of this site: its mail does not leave it"
         seen.add(one.domain)
         if one.level in ("may", "encrypt") and not one.reason:
-            yield f"{path}.level", f"{one.level} switches DANE and MTA-STS off for {one.domain}; say why with reason, or ask for dane-only or secure"
+            yield (
+                f"{path}.level",
+                (
+                    f"{one.level} switches DANE and MTA-STS off for {one.domain}; say why with reason, or ask for"
+                    " dane-only or secure"
+                ),
+            )
         if one.match and one.level != "secure":
             yield f"{path}.match", "names are compared with level secure only; use that level, or remove match"
 
@@ -127,8 +145,14 @@ def tls_reports_can_be_sent(site: Site, _: Directory) -> Iterator[Finding]:
     if not site.tls.send_reports:
         return
     old = [host.name for host in site.hosts if host.release == "bookworm"]
-    yield "tls.send_reports", (
-        f"Postfix of Debian 12 ({old[0]}) does not count how TLS went; remove it, or set it to false"
-        if old
-        else "Postfix of Debian 13 counts how TLS went, but Debian has no package that makes reports of it (tlsrpt-reporter); remove it, or set it to false"
+    yield (
+        "tls.send_reports",
+        (
+            f"Postfix of Debian 12 ({old[0]}) does not count how TLS went; remove it, or set it to false"
+            if old
+            else (
+                "Postfix of Debian 13 counts how TLS went, but Debian has no package that makes reports of it"
+                " (tlsrpt-reporter); remove it, or set it to false"
+            )
+        ),
     )

@@ -1,10 +1,12 @@
 """Password hashes of a site, one small file for each login: who changes two logins on two branches changes two files.
 
     passwords/keys/ID.vault    a random key, as an Ansible Vault file
-    passwords/DOMAIN/LOCAL     "ID BASE64": the hash, encrypted with that key and bound to its login (AES-256-GCM, RFC 5116)
+    passwords/DOMAIN/LOCAL     "ID BASE64": the hash, encrypted with that key and bound to its login
+                               (AES-256-GCM, RFC 5116)
 
-Deriving a key from the vault password is slow on purpose; so it is done for each key, not for each login. ``passwords.vault``, one
-Ansible Vault file with all lines, is what older versions kept: it is read, and the next write makes files of it.
+Deriving a key from the vault password is slow on purpose; so it is done for each key, not for each login.
+``passwords.vault``, one Ansible Vault file with all lines, is what older versions kept: it is read, and the next write
+makes files of it.
 """
 
 from __future__ import annotations
@@ -53,12 +55,17 @@ def entries(secrets: Path) -> Iterator[str]:
 
 
 def bundle(secrets: Path, logins: Collection[str]) -> bytes:
-    """What a roll-out needs to decrypt the hashes of these logins; made without the vault password. Raises GmconfError."""
+    """What a roll-out needs to decrypt the hashes of these logins; made without the vault password.
+    Raises GmconfError.
+    """
     if kept(secrets) == "old":
         return (secrets / OLD).read_bytes()
     keys = {name: text.decode("ascii", "replace") for name, text in _keys(secrets).items()}
     found = {login: _entry(secrets, login) for login in entries(secrets) if login in logins}
-    data = {"keys": keys, "logins": {login: f"{one.key} {base64.b64encode(one.sealed).decode()}" for login, one in sorted(found.items())}}
+    data = {
+        "keys": keys,
+        "logins": {login: f"{one.key} {base64.b64encode(one.sealed).decode()}" for login, one in sorted(found.items())},
+    }
     return (json.dumps(data, indent=1, sort_keys=True) + "\n").encode()
 
 
@@ -72,7 +79,8 @@ def hashes(secrets: Path, password: bytes) -> dict[str, str]:
 
 
 def store(secrets: Path, changes: Mapping[str, str], password: bytes) -> None:
-    """Add or replace hashes by login, and make files of what an older version kept. Raises GmconfError; nothing is changed then."""
+    """Add or replace hashes by login, and make files of what an older version kept. Raises GmconfError; nothing is
+    changed then."""
     for login, hashed in changes.items():
         if schemes.scheme(hashed) is None or schemes.scheme(hashed) in schemes.PLAIN:
             raise GmconfError(f"{login}: that is {schemes.complaint(hashed)}")
@@ -126,7 +134,10 @@ def _entry(secrets: Path, login: str) -> _Entry:
     except UnicodeDecodeError:
         found = None
     if not found:
-        raise GmconfError(f"{secrets.name}/{name} is not what gmconf passwd writes; restore it, or remove it and set the password again")
+        raise GmconfError(
+            f"{secrets.name}/{name} is not what gmconf passwd writes; restore it, or remove it and set the password"
+            " again"
+        )
     return _Entry(found[1], base64.b64decode(found[2]))
 
 
@@ -137,14 +148,20 @@ def _opened(secrets: Path, login: str, ciphers: Mapping[str, AESGCM]) -> str:
     try:
         return ciphers[one.key].decrypt(one.sealed[:_NONCE], one.sealed[_NONCE:], login.encode()).decode()
     except KeyError:
-        raise GmconfError(f"{secrets.name}/{file_of(login)} needs {FOLDER}/{KEYS}/{one.key}.vault, which is missing; restore it") from None
+        raise GmconfError(
+            f"{secrets.name}/{file_of(login)} needs {FOLDER}/{KEYS}/{one.key}.vault, which is missing; restore it"
+        ) from None
     except (InvalidTag, ValueError):
-        raise GmconfError(f"{secrets.name}/{file_of(login)} was changed, or written for another login; set the password again") from None
+        raise GmconfError(
+            f"{secrets.name}/{file_of(login)} was changed, or written for another login; set the password again"
+        ) from None
 
 
 def _old(secrets: Path, password: bytes) -> dict[str, str]:
     found = {}
-    for number, line in enumerate(vault.decrypt((secrets / OLD).read_bytes(), password, OLD).decode("utf-8", "replace").splitlines(), 1):
+    for number, line in enumerate(
+        vault.decrypt((secrets / OLD).read_bytes(), password, OLD).decode("utf-8", "replace").splitlines(), 1
+    ):
         match = _LINE.match(line)
         if not match:
             raise GmconfError(f"{OLD}: line {number} is not login:{{SCHEME}}hash")

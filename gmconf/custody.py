@@ -1,4 +1,6 @@
-"""What is to be done about the secrets of a site: passwords that are missing or weak, keys that do not belong together."""
+"""What is to be done about the secrets of a site: passwords that are missing or weak,
+keys that do not belong together.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +48,14 @@ def _chains(loaded: Loaded, now: datetime, found: Custody) -> None:
         if complaint := outdated(text, now):
             found.wrong.append(_at(loaded, field, f"{shown} {complaint}"))
         if issuer := alone(text):
-            found.notes.append(_at(loaded, field, f"{shown} holds no certificate of {issuer}, which signed it; unless that is a root that clients know, put its chain there"))
+            found.notes.append(
+                _at(
+                    loaded,
+                    field,
+                    f"{shown} holds no certificate of {issuer}, which signed it; unless that is a root that clients"
+                    " know, put its chain there",
+                )
+            )
 
 
 def _owners(loaded: Loaded) -> Iterator[tuple[str, str]]:
@@ -60,9 +69,17 @@ def _passwords(loaded: Loaded, password: bytes | None, found: Custody) -> None:
     known = hashes(loaded.secrets, password) if password is not None else dict.fromkeys(entries(loaded.secrets), "")
     for login in accounts.keys() - known.keys() if known else ():
         origin = accounts[login].origin
-        found.notes.append(_at(loaded, origin, f"{login} has no password, so nobody can log in; set one: gmconf passwd SITE {login}"))
+        found.notes.append(
+            _at(loaded, origin, f"{login} has no password, so nobody can log in; set one: gmconf passwd SITE {login}")
+        )
     for login in known.keys() - accounts.keys():
-        found.notes.append(_at(loaded, "domains", f"{login} has a password, but is no login of the site; remove {loaded.secrets.name}/{file_of(login)}"))
+        found.notes.append(
+            _at(
+                loaded,
+                "domains",
+                f"{login} has a password, but is no login of the site; remove {loaded.secrets.name}/{file_of(login)}",
+            )
+        )
     if password is None:
         return
     for login, hashed in known.items():
@@ -100,7 +117,12 @@ def _pair(loaded: Loaded, private: str, field: str, password: bytes, public: str
         yield _at(loaded, field, f"{shown} is no private key: {error}")
         return
     if not fits:
-        yield _at(loaded, field, f"{shown} is not the private half of the public key beside it; restore the pair, or remove both and make a new one")
+        yield _at(
+            loaded,
+            field,
+            f"{shown} is not the private half of the public key beside it; restore the pair, or remove both and make a"
+            " new one",
+        )
 
 
 def _dkim(plain: bytes, public: str) -> bool:
@@ -108,7 +130,9 @@ def _dkim(plain: bytes, public: str) -> bool:
 
     wanted = "".join(public.split())
     if plain.startswith(b"-----"):
-        der = load_pem_private_key(plain, None).public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        der = (
+            load_pem_private_key(plain, None).public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        )
         return base64.b64encode(der).decode() == wanted
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -121,4 +145,6 @@ def _certificate(plain: bytes, public: str) -> bool:
     from cryptography import x509
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-    return load_pem_private_key(plain, None).public_key() == x509.load_pem_x509_certificate(public.encode()).public_key()
+    return (
+        load_pem_private_key(plain, None).public_key() == x509.load_pem_x509_certificate(public.encode()).public_key()
+    )

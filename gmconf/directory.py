@@ -107,10 +107,18 @@ class Directory:
             yield self._account(name, mailbox, origin, quotas)
         for number, account in enumerate(self.site.service_accounts):
             yield Account(
-                login=account.login, quota=0, send=not account.suspended, receive=False, senders=account.senders, forward=(), keep=False,
-                messages_per_hour=account.messages_per_hour, mailbox=False,
-                origin=f"service_accounts[{number}]", suspended=bool(account.suspended),
-            )  # fmt: skip
+                login=account.login,
+                quota=0,
+                send=not account.suspended,
+                receive=False,
+                senders=account.senders,
+                forward=(),
+                keep=False,
+                messages_per_hour=account.messages_per_hour,
+                mailbox=False,
+                origin=f"service_accounts[{number}]",
+                suspended=bool(account.suspended),
+            )
 
     def _account(self, domain: str, mailbox: Mailbox, origin: str, quotas: dict[str, int]) -> Account:
         login = f"{mailbox.name}@{domain}"
@@ -179,7 +187,8 @@ class Directory:
         return dict(sorted(found.items()))
 
     def ends(self, address: str) -> set[str]:
-        """Where mail to an address stops: mailboxes, and addresses elsewhere. Looked up as Postfix does: whole, without what follows the plus, by catch-all."""
+        """Where mail to an address stops: mailboxes, and addresses elsewhere. Looked up as Postfix does: whole, without
+        what follows the plus, by catch-all."""
         found: set[str] = set()
         ahead, done = [address], set[str]()
         while ahead:
@@ -220,7 +229,8 @@ class Directory:
     def senders(self) -> dict[str, tuple[str, ...]]:
         """Sender address -> logins that may use it, sorted by address; mirrored domains included.
 
-        ``@domain`` stands for what is not named. So that it never means somebody else's, addresses of accounts that may not send are named there too.
+        ``@domain`` stands for what is not named. So that it never means somebody else's, addresses of accounts that may
+        not send are named there too.
         """
         found: dict[str, list[str]] = {}
         mirrors: dict[str, list[str]] = {}

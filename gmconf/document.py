@@ -26,7 +26,8 @@ _TAB = re.compile(r"^[^\S\n\t]*\t(?=[^\S\n]*\S)", re.MULTILINE)
 _BEFORE_COMMENT = re.compile(r"^[ \t]*\t[ \t]*(?=#)", re.MULTILINE)
 
 
-# PyYAML built without libyaml has no CSafeLoader: what the base is shows at run time only, and a type checker cannot know it.
+# PyYAML built without libyaml has no CSafeLoader: what the base is shows at run time only, and a type checker cannot
+# know it.
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
     """Makes nodes; what kind of word a scalar is, the model decides, so nothing is guessed here."""
 
@@ -58,15 +59,22 @@ class Document:
             root: yaml.Node | None = loader.get_single_node()
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
-            # Between brackets and before a comment tabs are blanks like others; it is the indentation that must have none.
+            # Between brackets and before a comment tabs are blanks like others; it is the indentation that must have
+            # none.
             plain = _BEFORE_COMMENT.sub(lambda found: " " * len(found[0]), text)
             if plain != text:
                 return self._compose(plain)
             tab = _TAB.search(text)
             if tab and mark and text.count("\n", 0, tab.end()) <= mark.line:
-                raise self._fail(text.count("\n", 0, tab.end()) + 1, tab.end() - tab.start(), "a tab in the indentation; YAML wants spaces") from None
+                raise self._fail(
+                    text.count("\n", 0, tab.end()) + 1,
+                    tab.end() - tab.start(),
+                    "a tab in the indentation; YAML wants spaces",
+                ) from None
             what = " ".join(filter(None, (error.context, error.problem)))
-            raise self._fail(mark.line + 1 if mark else 1, mark.column + 1 if mark else 1, f"not YAML: {what}") from None
+            raise self._fail(
+                mark.line + 1 if mark else 1, mark.column + 1 if mark else 1, f"not YAML: {what}"
+            ) from None
         except yaml.YAMLError as error:
             raise self._fail(1, 1, f"not YAML: {error}") from None
         finally:
@@ -109,7 +117,8 @@ class Document:
         return built
 
     def _endless(self, last: yaml.Node) -> SiteError:
-        """The error for what unfolds too far, at the anchor that does: the first whose own values are few enough, or that holds itself."""
+        """The error for what unfolds too far, at the anchor that does: the first whose own values are few enough, or
+        that holds itself."""
         sizes: dict[int, float] = {}
         opened: set[int] = set()
         found: list[yaml.Node] = []
@@ -120,9 +129,15 @@ class Document:
                 return 0
             if id(node) not in sizes:
                 opened.add(id(node))
-                below = node.value if isinstance(node, yaml.SequenceNode) else [part for pair in node.value for part in pair]
+                below = (
+                    node.value
+                    if isinstance(node, yaml.SequenceNode)
+                    else [part for pair in node.value for part in pair]
+                )
                 sizes[id(node)] = 1 + sum(
-                    1 if isinstance(child, yaml.ScalarNode) else size(child, depth + 1) for child in below if depth <= MAX_DEPTH
+                    1 if isinstance(child, yaml.ScalarNode) else size(child, depth + 1)
+                    for child in below
+                    if depth <= MAX_DEPTH
                 )
                 opened.remove(id(node))
                 if sizes[id(node)] > MAX_NODES:
@@ -131,9 +146,15 @@ class Document:
 
         size(self._root, 0)
         if not found:
-            return self._fail(last.start_mark.line + 1, last.start_mark.column + 1, f"nested deeper than {MAX_DEPTH} levels; no field of a site is")
+            return self._fail(
+                last.start_mark.line + 1,
+                last.start_mark.column + 1,
+                f"nested deeper than {MAX_DEPTH} levels; no field of a site is",
+            )
         at = found[0].start_mark
-        return self._fail(at.line + 1, at.column + 1, "anchors and aliases unfold without end from here; write the values out")
+        return self._fail(
+            at.line + 1, at.column + 1, "anchors and aliases unfold without end from here; write the values out"
+        )
 
     def mark(self, path: PathParts, *, key: bool = False) -> Mark:
         """Where a path stands; with ``key`` the place of the key itself. The deepest known part counts."""
@@ -192,7 +213,9 @@ def parse_path(text: str) -> PathParts:
 
 
 def read_text(path: Path, name: str, *, instead: str = "put mailboxes into a CSV file and name it under users:") -> str:
-    """A text file as str. Raises SiteError when it is missing, too large (``instead`` says what to do then), or not UTF-8."""
+    """A text file as str. Raises SiteError when it is missing, too large (``instead`` says what to do then), or not
+    UTF-8."""
+
     def fail(line: int, column: int, message: str) -> SiteError:
         return SiteError([Problem(Mark(name, line, column), "", message)])
 

@@ -42,9 +42,16 @@ def _override(view: View, file: File, found: dict[str, Setting]) -> None:
     name = file.path.rpartition("/")[2]
     if file.path.startswith("/etc/rspamd/"):
         module = name.rpartition(".")[0]
-        lines = {k.partition(".")[2]: (v, why) for k, v, why in view.overrides("rspamd") if k.partition(".")[0] == module}
+        lines = {
+            k.partition(".")[2]: (v, why) for k, v, why in view.overrides("rspamd") if k.partition(".")[0] == module
+        }
     else:
-        field = {"dovecot.conf": "dovecot", "protocols.conf": "dovecot", "unbound.conf": "unbound", "clamd.conf": "clamd"}.get(name, "")
+        field = {
+            "dovecot.conf": "dovecot",
+            "protocols.conf": "dovecot",
+            "unbound.conf": "unbound",
+            "clamd.conf": "clamd",
+        }.get(name, "")
         lines = {k: (v, why) for k, v, why in view.overrides(field)} if field else {}
     if not lines:
         return

@@ -31,7 +31,13 @@ class Problem(NamedTuple):
 
     def json(self) -> dict[str, str | int]:
         """As plain data."""
-        return {"file": self.mark.file, "line": self.mark.line, "column": self.mark.column, "path": self.path, "message": self.message}
+        return {
+            "file": self.mark.file,
+            "line": self.mark.line,
+            "column": self.mark.column,
+            "path": self.path,
+            "message": self.message,
+        }
 
 
 class SiteError(Exception):

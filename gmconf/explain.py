@@ -36,7 +36,8 @@ class NothingFitsError(GmconfError):
 
 
 def explain(build: Path, what: str, host: str | None = None) -> list[Answer]:
-    """Answers for PATH, PATH:LINE, FILE:KEY or a site field, on all hosts or one. Raises NothingFitsError if there are none.
+    """Answers for PATH, PATH:LINE, FILE:KEY or a site field, on all hosts or one. Raises NothingFitsError if there are
+    none.
 
     PATH is that on the host, the end of it, or that of the file in ``build``.
     """
@@ -78,7 +79,9 @@ def read_trace(build: Path) -> dict[str, Any]:
     except OSError:
         raise GmconfError(f"{build} holds no trace.json; render first: gmconf render site.yml -o {build}") from None
     if trace["format"] != FORMAT:
-        raise GmconfError(f"{build} was rendered by another version of gmconf; render again: gmconf render site.yml -o {build}")
+        raise GmconfError(
+            f"{build} was rendered by another version of gmconf; render again: gmconf render site.yml -o {build}"
+        )
     return unfolded(trace)
 
 
@@ -132,16 +135,19 @@ def _of_file(
 def _meant(lines: list[str], number: int) -> int:
     """The line that a comment speaks of, which is the next one that is no comment; any other line is meant itself."""
     following = number
-    while following <= len(lines) and (lines[following - 1].lstrip().startswith(_COMMENTS) or (following > number and not lines[following - 1].strip())):
+    while following <= len(lines) and (
+        lines[following - 1].lstrip().startswith(_COMMENTS) or (following > number and not lines[following - 1].strip())
+    ):
         following += 1
     return following if following <= len(lines) else number
 
 
 def _of_field(build: Path, reasons: list[dict[str, str]], hosts: dict[str, Any], field: str) -> Iterator[Answer]:
     wanted = {
-        n for n, r in enumerate(reasons)
+        n
+        for n, r in enumerate(reasons)
         if r["kind"] == "site" and _same_field(r["text"].removesuffix(" (default)"), field)
-    }  # fmt: skip
+    }
     return _because(build, reasons, hosts, wanted)
 
 

@@ -49,14 +49,27 @@ def _case(row: Result) -> Case:
     properties = (("level", row.level), ("method", row.method))
     if row.status in ("waived", "na", "unseen"):
         return Case(row.subject, row.control, "skipped", f"{row.status}: {row.observed}", properties)
-    return Case(row.subject, row.control, "fail" if row.status == "fail" else "error" if row.status == "error" else "pass", _sentence(row), properties)
+    return Case(
+        row.subject,
+        row.control,
+        "fail" if row.status == "fail" else "error" if row.status == "error" else "pass",
+        _sentence(row),
+        properties,
+    )
 
 
 def suite(cases: Iterable[Case], name: str) -> str:
     """A JUnit test suite (XML)."""
     rows = list(cases)
     counts = {outcome: sum(r.outcome == outcome for r in rows) for outcome in ("fail", "error", "skipped")}
-    top = ET.Element("testsuite", name=line(name), tests=str(len(rows)), failures=str(counts["fail"]), errors=str(counts["error"]), skipped=str(counts["skipped"]))
+    top = ET.Element(
+        "testsuite",
+        name=line(name),
+        tests=str(len(rows)),
+        failures=str(counts["fail"]),
+        errors=str(counts["error"]),
+        skipped=str(counts["skipped"]),
+    )
     for row in rows:
         case = ET.SubElement(top, "testcase", classname=line(row.subject), name=line(row.name))
         if row.properties:
@@ -81,7 +94,13 @@ def log(rules: Sequence[Rule], lapses: Iterable[Lapse]) -> str:
     """A SARIF log (JSON) of one run."""
     number = {rule.id: n for n, rule in enumerate(rules)}
     described = [
-        {"id": r.id, "shortDescription": {"text": r.title}, "fullDescription": {"text": r.why}, "help": {"text": r.help}, "properties": dict(r.properties)}
+        {
+            "id": r.id,
+            "shortDescription": {"text": r.title},
+            "fullDescription": {"text": r.why},
+            "help": {"text": r.help},
+            "properties": dict(r.properties),
+        }
         for r in rules
     ]
     found = [{"ruleId": rule, "ruleIndex": number[rule], **rest} for rule, rest in lapses]
@@ -89,17 +108,33 @@ def log(rules: Sequence[Rule], lapses: Iterable[Lapse]) -> str:
     return json_of({"$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version": "2.1.0", "runs": [run]})
 
 
-_SITE = Rule("site", "The site can be read and used", "What is wrong with it is named with file, line and column.", "Mend it; nothing else was looked at.", {})
+_SITE = Rule(
+    "site",
+    "The site can be read and used",
+    "What is wrong with it is named with file, line and column.",
+    "Mend it; nothing else was looked at.",
+    {},
+)
 
 
 def mistakes(problems: Sequence[Problem], wanted: str, name: str) -> str | None:
-    """What is wrong with a site or call, in the form that the results would have had; None for forms that only people read."""
+    """What is wrong with a site or call, in the form that the results would have had; None for forms that only people
+    read."""
     if wanted == "json":
         return form({"errors": [problem.json() for problem in problems]})
     if wanted == "junit":
         return suite((Case(p.mark.file, p.path or "site", "error", str(p)) for p in problems), name)
     if wanted == "sarif":
-        return log([_SITE], ((_SITE.id, {"level": "error", "kind": "fail", **lapse(p.message, "site", p.path, str(p.mark), p.mark.file)}) for p in problems))
+        return log(
+            [_SITE],
+            (
+                (
+                    _SITE.id,
+                    {"level": "error", "kind": "fail", **lapse(p.message, "site", p.path, str(p.mark), p.mark.file)},
+                )
+                for p in problems
+            ),
+        )
     return None
 
 

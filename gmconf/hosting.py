@@ -16,10 +16,16 @@ def misplaced(site: Site) -> Iterator[tuple[str, str]]:
         holders = [number for number, host in enumerate(site.hosts) if role in host.roles]
         for number in holders:
             if Role.STORE not in site.hosts[number].roles:
-                why = f"{role} asks Dovecot on its own host whether a login is right; give the role to the host with the role store"
+                why = (
+                    f"{role} asks Dovecot on its own host whether a login is right; give the role to the host with the"
+                    " role store"
+                )
                 yield f"hosts[{number}].roles", why
         if len(holders) > 1:
-            yield f"hosts[{holders[1]}].roles", f"only one host can have the role {role} in this version; remove it here"
+            yield (
+                f"hosts[{holders[1]}].roles",
+                f"only one host can have the role {role} in this version; remove it here",
+            )
     if site.chat and not _held(site, Role.CHAT):
         yield "chat", "no host has the role chat; add it to the roles of the store, or remove chat"
     yield from _news(site)
@@ -29,7 +35,10 @@ def _news(site: Site) -> Iterator[tuple[str, str]]:
     news, hosted = site.news, _held(site, Role.NEWS)
     if hosted and not (news and news.groups):
         number = next(n for n, host in enumerate(site.hosts) if Role.NEWS in host.roles)
-        yield f"hosts[{number}].roles", "a news server without a group is of no use; name groups in news.groups, or remove the role news"
+        yield (
+            f"hosts[{number}].roles",
+            "a news server without a group is of no use; name groups in news.groups, or remove the role news",
+        )
     if news is None:
         return
     if hosted and news.host:
@@ -41,7 +50,10 @@ def _news(site: Site) -> Iterator[tuple[str, str]]:
     if not hosted and news.host:
         for field in HERE:
             if field in news.model_fields_set:
-                yield f"news.{field}", f"{field} is decided by {news.host}; remove it, or host news here with the role news"
+                yield (
+                    f"news.{field}",
+                    f"{field} is decided by {news.host}; remove it, or host news here with the role news",
+                )
     first: dict[str, int] = {}
     for number, group in enumerate(news.groups):
         if group.name in first:

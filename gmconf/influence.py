@@ -1,7 +1,8 @@
-"""What a field of the site does, found by trying: the site is rendered and judged again as if the field said something else.
+"""What a field of the site does, found by trying: the site is rendered and judged again as if the field said something
+else.
 
-The reasons of a rendered line name fields as coarsely as people think of them ("hosts"). Whoever asks about one of them wants the
-lines that would be others, also those of lists written by code, and the controls that look at it.
+The reasons of a rendered line name fields as coarsely as people think of them ("hosts"). Whoever asks about one of them
+wants the lines that would be others, also those of lists written by code, and the controls that look at it.
 """
 
 from __future__ import annotations
@@ -88,11 +89,17 @@ def _differences(before: _Outcome, altered: Loaded, today: date, field: Field, p
 
 def _of_files(before: _Outcome, after: _Outcome, because: dict[str, str]) -> Iterator[Answer]:
     trace = explain.unfolded(json.loads(before.tree.files["trace.json"]))
-    names = dict(zip((h.name for h in after.loaded.site.hosts), (h.name for h in before.loaded.site.hosts), strict=False))
+    names = dict(
+        zip((h.name for h in after.loaded.site.hosts), (h.name for h in before.loaded.site.hosts), strict=False)
+    )
     new = {_renamed(path, names): data for path, data in after.tree.files.items()}
     old = before.tree.files
     for path in sorted(old.keys() | new.keys()):
-        if path.startswith(_UNTOLD) or old.get(path) == new.get(path) or (path.endswith(".html") and f"{path[:-5]}.md" in old.keys() | new.keys()):
+        if (
+            path.startswith(_UNTOLD)
+            or old.get(path) == new.get(path)
+            or (path.endswith(".html") and f"{path[:-5]}.md" in old.keys() | new.keys())
+        ):
             continue
         host, place = _place(path)
         entry = trace["hosts"].get(host, {}).get(place)
@@ -162,10 +169,14 @@ def _of_check(before: _Outcome, after: _Outcome, because: dict[str, str]) -> Ite
     old, new = set(before.results), set(after.results)
     for result in [r for r in before.results if r not in new] or [r for r in after.results if r not in old]:
         reason = control(result.control)._asdict()
-        said = f"{result.status}: " + (f"expected {result.expected}; found {result.observed}" if result.expected else result.observed)
+        said = f"{result.status}: " + (
+            f"expected {result.expected}; found {result.observed}" if result.expected else result.observed
+        )
         yield Answer(result.subject, "gmconf check", 0, f"{result.control} {said}", result.where, (because, reason))
     for one, other in zip(before.choices, after.choices, strict=True):
         if one != other:
             yield Answer(SITE, "gmconf check", 0, f"{one.id} {one.question} {one.chosen}", one.field, (because,))
     if before.verdict != after.verdict and states(before.results) == states(after.results):
-        yield Answer(SITE, "gmconf check", 0, f"the level that is asked for: {before.verdict.declared or 'none'}", "", (because,))
+        yield Answer(
+            SITE, "gmconf check", 0, f"the level that is asked for: {before.verdict.declared or 'none'}", "", (because,)
+        )

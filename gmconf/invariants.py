@@ -12,7 +12,16 @@ from gmconf.limits import chain
 from gmconf.model import Site
 
 _SECONDS = {"": 1.0, "s": 1.0, "ms": 0.001, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
-_BYTES = {"": 1.0, "b": 1.0, "k": 1024.0, "kb": 1024.0, "m": 1024.0**2, "mb": 1024.0**2, "g": 1024.0**3, "gb": 1024.0**3}
+_BYTES = {
+    "": 1.0,
+    "b": 1.0,
+    "k": 1024.0,
+    "kb": 1024.0,
+    "m": 1024.0**2,
+    "mb": 1024.0**2,
+    "g": 1024.0**3,
+    "gb": 1024.0**3,
+}
 _NUMBER = re.compile(r"([0-9.]+) *([A-Za-z]*)\Z")
 Kind = Literal["bytes", "seconds", "count"]
 
@@ -27,7 +36,8 @@ class Term(NamedTuple):
     """For what no override can set."""
 
     def values(self, site: Site, kind: Kind) -> dict[str, float]:
-        """The values in force on some host, in bytes, seconds or pieces, by the field that says so ("" for what gmconf renders).
+        """The values in force on some host, in bytes, seconds or pieces, by the field that says so ("" for what gmconf
+        renders).
 
         Overrides that are no plain number are left to the daemon.
         """
@@ -61,16 +71,25 @@ class Invariant(NamedTuple):
     strict: bool = False
 
 
-_PLUS = "Postfix, Dovecot and the filter part sub-addresses at the same sign, or mail is accepted that the mailbox refuses, and goes back to its sender"
+_PLUS = (
+    "Postfix, Dovecot and the filter part sub-addresses at the same sign, or mail is accepted that the mailbox refuses,"
+    " and goes back to its sender"
+)
 _LOGIN = "Dovecot listens there for logins, or nobody can submit mail"
 SHARED = {
     ("postfix", "recipient_delimiter"): ("+", _PLUS),
     ("dovecot", "recipient_delimiter"): ("+", _PLUS),
-    ("postfix", "smtputf8_enable"): ("no", "Dovecot's LMTP takes no such addresses: what was accepted would go back to its sender"),
+    ("postfix", "smtputf8_enable"): (
+        "no",
+        "Dovecot's LMTP takes no such addresses: what was accepted would go back to its sender",
+    ),
     ("postfix", "smtpd_sasl_type"): ("dovecot", _LOGIN),
     ("postfix", "smtpd_sasl_path"): ("/run/dovecot/auth-smtp", _LOGIN),
     ("unbound", "port"): ("53", "every program on the host asks there"),
-    ("clamd", "LocalSocket"): ("/run/clamav/clamd.ctl", "the filter asks the virus scanner there, and puts all mail off without it"),
+    ("clamd", "LocalSocket"): (
+        "/run/clamav/clamd.ctl",
+        "the filter asks the virus scanner there, and puts all mail off without it",
+    ),
 }
 """(service, key): the value that other daemons go by too, and why."""
 
@@ -82,21 +101,42 @@ def invariants(site: Site) -> tuple[Invariant, ...]:
     message = postfix("message_size_limit", c.message_size)
     task = rspamd("options.task_timeout", c.task_timeout)
     stream = clamd("StreamMaxLength", c.stream_max)
-    large, hung = "mail between the two is accepted unscanned or refused for ever", "a hung filter is not answered by the side that knows better"
+    large, hung = (
+        "mail between the two is accepted unscanned or refused for ever",
+        "a hung filter is not answered by the side that knows better",
+    )
     return (
         Invariant(message, rspamd("options.max_message", c.max_message), "bytes", large),
         Invariant(rspamd("options.max_message", c.max_message), stream, "bytes", large),
         Invariant(message, clamd("MaxFileSize", c.stream_max), "bytes", large),
         Invariant(message, clamd("MaxScanSize", c.stream_max * 4), "bytes", large),
-        Invariant(Term("rspamd", "-", c.av_timeout * c.av_retransmits, "all tries of the virus scanner"), task, "seconds", hung, strict=True),
+        Invariant(
+            Term("rspamd", "-", c.av_timeout * c.av_retransmits, "all tries of the virus scanner"),
+            task,
+            "seconds",
+            hung,
+            strict=True,
+        ),
         Invariant(task, postfix("milter_content_timeout", c.milter_content), "seconds", hung, strict=True),
-        Invariant(postfix("milter_content_timeout", c.milter_content), Term("postfix", "-", 30, "half a minute"), "seconds",
-                  "clients give up before they hear that they should come back"),
-        Invariant(postfix("lmtp_destination_concurrency_limit", c.lmtp_concurrency),
-                  dovecot("lmtp_user_concurrency_limit", c.lmtp_user_concurrency), "count", "a burst to one mailbox is put off for minutes"),
-        Invariant(postfix("default_process_limit", c.smtpd_processes), clamd("MaxQueue", 2 * c.milter_clients), "count",
-                  "mail is put off because the virus scanner takes no more of it"),
-    )  # fmt: skip
+        Invariant(
+            postfix("milter_content_timeout", c.milter_content),
+            Term("postfix", "-", 30, "half a minute"),
+            "seconds",
+            "clients give up before they hear that they should come back",
+        ),
+        Invariant(
+            postfix("lmtp_destination_concurrency_limit", c.lmtp_concurrency),
+            dovecot("lmtp_user_concurrency_limit", c.lmtp_user_concurrency),
+            "count",
+            "a burst to one mailbox is put off for minutes",
+        ),
+        Invariant(
+            postfix("default_process_limit", c.smtpd_processes),
+            clamd("MaxQueue", 2 * c.milter_clients),
+            "count",
+            "mail is put off because the virus scanner takes no more of it",
+        ),
+    )
 
 
 def broken(site: Site) -> Iterator[tuple[str, str]]:
@@ -119,4 +159,7 @@ def broken(site: Site) -> Iterator[tuple[str, str]]:
         if why := moved(raw):
             yield raw.path, f"must stay as gmconf sets it: {why}; remove it"
         if raw.key == "smtpd_forbid_bare_newline_exclusions" and raw.value.strip():
-            yield raw.path, "must stay empty: whoever is named there can smuggle mail in the name of others (CVE-2023-51764)"
+            yield (
+                raw.path,
+                "must stay empty: whoever is named there can smuggle mail in the name of others (CVE-2023-51764)",
+            )

@@ -28,7 +28,9 @@ def dkim_names(site: Site) -> Iterator[tuple[str, str, str, str]]:
 
 
 def undated(text: str) -> tuple[str, date | None]:
-    """The public half of a DKIM key without the day on which it was made, and that day; None where the file has none."""
+    """The public half of a DKIM key without the day on which it was made, and that day;
+    None where the file has none.
+    """
     key, _, day = text.partition(MADE)
     try:
         return key, date.fromisoformat(day.strip()) if day else None
@@ -37,12 +39,15 @@ def undated(text: str) -> tuple[str, date | None]:
 
 
 def chat_domains(site: Site) -> Iterator[tuple[str, str]]:
-    """(domain, field) of every domain whose name the chat server shows a certificate for (RFC 7590 section 3.4): the hosted ones.
+    """(domain, field) of every domain whose name the chat server shows a certificate for (RFC 7590 section 3.4): the
+    hosted ones.
 
     Alias domains have none: nobody logs in there, and a user has one chat address, which is the login.
     """
     if any(Role.CHAT in host.roles for host in site.hosts):
-        yield from ((domain.name, f"domains[{number}]") for number, domain in enumerate(site.domains) if domain.kind == "hosted")
+        yield from (
+            (domain.name, f"domains[{number}]") for number, domain in enumerate(site.domains) if domain.kind == "hosted"
+        )
 
 
 def tells_programs(site: Site) -> bool:
@@ -56,13 +61,20 @@ def web_names(site: Site) -> Iterator[tuple[str, str]]:
     mta-sts.DOMAIN (RFC 8461), and autoconfig.DOMAIN where mail programs are told their servers.
     """
     if any(Role.WEB in host.roles for host in site.hosts):
-        yield from ((f"mta-sts.{domain.name}", f"domains[{number}]") for number, domain in enumerate(site.domains) if domain.kind != "parked")
+        yield from (
+            (f"mta-sts.{domain.name}", f"domains[{number}]")
+            for number, domain in enumerate(site.domains)
+            if domain.kind != "parked"
+        )
     if tells_programs(site):
-        yield from ((f"autoconfig.{domain.name}", "web.autoconfig") for domain in site.domains if domain.kind != "parked")
+        yield from (
+            (f"autoconfig.{domain.name}", "web.autoconfig") for domain in site.domains if domain.kind != "parked"
+        )
 
 
 def server_names(site: Site, roles: Collection[Role] = tuple(Role)) -> Iterator[tuple[str, str]]:
-    """(name, field) that a domain has for the servers, of its own; with ``roles`` those that a host with such roles answers to."""
+    """(name, field) that a domain has for the servers, of its own; with ``roles`` those that a host with such roles
+    answers to."""
     for number, domain in enumerate(site.domains):
         if own := domain.server_names:
             found: dict[str, str] = {}
@@ -73,7 +85,8 @@ def server_names(site: Site, roles: Collection[Role] = tuple(Role)) -> Iterator[
 
 
 def mx_of_domains(site: Site) -> Iterator[tuple[str, Domain]]:
-    """(name, domain) of every name that a domain has for its MX, of its own: what it shows has TLSA records like a host's."""
+    """(name, domain) of every name that a domain has for its MX, of its own: what it shows has TLSA records like a
+    host's."""
     yield from ((domain.own_mx, domain) for domain in site.domains if domain.own_mx)
 
 
@@ -101,7 +114,8 @@ def public_files(site: Site) -> Iterator[tuple[str, str]]:
 
 
 def optional_files(site: Site) -> Iterator[str]:
-    """Public files that may be there: the key (PEM) that the next certificate of a host, or of a domain's MX, will have."""
+    """Public files that may be there: the key (PEM) that the next certificate of a host, or of a domain's MX, will
+    have."""
     for name in (*(host.name for host in site.hosts), *(name for name, _ in mx_of_domains(site))):
         yield f"tls/{name}.next.pub"
 

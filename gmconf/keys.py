@@ -1,7 +1,7 @@
 """Creates missing key pairs: DKIM keys, and a closed network's own CA with a certificate per host.
 
-Where there is a chat server, each hosted domain gets a certificate too. The public half lies readable beside the site, so that
-rendering stays a pure function; the private half is an Ansible Vault file.
+Where there is a chat server, each hosted domain gets a certificate too. The public half lies readable beside the site,
+so that rendering stays a pure function; the private half is an Ansible Vault file.
 """
 
 from __future__ import annotations
@@ -27,11 +27,13 @@ Private = rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivat
 CA_YEARS, HOST_DAYS, RENEW_DAYS = 10, 825, 30
 
 
-def create_missing(site: Site, base: Path, password: bytes, *, now: datetime, renew: bool = False, rollover: Rollover = NOTHING) -> list[str]:
+def create_missing(
+    site: Site, base: Path, password: bytes, *, now: datetime, renew: bool = False, rollover: Rollover = NOTHING
+) -> list[str]:
     """Create what the site needs below its secrets folder and does not have; returns the names of what was made.
 
-    Nothing that exists is overwritten, except certificates about to end when ``renew`` is set: they keep their key, so that
-    TLSA records stay true. Raises GmconfError when only one half of a pair is there.
+    Nothing that exists is overwritten, except certificates about to end when ``renew`` is set: they keep their key, so
+    that TLSA records stay true. Raises GmconfError when only one half of a pair is there.
     """
     folder = base / site.secrets.folder
     made: list[str] = []
@@ -77,7 +79,9 @@ def make_tls(folder: Path, stem: str, host: str, password: bytes, *, request: bo
     if request:
         builder = x509.CertificateSigningRequestBuilder(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host[:64])]))
         builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
-        vault.write_file(folder / f"{stem}.csr", builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM), 0o644)
+        vault.write_file(
+            folder / f"{stem}.csr", builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM), 0o644
+        )
         made.append(f"{stem}.csr")
     return made
 
@@ -88,16 +92,23 @@ def public_pem(key: CertificatePublicKeyTypes) -> bytes:
 
 
 def issue(folder: Path, stem: str, name: str, password: bytes, now: datetime) -> None:
-    """Let the internal CA certify the key that lies there for a name. Raises GmconfError when one of the keys is not its own."""
+    """Let the internal CA certify the key that lies there for a name. Raises GmconfError when one of the keys is not
+    its own."""
     _issue(folder, stem, name, _load_key(folder, stem, password), _load_ca(folder, password), now)
 
 
-def _certificates(site: Site, folder: Path, password: bytes, now: datetime, *, renew: bool, rollover: Rollover) -> list[str]:
+def _certificates(
+    site: Site, folder: Path, password: bytes, now: datetime, *, renew: bool, rollover: Rollover
+) -> list[str]:
     made = []
     if not _whole(folder, "ca/ca.crt", "ca/ca.key.vault"):
         ca_key = ec.generate_private_key(ec.SECP256R1())
-        issuer_name = x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, site.organisation.name[:64]),
-                                 x509.NameAttribute(NameOID.COMMON_NAME, "Internal mail CA")])  # fmt: skip
+        issuer_name = x509.Name(
+            [
+                x509.NameAttribute(NameOID.ORGANIZATION_NAME, site.organisation.name[:64]),
+                x509.NameAttribute(NameOID.COMMON_NAME, "Internal mail CA"),
+            ]
+        )
         ca = _builder(issuer_name, issuer_name, ca_key, now, timedelta(days=365 * CA_YEARS))
         ca = ca.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         ca = ca.add_extension(_usage(ca=True), critical=True)
@@ -125,7 +136,12 @@ def _certificates(site: Site, folder: Path, password: bytes, now: datetime, *, r
 
 
 def _issue(
-    folder: Path, stem: str, name: str, key: ec.EllipticCurvePrivateKey, ca: tuple[x509.Certificate, ec.EllipticCurvePrivateKey], now: datetime
+    folder: Path,
+    stem: str,
+    name: str,
+    key: ec.EllipticCurvePrivateKey,
+    ca: tuple[x509.Certificate, ec.EllipticCurvePrivateKey],
+    now: datetime,
 ) -> None:
     authority, ca_key = ca
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name[:64])])
@@ -137,7 +153,9 @@ def _issue(
     leaf = leaf.add_extension(x509.ExtendedKeyUsage(both), critical=False)
     issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key())
     signed = leaf.add_extension(issuer, critical=False).sign(ca_key, hashes.SHA256())
-    vault.write_file(folder / f"{stem}.crt", b"".join(c.public_bytes(serialization.Encoding.PEM) for c in (signed, authority)), 0o644)
+    vault.write_file(
+        folder / f"{stem}.crt", b"".join(c.public_bytes(serialization.Encoding.PEM) for c in (signed, authority)), 0o644
+    )
 
 
 def _load_ca(folder: Path, password: bytes) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
@@ -164,9 +182,16 @@ def _builder(
 
 def _usage(*, ca: bool) -> x509.KeyUsage:
     return x509.KeyUsage(
-        digital_signature=not ca, key_cert_sign=ca, crl_sign=ca, content_commitment=False, key_encipherment=False,
-        data_encipherment=False, key_agreement=False, encipher_only=False, decipher_only=False,
-    )  # fmt: skip
+        digital_signature=not ca,
+        key_cert_sign=ca,
+        crl_sign=ca,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
 
 
 def _dkim_public(key: Private) -> str:
@@ -188,7 +213,9 @@ def _private(key: Private) -> bytes:
     """PEM; for Ed25519 what rspamd reads: seed and public part in base64 (rspamadm dkim_keygen -t ed25519)."""
     if isinstance(key, ed25519.Ed25519PrivateKey):
         return base64.b64encode(key.private_bytes_raw() + key.public_key().public_bytes_raw()) + b"\n"
-    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
 
 
 def _whole(folder: Path, public: str, private: str) -> bool:

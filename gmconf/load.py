@@ -65,7 +65,8 @@ class Loaded:
 
 
 def load(path: Path, *, keys: bool | Literal["public"] = True) -> Loaded:
-    """Read and check a site. ``keys=False`` does not ask for key files (``gmconf keys`` makes them), "public" for public halves only.
+    """Read and check a site. ``keys=False`` does not ask for key files (``gmconf keys`` makes them), "public" for
+    public halves only.
 
     Raises SiteError with every problem found.
     """
@@ -80,7 +81,10 @@ def load(path: Path, *, keys: bool | Literal["public"] = True) -> Loaded:
     site = apply(site, state.rollover)
     users, problems, names = read_users(site, path.parent, document)
     mail = Directory(site, users)
-    problems += [*disagreeing, *(_broken(document, p, message) for p, message in broken_rules(site, mail, whole=not problems))]
+    problems += [
+        *disagreeing,
+        *(_broken(document, p, message) for p, message in broken_rules(site, mail, whole=not problems)),
+    ]
     public: dict[str, str] = {}
     made: dict[str, date] = {}
     if keys and not problems:
@@ -95,7 +99,9 @@ def load(path: Path, *, keys: bool | Literal["public"] = True) -> Loaded:
     if made:
         site = aged(site, made)
         mail = Directory(site, users)
-    return Loaded(path, site, document, mail, public, (name, *names, *([shown] if state.document else [])), state.rollover, made)
+    return Loaded(
+        path, site, document, mail, public, (name, *names, *([shown] if state.document else [])), state.rollover, made
+    )
 
 
 def otherwise(loaded: Loaded, data: object) -> tuple[Loaded, bool] | None:
@@ -113,10 +119,21 @@ def otherwise(loaded: Loaded, data: object) -> tuple[Loaded, bool] | None:
     there = [loaded.public[name] for name in own if name in loaded.public]
     wanted = [name for name, _ in public_files(site)]
     # Whoever renames a host or a domain has its key files renamed too.
-    moved = dict(zip(wanted, there, strict=True)) if len(wanted) == len(there) else {n: loaded.public[n] for n in wanted if n in loaded.public}
-    moved |= {name: text for name, text in loaded.public.items() if name not in own}  # the next and the last keys of a change stay
+    moved = (
+        dict(zip(wanted, there, strict=True))
+        if len(wanted) == len(there)
+        else {n: loaded.public[n] for n in wanted if n in loaded.public}
+    )
+    moved |= {
+        name: text for name, text in loaded.public.items() if name not in own
+    }  # the next and the last keys of a change stay
     whole = not unread and not any(True for _ in broken_rules(site, mail))
-    return Loaded(loaded.path, site, loaded.document, mail, moved, (loaded.path.name, *names), loaded.rollover, loaded.made), whole
+    return (
+        Loaded(
+            loaded.path, site, loaded.document, mail, moved, (loaded.path.name, *names), loaded.rollover, loaded.made
+        ),
+        whole,
+    )
 
 
 def _broken(document: Document, path: str, message: str) -> Problem:
@@ -140,10 +157,29 @@ def _model(document: Document) -> Site:
         ) from None
 
 
-WISHES = frozenset({
-    "webmail", "ldap", "sql", "directory", "oauth2", "oidc", "app_passwords", "backup", "monitoring", "metrics", "lists", "mailman", "transports", "sieve",
-    "search", "shared", "undelete", "srs", "import",
-})  # fmt: skip
+WISHES = frozenset(
+    {
+        "webmail",
+        "ldap",
+        "sql",
+        "directory",
+        "oauth2",
+        "oidc",
+        "app_passwords",
+        "backup",
+        "monitoring",
+        "metrics",
+        "lists",
+        "mailman",
+        "transports",
+        "sieve",
+        "search",
+        "shared",
+        "undelete",
+        "srs",
+        "import",
+    }
+)
 """Words that people try, for what this version has no field for."""
 
 
@@ -181,7 +217,9 @@ def _model_of(annotation: Any) -> type[BaseModel] | None:
     return next(filter(None, map(_model_of, get_args(annotation))), None)
 
 
-def _read_keys(site: Site, path: Path, document: Document, state: Read, *, vaults: bool) -> tuple[dict[str, str], list[Problem]]:
+def _read_keys(
+    site: Site, path: Path, document: Document, state: Read, *, vaults: bool
+) -> tuple[dict[str, str], list[Problem]]:
     """Public halves by name, and what is missing or not encrypted: one problem for all that one command makes."""
     folder = path.parent / site.secrets.folder
     place = state.rollover.place
@@ -212,7 +250,10 @@ def _read_keys(site: Site, path: Path, document: Document, state: Read, *, vault
                 problems.append(_broken(document, field, f"{site.secrets.folder}/{place(name)} {_unreadable(error)}"))
                 continue
             if start != b"$ANSIBLE_VAULT":
-                what = f"{site.secrets.folder}/{place(name)} is not an Ansible Vault file; encrypt it: ansible-vault encrypt"
+                what = (
+                    f"{site.secrets.folder}/{place(name)} is not an Ansible Vault file; encrypt it: ansible-vault"
+                    " encrypt"
+                )
                 problems.append(_broken(document, field, what))
     for name in optional_files(site):
         with suppress(FileNotFoundError), open(f"{folder}/{name}", encoding="utf-8", errors="replace") as file:
@@ -232,9 +273,15 @@ def _passwords(folder: Path) -> Iterator[str]:
     form = kept(folder)
     shown = f"{folder.name}/{PASSWORD_FILES}"
     if form == "none":
-        yield f"{shown} is missing; set a password: gmconf passwd SITE LOGIN, or make one for every login: gmconf passwd SITE --generate"
+        yield (
+            f"{shown} is missing; set a password: gmconf passwd SITE LOGIN, or make one for every login: gmconf passwd"
+            " SITE --generate"
+        )
     if form == "both":
-        yield f"{folder.name}/{PASSWORDS} lies beside {shown}; join them: gmconf passwd SITE --join (what stands in {shown} counts)"
+        yield (
+            f"{folder.name}/{PASSWORDS} lies beside {shown}; join them: gmconf passwd SITE --join (what stands in"
+            f" {shown} counts)"
+        )
     if form == "old" and (folder / PASSWORDS).read_bytes()[:14] != b"$ANSIBLE_VAULT":
         yield f"{folder.name}/{PASSWORDS} is not an Ansible Vault file; encrypt it: ansible-vault encrypt"
 
@@ -251,7 +298,9 @@ def _read_rollover(site: Site, folder: Path, state: Read, public: dict[str, str]
     for name, file, path in state.rollover.public_files(site):
         mark = state.mark(path)
         if name in public:
-            yield Problem(mark, "", f"{site.secrets.folder}/{name} lies there, but {FILE} names the next key; remove that file")
+            yield Problem(
+                mark, "", f"{site.secrets.folder}/{name} lies there, but {FILE} names the next key; remove that file"
+            )
             continue
         try:
             public[name] = (folder / file).read_text(encoding="utf-8")
@@ -265,7 +314,8 @@ def _read_rollover(site: Site, folder: Path, state: Read, public: dict[str, str]
 
 
 def _misnamed(site: Site, public: Mapping[str, str], document: Document, rollover: Rollover) -> list[Problem]:
-    """Certificates from elsewhere that are not for their host, or for the domain that has chat; those of the internal CA are made for it."""
+    """Certificates from elsewhere that are not for their host, or for the domain that has chat; those of the internal
+    CA are made for it."""
     if site.tls.source != "files":
         return []
     wanted = [*((host.name, f"hosts[{number}].name") for number, host in enumerate(site.hosts)), *served(site)]

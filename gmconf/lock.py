@@ -14,9 +14,11 @@ FRESH = ".new"
 
 @contextmanager
 def alone(folder: Path, *, wait: bool = True) -> Iterator[bool]:
-    """Nobody else writes there meanwhile; yields whether somebody did before. Raises BlockingIOError unless ``wait`` allows to wait.
+    """Nobody else writes there meanwhile; yields whether somebody did before. Raises BlockingIOError unless ``wait``
+    allows to wait.
 
-    The folder itself is locked: nothing lies there afterwards, and the system gives the lock back when the holder is killed.
+    The folder itself is locked: nothing lies there afterwards, and the system gives the lock back when the holder is
+    killed.
     """
     folder.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -18,9 +18,13 @@ def manifest(host: Host, plans: Sequence[Plan], digests: Mapping[str, str]) -> s
 
     JSON with one line for each entry of a list, so that diffs say what changed.
     """
-    found = {key: _lines(value) if isinstance(value, list) else _encode(value) for key, value in _facts(host, plans).items()}
+    found = {
+        key: _lines(value) if isinstance(value, list) else _encode(value) for key, value in _facts(host, plans).items()
+    }
     found["files"] = _block(
-        _secret(file) if isinstance(file, SecretFile) else _public(file, digests[file.path]) for plan in plans for file in plan.files
+        _secret(file) if isinstance(file, SecretFile) else _public(file, digests[file.path])
+        for plan in plans
+        for file in plan.files
     )
     return "{\n " + ",\n ".join(f'"{key}": {text}' for key, text in sorted(found.items())) + "\n}\n"
 
@@ -100,7 +104,13 @@ def _secret(file: SecretFile) -> str:
 
 
 def _entry(file: File | SecretFile) -> dict[str, object]:
-    entry: dict[str, object] = {"path": file.path, "owner": file.owner, "group": file.group, "mode": file.mode, "service": file.service}
+    entry: dict[str, object] = {
+        "path": file.path,
+        "owner": file.owner,
+        "group": file.group,
+        "mode": file.mode,
+        "service": file.service,
+    }
     if file.initial:
         entry["initial"] = True
     return {**entry, "records": list(file.records)} if file.records else entry

@@ -25,17 +25,21 @@ from gmconf.settings import Settings, need
 
 PAGES = ("support", "client-setup")
 EPOCH = 315532800
-"""1980-01-01: date of everything on the medium unless SOURCE_DATE_EPOCH says another; older ones some systems cannot show."""
+"""1980-01-01: date of everything on the medium unless SOURCE_DATE_EPOCH says another; older ones some systems cannot
+show."""
 PROGRAMS = "programs"
 
 
 def contents(loaded: Loaded, build: Mapping[str, bytes]) -> dict[str, bytes]:
-    """Files of the medium by path, checksums included. Raises GmconfError when a page is missing, SiteError when an installer is."""
+    """Files of the medium by path, checksums included. Raises GmconfError when a page is missing, SiteError when an
+    installer is."""
     there = {document.name for document in written(loaded.site)}
     for document in DOCUMENTS:
         if document.name in PAGES and document.name not in there:
             lacking = ", ".join(path for path in document.needs if not filled(loaded.site, path))
-            raise GmconfError(f"the medium needs these fields in {loaded.path.name} for its page {document.name}: {lacking}")
+            raise GmconfError(
+                f"the medium needs these fields in {loaded.path.name} for its page {document.name}: {lacking}"
+            )
     pages = {f"{name}{ending}" for name in PAGES for ending in (".md", ".html")}
     found = {
         path.removeprefix("documents/"): data
@@ -57,7 +61,9 @@ def _installers(loaded: Loaded) -> dict[str, bytes]:
         file = (beside / client.file).resolve()
         if not file.is_relative_to(beside) or not file.is_file():
             what = f"{client.file} is no file beside {loaded.path.name}; fetch it from {client.url}, or remove the line"
-            raise SiteError([Problem(loaded.document.mark(("clients", number, "file")), f"clients[{number}].file", what)])
+            raise SiteError(
+                [Problem(loaded.document.mark(("clients", number, "file")), f"clients[{number}].file", what)]
+            )
         found[_place(client.file)] = file.read_bytes()
     return found
 
@@ -74,12 +80,23 @@ def _index(loaded: Loaded, paths: list[str]) -> dict[str, bytes]:
     c.set("organisation", loaded.site.organisation.name, loaded.why("organisation.name"))
     c.rows("pages", [{"page": (Link(TITLES[name], f"{name}.md"), why)} for name in PAGES])
     c.rows("sheets", [{"sheet": (Link(path.split("/")[1], path), why)} for path in paths if path.endswith("/setup.md")])
-    c.rows("programs", [
-        {"name": (client.name, why), "version": (client.version, why), "file": (Link(client.file, _place(client.file)), why)}
-        for client in loaded.site.clients if client.file
-    ])  # fmt: skip
+    c.rows(
+        "programs",
+        [
+            {
+                "name": (client.name, why),
+                "version": (client.version, why),
+                "file": (Link(client.file, _place(client.file)), why),
+            }
+            for client in loaded.site.clients
+            if client.file
+        ],
+    )
     text = render(File(c.file, "medium", why[0], "documents/medium.md.j2", c, markdown.spell, comment="")).text
-    return {"index.md": text.encode(), "index.html": html.page(text, "Mail programs and settings", "index.html").encode()}
+    return {
+        "index.md": text.encode(),
+        "index.html": html.page(text, "Mail programs and settings", "index.html").encode(),
+    }
 
 
 def image(files: Mapping[str, bytes], out: Path) -> None:
@@ -99,8 +116,27 @@ def image(files: Mapping[str, bytes], out: Path) -> None:
             entry.chmod(0o755 if entry.is_dir() else 0o644)
             os.utime(entry, (int(epoch), int(epoch)))
         # Joliet for Windows, Rock Ridge for the rest; long names as they are; owned by root.
-        argv = [tool, "-no_rc", "-as", "mkisofs", "-quiet", "-rational-rock", "-joliet", "-joliet-long", "-V", "MAIL_PROGRAMS", "-o", str(made), str(tree)]
-        done = subprocess.run(argv, text=True, capture_output=True, env={**os.environ, "SOURCE_DATE_EPOCH": epoch, "TZ": "UTC", "LC_ALL": "C"})
+        argv = [
+            tool,
+            "-no_rc",
+            "-as",
+            "mkisofs",
+            "-quiet",
+            "-rational-rock",
+            "-joliet",
+            "-joliet-long",
+            "-V",
+            "MAIL_PROGRAMS",
+            "-o",
+            str(made),
+            str(tree),
+        ]
+        done = subprocess.run(
+            argv,
+            text=True,
+            capture_output=True,
+            env={**os.environ, "SOURCE_DATE_EPOCH": epoch, "TZ": "UTC", "LC_ALL": "C"},
+        )
         if done.returncode:
             raise GmconfError(f"xorriso: {done.stderr.strip()}")
         put(out, made)

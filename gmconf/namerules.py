@@ -1,4 +1,6 @@
-"""What must hold about names that domains have for the servers: each rule is a function that yields (path, sentence)."""
+"""What must hold about names that domains have for the servers: each rule is a function that yields (path,
+sentence).
+"""
 
 from __future__ import annotations
 
@@ -30,9 +32,18 @@ def names_are_free(site: Site, _: Directory) -> Iterator[Finding]:
         if name in taken:
             yield field, f"{name} {taken[name]}"
         elif not name.endswith(f".{domain.name}"):
-            yield field, f"{name} does not lie below {domain.name}; its certificate and its records would be somebody else's"
+            yield (
+                field,
+                f"{name} does not lie below {domain.name}; its certificate and its records would be somebody else's",
+            )
         elif zones.of(name) != zones.of(domain.name):
-            yield field, f"{name} lies in the zone {zones.of(name)} (dns.zones), not in that of {domain.name}; take a name outside it"
+            yield (
+                field,
+                (
+                    f"{name} lies in the zone {zones.of(name)} (dns.zones), not in that of {domain.name}; take a name"
+                    " outside it"
+                ),
+            )
 
 
 def names_are_useful(site: Site, _: Directory) -> Iterator[Finding]:
@@ -56,19 +67,41 @@ def names_lead_to_hosts(site: Site, _: Directory) -> Iterator[Finding]:
         own, path = domain.server_names, f"domains[{number}].server_names"
         if own and own.clients and msa != store:
             apart = ", ".join(sorted(msa ^ store))
-            yield f"{path}.clients", f"programs look for submission and mailboxes at one place, and of these not both are at {apart}; leave clients out, or give hosts both roles"
+            yield (
+                f"{path}.clients",
+                (
+                    f"programs look for submission and mailboxes at one place, and of these not both are at {apart};"
+                    " leave clients out, or give hosts both roles"
+                ),
+            )
         if own and own.mx and len(receiving) > 1 and proof == "http-01":
-            yield f"{path}.mx", "leads to several hosts, so the CA may ask one that has not asked it: tls.acme.challenge has to be dns-01"
+            yield (
+                f"{path}.mx",
+                (
+                    "leads to several hosts, so the CA may ask one that has not asked it: tls.acme.challenge has to be"
+                    " dns-01"
+                ),
+            )
         if own and own.mx and own.mx == own.clients and {h.name for h in receiving} != msa:
-            yield f"{path}.mx", "is the name for programs too, but other hosts receive mail than take it from users; take two names"
+            yield (
+                f"{path}.mx",
+                "is the name for programs too, but other hosts receive mail than take it from users; take two names",
+            )
 
 
 def names_fit_in_memory(site: Site, _: Directory) -> Iterator[Finding]:
-    """Dovecot 2.3 takes 140 KiB for each: with more its configuration process ends, and a reload does nothing without saying so."""
+    """Dovecot 2.3 takes 140 KiB for each: with more its configuration process ends, and a reload does nothing without
+    saying so."""
     old = next((h.name for h in site.hosts if Role.STORE in h.roles and h.release == "bookworm"), None)
     fields = [field for _, field in server_names(site, (Role.STORE,))] if old else []
     if len(fields) > MOST_ON_BOOKWORM:
-        yield fields[MOST_ON_BOOKWORM], f"Dovecot of Debian 12 on {old} has room for {MOST_ON_BOOKWORM} names of {len(fields)}; move the host to trixie, or leave clients out"
+        yield (
+            fields[MOST_ON_BOOKWORM],
+            (
+                f"Dovecot of Debian 12 on {old} has room for {MOST_ON_BOOKWORM} names of {len(fields)}; move the host"
+                " to trixie, or leave clients out"
+            ),
+        )
 
 
 NAME_RULES = (names_are_free, names_are_useful, names_lead_to_hosts, names_fit_in_memory)

@@ -13,5 +13,7 @@ def keepers(site: Site) -> tuple[Host, ...]:
 
 
 def kept(site: Site) -> list[str]:
-    """Zones that these hosts answer for: every one that the site knows of, in DNSSEC's order. None without such a host."""
+    """Zones that these hosts answer for: every one that the site knows of, in DNSSEC's order.
+    None without such a host.
+    """
     return sorted(Zones(site).cuts, key=order) if keepers(site) else []

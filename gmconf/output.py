@@ -1,4 +1,5 @@
-"""Writes build/ and single files, and puts them in place; links are followed, devices written to, neither is ever replaced."""
+"""Writes build/ and single files, and puts them in place; links are followed, devices written to, neither is ever
+replaced."""
 
 from __future__ import annotations
 
@@ -65,7 +66,8 @@ def _tidy(target: Path) -> None:
 
 
 def put(path: Path, made: Path) -> None:
-    """Bring a finished file to where the user wants it: a reader sees the old one or the new one, a device or pipe gets the bytes.
+    """Bring a finished file to where the user wants it: a reader sees the old one or the new one, a device or pipe gets
+    the bytes.
 
     Raises GmconfError with the path that the user named.
     """
@@ -110,7 +112,9 @@ def _make(folder: str, made: set[str]) -> None:
 
 
 def swap(fresh: Path, target: Path) -> None:
-    """Put a freshly written tree in place of the old one; whenever it is interrupted, one of them is there and whole."""
+    """Put a freshly written tree in place of the old one; whenever it is interrupted,
+    one of them is there and whole.
+    """
     if not target.exists():
         fresh.rename(target)
         return

@@ -12,8 +12,26 @@ from gmconf.errors import Mark, Problem, SiteError
 
 MINIMUM = 12
 """Characters; NIST SP 800-63B asks for length, not for classes of characters."""
-_COMMON = ("password", "passwort", "qwertz", "qwerty", "letmein", "welcome", "admin", "iloveyou", "123456", "abc123", "monkey",
-           "dragon", "secret", "changeme", "football", "sunshine", "master", "hello")  # fmt: skip
+_COMMON = (
+    "password",
+    "passwort",
+    "qwertz",
+    "qwerty",
+    "letmein",
+    "welcome",
+    "admin",
+    "iloveyou",
+    "123456",
+    "abc123",
+    "monkey",
+    "dragon",
+    "secret",
+    "changeme",
+    "football",
+    "sunshine",
+    "master",
+    "hello",
+)
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 """Without signs that look like others."""
 
@@ -63,7 +81,8 @@ def new_password() -> str:
 
 
 def imported(text: str, name: str, logins: Collection[str]) -> dict[str, str]:
-    """Login -> hash of a passwd-file: login:{SCHEME}hash, further fields are left out; crypt(3) hashes may come without a scheme.
+    """Login -> hash of a passwd-file: login:{SCHEME}hash, further fields are left out; crypt(3) hashes may come without
+    a scheme.
 
     Raises SiteError with every line that cannot be taken, by its number in the file ``name``.
     """

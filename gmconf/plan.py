@@ -24,7 +24,9 @@ class View:
     host: Host
     mail: Directory
     why: Callable[[str], Reason]
-    """Reason for a field of site.yml by its path ("limits.message_size"): where it stands, or that it is the default."""
+    """Reason for a field of site.yml by its path ("limits.message_size"): where it stands,
+    or that it is the default.
+    """
 
     public: Mapping[str, str] = field(default_factory=dict)
     """Public files of the secrets folder by relative path ("tls/HOST.crt", "dkim/DOMAIN/SELECTOR.pub")."""
@@ -65,8 +67,8 @@ class File(NamedTuple):
     group: str = "root"
     mode: str = "0644"
     records: tuple[str, ...] = ()
-    """Names and types of what may be published about its content: TLSA, the TXT of a DKIM key, MX and TXT of the domains of an MTA-STS policy.
-    The roll-out is refused where DNS disagrees."""
+    """Names and types of what may be published about its content: TLSA, the TXT of a DKIM key, MX and TXT of the
+    domains of an MTA-STS policy. The roll-out is refused where DNS disagrees."""
     initial: bool = False
     """Delivered where it is missing; what lies there is the host's own and stays."""
 
@@ -116,13 +118,15 @@ class Plan(NamedTuple):
     """Path prefixes rewritten when the staged tree is judged."""
     absent: tuple[str, ...] = ()
     retired: tuple[str, ...] = ()
-    """Places where an earlier gmconf kept files, in folders of daemons: removed with all in them once the new generation stands."""
+    """Places where an earlier gmconf kept files, in folders of daemons: removed with all in them once the new
+    generation stands."""
     compile: tuple[Mapping[str, object], ...] = ()
     validate: tuple[Mapping[str, object], ...] = ()
     units: tuple[Unit, ...] = ()
     mask: tuple[str, ...] = ()
     commands: tuple[Mapping[str, object], ...] = ()
-    """Run when a file that ``when`` fits has changed; with ``entries`` they read the names of the changed lines (NAME:...), "*" where that cannot be told."""
+    """Run when a file that ``when`` fits has changed; with ``entries`` they read the names of the changed lines
+    (NAME:...), "*" where that cannot be told."""
     probes: tuple[Mapping[str, object], ...] = ()
     tls: tuple[Mapping[str, object], ...] = ()
     listens: tuple[tuple[int, Reach], ...] = ()

@@ -1,7 +1,7 @@
 """Texts of others (hosts, DNS, reports, error messages) made safe to print.
 
-What a terminal obeys, what turns the direction of writing, and what XML forbids is spelled ``\\u001b``, as JSON does: so a text that
-holds JSON stays the same JSON.
+What a terminal obeys, what turns the direction of writing, and what XML forbids is spelled ``\\u001b``, as JSON does:
+so a text that holds JSON stays the same JSON.
 """
 
 from __future__ import annotations
@@ -82,9 +82,14 @@ class Output(TextIOWrapper):
 
 @contextmanager
 def printing() -> Iterator[None]:
-    """Standard output and error, safe and in UTF-8 whatever the terminal's locale; a reader that has gone ends all, with exit code 0."""
+    """Standard output and error, safe and in UTF-8 whatever the terminal's locale; a reader that has gone ends all,
+    with exit code 0."""
     before = sys.stdout, sys.stderr
-    outputs = [Output(s.buffer, "utf-8", "backslashreplace", line_buffering=s.line_buffering) for s in before if isinstance(s, TextIOWrapper)]
+    outputs = [
+        Output(s.buffer, "utf-8", "backslashreplace", line_buffering=s.line_buffering)
+        for s in before
+        if isinstance(s, TextIOWrapper)
+    ]
     if len(outputs) == len(before):
         sys.stdout, sys.stderr = outputs
     try:

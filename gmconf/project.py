@@ -11,7 +11,9 @@ SSH = 22
 
 
 def inventory(site: Site) -> str:
-    """An inventory with all hosts and a group per role. JSON strings are YAML strings, so values are quoted with json."""
+    """An inventory with all hosts and a group per role. JSON strings are YAML strings,
+    so values are quoted with json.
+    """
     lines = ["# Managed by gmconf.", "all:", "  hosts:"]
     for host in sorted(site.hosts, key=lambda h: h.name):
         lines += [f"    {host.name}:", f"      ansible_host: {json.dumps(host.ansible_host or host.name)}"]
@@ -52,7 +54,8 @@ def project_readme(site: Site) -> str:
         for h in sorted(site.hosts, key=lambda h: h.name)
     )
     overrides = [
-        f"- {raw.section}{f' on {raw.where}' if raw.where else ''}: `{raw.key} = {raw.value}`" for raw in site.overridden()
+        f"- {raw.section}{f' on {raw.where}' if raw.where else ''}: `{raw.key} = {raw.value}`"
+        for raw in site.overridden()
     ]
     listed = "\n".join(overrides) if overrides else "None."
     return f"""# Mail configuration of {site.organisation.name}
@@ -71,7 +74,8 @@ ANSIBLE_VAULT_PASSWORD_FILE.
 
 - hosts/HOST/tree: every file of the host, as it will lie there
 - hosts/HOST/manifest.json: owners, modes, packages, units, what judges and what probes
-- documents/index.html: the operator's documents, and what users need to set up their programs (when site.yml has the facts)
+- documents/index.html: the operator's documents, and what users need to set up their programs
+  (when site.yml has the facts)
 - trace.json: why every line is there (gmconf explain reads it)
 - roles/gmconf: the role that brings it to a host
 

@@ -47,12 +47,17 @@ def spf_parts(site: Site) -> tuple[list[str], list[tuple[str, str]]]:
 
 
 def spf_of(site: Site, domain: Domain) -> tuple[list[str], list[tuple[str, str]]]:
-    """The mechanisms of a domain's record, and (name, record) of what it alone includes: those with other senders have a record of their own."""
+    """The mechanisms of a domain's record, and (name, record) of what it alone includes: those with other senders have
+    a record of their own."""
     mechanisms, shared = spf_parts(site)
     if not domain.senders:
         return mechanisms, []
     networks = [n for other in domain.senders for n in other.networks]
-    ours = [*mechanisms, *spf.terms(networks)] if shared else spf.terms([*(a for h in senders(site) for a in h.outside), *networks])
+    ours = (
+        [*mechanisms, *spf.terms(networks)]
+        if shared
+        else spf.terms([*(a for h in senders(site) for a in h.outside), *networks])
+    )
     theirs = dict.fromkeys(f"include:{other.include}" for other in domain.senders if other.include)
     return spf.split([*ours, *theirs], spf_end(site), domain.name, SENDERS)
 

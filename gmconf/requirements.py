@@ -26,13 +26,24 @@ def claims(control: type[Control], case: SiteCase) -> Iterator[Claim]:
         yield _fact(wanted, case.site)
     for host in case.site.hosts:
         if host.release in control.lacking and (not control.on or set(control.on) & set(host.roles)):
-            yield Claim(f"another release than {host.release} on {host.name}: {control.lacking[host.release]}", host.release, holds=False, where="hosts",
-                        remedy=f"renew {host.name} with another release, or waive {control.id}")  # fmt: skip
+            yield Claim(
+                f"another release than {host.release} on {host.name}: {control.lacking[host.release]}",
+                host.release,
+                holds=False,
+                where="hosts",
+                remedy=f"renew {host.name} with another release, or waive {control.id}",
+            )
     yield from control.of_site(case)
     for name in control.documents:
         there = name in case.documents
         lacks = "" if there else f"site.yml lacks {_and(lacking_facts(case.site, name))}"
-        yield Claim(f"{name}.md is written", "it is" if there else lacks, there, f"build/documents/{name}.md", remedy="" if there else "add these fields")
+        yield Claim(
+            f"{name}.md is written",
+            "it is" if there else lacks,
+            there,
+            f"build/documents/{name}.md",
+            remedy="" if there else "add these fields",
+        )
 
 
 def shown(control: type[Control], case: SiteCase) -> Claim | None:

@@ -1,4 +1,5 @@
-"""Where every DKIM and TLS key stands on its way from its making to its end: ``<secrets>/rollover.yml``, written by ``gmconf keys next``.
+"""Where every DKIM and TLS key stands on its way from its making to its end: ``<secrets>/rollover.yml``, written by
+``gmconf keys next``.
 
 Rendering and DNS read this file and never the clock. Without it every key of the site is the active one.
 """
@@ -47,7 +48,8 @@ def _whole(value: datetime) -> datetime:
 
 Instant = Annotated[datetime, BeforeValidator(_instant), AfterValidator(_whole)]
 State = Literal["next", "active", "retiring", "retired"]
-"""next: made, to be published; active: signs or is shown; retiring: used no more, still published; retired: must not be published."""
+"""next: made, to be published; active: signs or is shown; retiring: used no more, still published; retired: must not be
+published."""
 
 
 class Key(Part):
@@ -60,13 +62,15 @@ class Key(Part):
     seen: Instant | None = None
     """next: since when all name servers show its record."""
     ttl: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
-    """Seconds that resolvers may keep an older answer: the record's TTL or the zone's negative one, whichever is larger."""
+    """Seconds that resolvers may keep an older answer: the record's TTL or the zone's negative one, whichever is
+    larger."""
     rolled_out: Instant | None = None
     """retiring: since when no host uses it, as the operator says."""
 
 
 class Rollover(Part):
-    """The keys of domains (DKIM) and hosts (TLS; so are the names that domains have for their MX) that have been rolled over or are about to be, the oldest first."""
+    """The keys of domains (DKIM) and hosts (TLS; so are the names that domains have for their MX) that have been rolled
+    over or are about to be, the oldest first."""
 
     domains: dict[DomainName, tuple[Key, ...]] = {}
     hosts: dict[DomainName, tuple[Key, ...]] = {}
@@ -83,8 +87,11 @@ class Rollover(Part):
     def _places(self) -> dict[str, str]:
         return {
             f"tls/{host}.{ending}": f"{stem(host, key.name)}.{ending}"
-            for host, keys in self.hosts.items() for key in keys if key.state == "active" for ending in ("crt", "key.vault")
-        }  # fmt: skip
+            for host, keys in self.hosts.items()
+            for key in keys
+            if key.state == "active"
+            for ending in ("crt", "key.vault")
+        }
 
     def public_files(self, site: Site) -> Iterator[tuple[str, str, tuple[str, str, int]]]:
         """(name it is known by, file, path in rollover.yml) of further public halves, all of them needed."""
@@ -94,7 +101,9 @@ class Rollover(Part):
                     for kind in ("rsa", "ed25519"):
                         name = f"dkim/{domain}/{key.name}-{kind}.pub"
                         yield name, name, ("domains", domain, number)
-        for host in sorted({*(h.name for h in site.hosts), *(name for name, _ in mx_of_domains(site))} & self.hosts.keys()):
+        for host in sorted(
+            {*(h.name for h in site.hosts), *(name for name, _ in mx_of_domains(site))} & self.hosts.keys()
+        ):
             for number, key in enumerate(self.hosts[host]):
                 if key.state in ("next", "retiring"):
                     known = "next" if key.state == "next" else "previous"
@@ -178,7 +187,8 @@ def _broken(found: Rollover) -> Iterator[tuple[tuple[str | int, ...], str]]:
 
 
 def apply(site: Site, found: Rollover) -> Site:
-    """The site with the selectors that the file says: its active key in place of the one in site.yml, retired ones added."""
+    """The site with the selectors that the file says: its active key in place of the one in site.yml, retired ones
+    added."""
     if not any(d.name in found.domains and d.kind != "parked" for d in site.domains):
         return site
     return site.model_copy(update={"domains": tuple(_applied(d, found) for d in site.domains)})
@@ -191,15 +201,25 @@ def _applied(domain: Domain, found: Rollover) -> Domain:
     (active,) = (k for k in keys if k.state == "active")
     since = active.since.date() if active.since else domain.dkim.since if active.name == domain.dkim.selector else None
     retired = dict.fromkeys([*domain.dkim.retired, *(k.name for k in keys if k.state == "retired")])
-    return domain.model_copy(update={"dkim": domain.dkim.model_copy(update={"selector": active.name, "retired": tuple(retired), "since": since})})
+    return domain.model_copy(
+        update={
+            "dkim": domain.dkim.model_copy(update={"selector": active.name, "retired": tuple(retired), "since": since})
+        }
+    )
 
 
 def aged(site: Site, made: Mapping[str, date]) -> Site:
-    """The site with the days on which its DKIM keys were made (by the name of the public half), where nothing else says how old they are."""
-    found = [made.get(f"dkim/{d.name}/{d.dkim.selector}-rsa.pub") if d.dkim.began is None else None for d in site.domains]
+    """The site with the days on which its DKIM keys were made (by the name of the public half), where nothing else says
+    how old they are."""
+    found = [
+        made.get(f"dkim/{d.name}/{d.dkim.selector}-rsa.pub") if d.dkim.began is None else None for d in site.domains
+    ]
     if not any(found):
         return site
-    known = (d.model_copy(update={"dkim": d.dkim.model_copy(update={"since": day})}) if day else d for d, day in zip(site.domains, found, strict=True))
+    known = (
+        d.model_copy(update={"dkim": d.dkim.model_copy(update={"since": day})}) if day else d
+        for d, day in zip(site.domains, found, strict=True)
+    )
     return site.model_copy(update={"domains": tuple(known)})
 
 
@@ -212,12 +232,19 @@ def disagreements(site: Site, found: Rollover, document: Document) -> Iterator[P
         states = {k.name: k.state for k in keys}
         if domain.dkim.selector not in states:
             path = f"domains[{number}].dkim.selector"
-            text = f"{domain.dkim.selector} is no key that {FILE} knows of {domain.name}; remove selector here, gmconf keys next changes it"
+            text = (
+                f"{domain.dkim.selector} is no key that {FILE} knows of {domain.name}; remove selector here, gmconf"
+                " keys next changes it"
+            )
             yield Problem(document.mark(parse_path(path)), path, text)
         for name in domain.dkim.retired:
             if states.get(name, "retired") != "retired":
                 path = f"domains[{number}].dkim.retired"
-                yield Problem(document.mark(parse_path(path)), path, f"{name} is {states[name]} in {FILE}; remove it here, gmconf keys next retires it")
+                yield Problem(
+                    document.mark(parse_path(path)),
+                    path,
+                    f"{name} is {states[name]} in {FILE}; remove it here, gmconf keys next retires it",
+                )
 
 
 def spell(found: Rollover) -> str:
@@ -230,7 +257,11 @@ def spell(found: Rollover) -> str:
             lines.append(f'  "{subject}":')
             for key in subjects[subject]:
                 pairs = [f'name: "{key.name}"', f"state: {key.state}"]
-                pairs += [f'{field}: "{instant(value)}"' for field in ("since", "seen", "rolled_out") if (value := getattr(key, field))]
+                pairs += [
+                    f'{field}: "{instant(value)}"'
+                    for field in ("since", "seen", "rolled_out")
+                    if (value := getattr(key, field))
+                ]
                 pairs += [f"ttl: {key.ttl}"] if key.ttl is not None else []
                 lines.append(f"    - {{{', '.join(pairs)}}}")
     return "\n".join(lines) + "\n"

@@ -69,7 +69,10 @@ def alias_domains(site: Site, _: Directory) -> Iterator[Finding]:
         if domain.kind != "hosted":
             for field in ("mailboxes", "aliases", "catch_all", "postmaster", "abuse"):
                 if getattr(domain, field):
-                    yield f"{path}.{field}", f"a domain of kind {domain.kind} has no addresses of its own; remove {field}"
+                    yield (
+                        f"{path}.{field}",
+                        f"a domain of kind {domain.kind} has no addresses of its own; remove {field}",
+                    )
 
 
 def mailbox_domains(site: Site, mail: Directory) -> Iterator[Finding]:
@@ -141,11 +144,15 @@ def aliases_have_targets(site: Site, _: Directory) -> Iterator[Finding]:
     for number, domain in enumerate(site.domains):
         for local, targets in domain.aliases.items():
             if not targets:
-                yield f"domains[{number}].aliases.{local}", "an alias without a target loses mail; name one, or remove it"
+                yield (
+                    f"domains[{number}].aliases.{local}",
+                    "an alias without a target loses mail; name one, or remove it",
+                )
 
 
 def no_alias_loops(site: Site, mail: Directory) -> Iterator[Finding]:
-    """Following aliases ends: Postfix expands an address that is among its own targets once, any other for ever (virtual_alias_recursion_limit)."""
+    """Following aliases ends: Postfix expands an address that is among its own targets once, any other for ever
+    (virtual_alias_recursion_limit)."""
     aliases = mail.aliases
     ends = {address for address, targets in aliases.items() if address in targets}
     for address in sorted(ends):
@@ -209,7 +216,13 @@ def senders_are_ours(site: Site, mail: Directory) -> Iterator[Finding]:
                     continue  # told by mailbox_domains
                 path = account.origin if ":" in account.origin else f"{account.origin}.senders"
                 what = f"all addresses of {sender[1:]}: that" if sender.startswith("@") else f"{sender}"
-                yield path, f"{what} is not {'' if sender.startswith('@') else 'in '}a sending domain of this site; receivers would call it forged"
+                yield (
+                    path,
+                    (
+                        f"{what} is not {'' if sender.startswith('@') else 'in '}a sending domain of this site;"
+                        " receivers would call it forged"
+                    ),
+                )
 
 
 def hosts_once(site: Site, _: Directory) -> Iterator[Finding]:
@@ -235,27 +248,50 @@ def public_addresses_are_others(site: Site, _: Directory) -> Iterator[Finding]:
         for place, address in enumerate(host.public_addresses):
             path = f"hosts[{number}].public_addresses[{place}]"
             if address in own:
-                yield path, f"{address} is an own address of hosts[{own[address]}], which needs no other outside; remove it here or in addresses"
+                yield (
+                    path,
+                    (
+                        f"{address} is an own address of hosts[{own[address]}], which needs no other outside; remove it"
+                        " here or in addresses"
+                    ),
+                )
             elif address in seen:
-                yield path, f"{address} already leads to hosts[{seen[address]}]: one address has one reverse name; remove one"
+                yield (
+                    path,
+                    f"{address} already leads to hosts[{seen[address]}]: one address has one reverse name; remove one",
+                )
             elif private(address):
                 yield path, f"{address} is private: nobody outside reaches it; name the address that the world sees"
             elif (":" in address) not in families:
-                yield path, f"{host.name} has no own address of this family that {address} could lead to; add one to addresses, or remove it"
+                yield (
+                    path,
+                    (
+                        f"{host.name} has no own address of this family that {address} could lead to; add one to"
+                        " addresses, or remove it"
+                    ),
+                )
             seen.setdefault(address, number)
 
 
 def addresses_of_families(site: Site, _: Directory) -> Iterator[Finding]:
     """Every host has an address of every family the site promises; IPv4 is one of them."""
     if "ipv4" not in site.address_families:
-        yield "address_families", ("a site without ipv4 cannot be rolled out: the programs of a host speak with each other at 127.0.0.1; "
-                                   "add ipv4. Most other mail servers could not be reached without it either")  # fmt: skip
+        yield (
+            "address_families",
+            (
+                "a site without ipv4 cannot be rolled out: the programs of a host speak with each other at 127.0.0.1; "
+                "add ipv4. Most other mail servers could not be reached without it either"
+            ),
+        )
     for number, host in enumerate(site.hosts):
         have = {f"ipv{ip_address(a).version}" for a in host.addresses}
         for family in site.address_families:
             if family not in have:
                 what = f"{host.name} has no {family} address, but the site promises {family}"
-                yield f"hosts[{number}].addresses", f"{what}; add one{', or take ipv6 out of address_families' if family == 'ipv6' else ''}"
+                yield (
+                    f"hosts[{number}].addresses",
+                    f"{what}; add one{', or take ipv6 out of address_families' if family == 'ipv6' else ''}",
+                )
 
 
 def roles_are_held(site: Site, _: Directory) -> Iterator[Finding]:
@@ -265,7 +301,10 @@ def roles_are_held(site: Site, _: Directory) -> Iterator[Finding]:
         if not holders and role not in OPTIONAL_ROLES:
             yield "hosts", f"no host has the role {role.value}; a mail service needs it"
         if role is Role.STORE and len(holders) > 1:
-            yield f"hosts[{holders[1]}].roles", "only one host can hold the mailboxes in this version; give store to one"
+            yield (
+                f"hosts[{holders[1]}].roles",
+                "only one host can hold the mailboxes in this version; give store to one",
+            )
     for number, host in enumerate(site.hosts):
         if not host.roles:
             yield f"hosts[{number}].roles", "a host without a role does nothing; give it one, or remove it"
@@ -320,7 +359,9 @@ def memory_fits(site: Site, _: Directory) -> Iterator[Finding]:
         if Role.NAMESERVER in host.roles:
             needed += 64 * MIB
         if host.memory < needed:
-            what = f"{host.memory // MIB} MiB are not enough for {', '.join(host.roles)}: {needed // MIB} MiB are needed"
+            what = (
+                f"{host.memory // MIB} MiB are not enough for {', '.join(host.roles)}: {needed // MIB} MiB are needed"
+            )
             yield f"hosts[{number}].memory", what
 
 
@@ -357,7 +398,10 @@ def senders_to_switch_to(site: Site, _: Directory) -> Iterator[Finding]:
     for number, host in enumerate(site.hosts):
         if host.sends_from and (host.sends_from.address not in host.addresses or ":" in host.sends_from.address):
             own = ", ".join(a for a in host.addresses if ":" not in a)
-            yield f"hosts[{number}].sends_from.address", f"{host.sends_from.address} is not an IPv4 address of {host.name}; it has {own}"
+            yield (
+                f"hosts[{number}].sends_from.address",
+                f"{host.sends_from.address} is not an IPv4 address of {host.name}; it has {own}",
+            )
 
 
 def blocks_name_one(site: Site, _: Directory) -> Iterator[Finding]:
@@ -389,10 +433,46 @@ def proofs_have_controls(site: Site, _: Directory) -> Iterator[Finding]:
 
 
 RULES: tuple[Rule, ...] = (
-    domains_once, alias_domains, mailbox_domains, one_owner, aliases_have_targets, targets_exist, no_alias_loops,
-    role_addresses_stay, senders_are_ours, hosts_once, addresses_of_families, public_addresses_are_others, roles_are_held, names_are_not_domains,
-    thresholds_ascend, sizes_fit, memory_fits, closed_network_is_whole, admins_can_enter, numbers_fit_together,
-    senders_to_switch_to, blocks_name_one, contacts_can_be_reached, questions_are_kept, quotas_have_units, forwards_lead_somewhere, roles_once,
-    resolvers_are_elsewhere, overrides_have_a_daemon, roles_agree, lists_name_once, destinations_are_sound, tls_reports_can_be_sent, chat_and_news_have_a_place, proofs_have_controls, *ZONE_RULES, *ACME_RULES, *WEB_RULES, *NAME_RULES, *NAMESERVER_RULES, *NETWORK_RULES,
+    domains_once,
+    alias_domains,
+    mailbox_domains,
+    one_owner,
+    aliases_have_targets,
+    targets_exist,
+    no_alias_loops,
+    role_addresses_stay,
+    senders_are_ours,
+    hosts_once,
+    addresses_of_families,
+    public_addresses_are_others,
+    roles_are_held,
+    names_are_not_domains,
+    thresholds_ascend,
+    sizes_fit,
+    memory_fits,
+    closed_network_is_whole,
+    admins_can_enter,
+    numbers_fit_together,
+    senders_to_switch_to,
+    blocks_name_one,
+    contacts_can_be_reached,
+    questions_are_kept,
+    quotas_have_units,
+    forwards_lead_somewhere,
+    roles_once,
+    resolvers_are_elsewhere,
+    overrides_have_a_daemon,
+    roles_agree,
+    lists_name_once,
+    destinations_are_sound,
+    tls_reports_can_be_sent,
+    chat_and_news_have_a_place,
+    proofs_have_controls,
+    *ZONE_RULES,
+    *ACME_RULES,
+    *WEB_RULES,
+    *NAME_RULES,
+    *NAMESERVER_RULES,
+    *NETWORK_RULES,
     *SIGNATURE_RULES,
-)  # fmt: skip
+)

@@ -9,8 +9,16 @@ STRONG = frozenset({"ARGON2ID", "ARGON2I", "BLF-CRYPT", "SHA512-CRYPT", "SHA256-
 PLAIN = frozenset({"PLAIN", "CLEAR", "CLEARTEXT", "PLAIN-TRUNC"})
 """The password itself."""
 _HASHED = re.compile(r"\{([A-Za-z0-9-]+)(?:\.(?:b64|base64|hex))?\}([\x21-\x39\x3b-\x7e]+)\Z", re.IGNORECASE)
-_CRYPT = {"$argon2id$": "ARGON2ID", "$argon2i$": "ARGON2I", "$2a$": "BLF-CRYPT", "$2b$": "BLF-CRYPT", "$2y$": "BLF-CRYPT", "$5$": "SHA256-CRYPT",
-          "$6$": "SHA512-CRYPT", "$y$": "CRYPT"}  # fmt: skip
+_CRYPT = {
+    "$argon2id$": "ARGON2ID",
+    "$argon2i$": "ARGON2I",
+    "$2a$": "BLF-CRYPT",
+    "$2b$": "BLF-CRYPT",
+    "$2y$": "BLF-CRYPT",
+    "$5$": "SHA256-CRYPT",
+    "$6$": "SHA512-CRYPT",
+    "$y$": "CRYPT",
+}
 """How crypt(3) says what a hash is."""
 
 

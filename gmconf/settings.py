@@ -53,7 +53,9 @@ class Setting(NamedTuple):
 def like(old: Value, text: str) -> Value:
     """The text of an override as the kind of value that it replaces; as it is where it cannot be that."""
     if isinstance(old, bool):
-        return {"yes": True, "true": True, "on": True, "no": False, "false": False, "off": False}.get(text.lower(), text)
+        return {"yes": True, "true": True, "on": True, "no": False, "false": False, "off": False}.get(
+            text.lower(), text
+        )
     if isinstance(old, int) and text.isascii() and text.isdigit() and len(text) < 20:
         return int(text)
     if isinstance(old, list | tuple):

@@ -14,7 +14,9 @@ LOADED = re.compile(
     r"[^.].*\.(cat|cbc|cdb|cfg|cld|crb|cud|cvd|db|fp|ftm|gdb|hdb|hdu|hsb|hsu|idb|ign2?|imp|info|ioc|ldb|ldu|mdb|mdu|msb|msu|ndb|ndu"
     r"|pdb|pwdb|rmd|sdb|sfp|wdb|yara?|zmd)\Z"
 )
-"""Names of files that libclamav 1.4 loads, asked of clamscan on Debian 12 and 13; it passes over others without a word."""
+"""Names of files that libclamav 1.4 loads, asked of clamscan on Debian 12 and 13;
+it passes over others without a word.
+"""
 OWN = ("gmconf.ndb", "gmconf.cdb")
 HIDDEN = {
     "/dev": "freshclam has a /dev of its own",

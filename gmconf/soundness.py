@@ -1,4 +1,6 @@
-"""Whether commands can make of a site what they make of it: asked before one of them writes, prints or judges anything."""
+"""Whether commands can make of a site what they make of it: asked before one of them writes,
+prints or judges anything.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +20,7 @@ def sound(loaded: Loaded) -> None:
 
 
 def refuse_records(loaded: Loaded) -> None:
-    """Refuse own records that follow from other fields. Needs no keys, so that a draft hears of them too. Raises GmconfError."""
+    """Refuse own records that follow from other fields. Needs no keys, so that a draft hears of them too. Raises
+    GmconfError."""
     if loaded.site.dns.records:
         contract(loaded).refuse()

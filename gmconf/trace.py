@@ -12,7 +12,8 @@ FORMAT = 2
 SITE = "site"
 """Stands where a host's name would, for files that belong to no host: the documents. No host can have this name."""
 Entry = tuple[int, str, tuple[tuple[int, str, tuple[int, ...]], ...]]
-"""One file: its reason, the secret it is made of, and (line, key of the setting, its reasons) for what is printed in it."""
+"""One file: its reason, the secret it is made of, and (line, key of the setting, its reasons) for what is printed in
+it."""
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
@@ -30,7 +31,11 @@ class Trace:
         (reason,) = self._numbered((because,))
         if not lines:
             return reason, secret, ()
-        return reason, secret, tuple([(n, s.key, self._numbered(s.because)) for n, settings in lines.items() for s in settings])
+        return (
+            reason,
+            secret,
+            tuple([(n, s.key, self._numbered(s.because)) for n, settings in lines.items() for s in settings]),
+        )
 
     def _numbered(self, reasons: tuple[Reason, ...]) -> tuple[int, ...]:
         found = self._numbers.get(reasons)
@@ -48,7 +53,8 @@ class Trace:
     def dump(self) -> str:
         """JSON: {"reasons": [...], "parts": [{path: file, ...}, ...], "hosts": {host: [part, ...]}}.
 
-        A file is {"because": n, "secret": name, "lines": {line: [[key, [n, ...]], ...]}}, n counts reasons, and parts, from 0.
+        A file is {"because": n, "secret": name, "lines": {line: [[key, [n, ...]], ...]}}, n counts reasons, and parts,
+        from 0.
         """
         return "".join(
             [

@@ -35,7 +35,10 @@ def read_users(site: Site, base: Path, document: Document) -> tuple[tuple[User, 
             text = read_text(path, entry.file, instead="divide it into several files and name each under users:")
         except SiteError as error:
             # What has a place in the file is told there, anything else where the file is named.
-            problems += [p if p.mark.line else Problem(mark, f"users[{number}].file", f"{entry.file}: {p.message}") for p in error.problems]
+            problems += [
+                p if p.mark.line else Problem(mark, f"users[{number}].file", f"{entry.file}: {p.message}")
+                for p in error.problems
+            ]
             continue
         for line, row in _rows(entry.file, text, problems):
             user = _user(entry, line, row, problems)
@@ -54,7 +57,13 @@ def _rows(name: str, text: str, problems: list[Problem]) -> Iterator[tuple[int, 
                     problems.append(Problem(Mark(name, number, 1), "", "nested too deeply; a mailbox is one object"))
                     continue
                 except ValueError as error:
-                    problems.append(Problem(Mark(name, number, 1), "", f"not JSON: {error}" if isinstance(error, json.JSONDecodeError) else str(error)))
+                    problems.append(
+                        Problem(
+                            Mark(name, number, 1),
+                            "",
+                            f"not JSON: {error}" if isinstance(error, json.JSONDecodeError) else str(error),
+                        )
+                    )
                     continue
                 if isinstance(row, dict):
                     yield number, row
@@ -78,7 +87,9 @@ def _rows(name: str, text: str, problems: list[Problem]) -> Iterator[tuple[int, 
             if not cells:
                 continue
             if len(cells) != len(head):
-                problems.append(Problem(Mark(name, at, 1), "", f"{len(cells)} columns where the header has {len(head)}"))
+                problems.append(
+                    Problem(Mark(name, at, 1), "", f"{len(cells)} columns where the header has {len(head)}")
+                )
                 continue
             yield at, {key: _cell(key, cell.strip()) for key, cell in zip(head, cells, strict=True) if cell.strip()}
     except csv.Error as error:
@@ -119,7 +130,9 @@ def _user(entry: UserFile, line: int, row: dict[str, Any], problems: list[Proble
     if domain is None:
         name, at, domain = name.rpartition("@")
         if not at:
-            problems.append(Problem(mark, "name", "a full address is needed, because users: names no domain for the file"))
+            problems.append(
+                Problem(mark, "name", "a full address is needed, because users: names no domain for the file")
+            )
             return None
         row = {**row, "name": name}
     try:

@@ -59,7 +59,8 @@ def decrypt(cipher: bytes, password: bytes, name: str) -> bytes:
 
 
 def write_file(path: Path, data: bytes, mode: int = 0o600, *, durable: bool = True) -> None:
-    """Write a whole file or nothing, with its mode from the first byte on; not ``durable``: the caller waits for the disk."""
+    """Write a whole file or nothing, with its mode from the first byte on; not ``durable``: the caller waits for the
+    disk."""
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f".{path.name}{FRESH}")
     fresh.unlink(missing_ok=True)

@@ -10,8 +10,11 @@ from gmconf.controls.control import CATALOGUE, LEVELS
 from gmconf.model.site import Level
 
 
-def lines(results: Sequence[Result], verdict: Verdict, wanted: str | None, chosen: Iterable[Choice] = ()) -> Iterator[str]:
-    """Findings up to the wanted level, waivers, choices that are looser than recommended, areas by level, and one line of verdict.
+def lines(
+    results: Sequence[Result], verdict: Verdict, wanted: str | None, chosen: Iterable[Choice] = ()
+) -> Iterator[str]:
+    """Findings up to the wanted level, waivers, choices that are looser than recommended, areas by level, and one line
+    of verdict.
 
     Without a level: the verdict first, and each level with the names of what it would ask for.
     """
@@ -45,12 +48,16 @@ def findings(results: Iterable[Result], wanted: str) -> Iterator[str]:
 
 
 def todo(results: Iterable[Result], level: Level, name: str) -> Iterator[str]:
-    """What is still to be done for the declared level: a headline with the count, and a line for each thing. Nothing when it holds."""
+    """What is still to be done for the declared level: a headline with the count, and a line for each thing. Nothing
+    when it holds."""
     reach = LEVELS.index(level)
     rows = [r for r in results if r.status in ("fail", "error") and LEVELS.index(r.level) <= reach]
     if not rows:
         return
-    yield f"{name}: level {level} does not hold yet; {len({r.control for r in rows})} controls are missing (all about them: gmconf check {name}):"
+    yield (
+        f"{name}: level {level} does not hold yet; {len({r.control for r in rows})} controls are missing (all about"
+        f" them: gmconf check {name}):"
+    )
     for row in sorted(rows, key=lambda r: LEVELS.index(r.level)):
         remedy = f"; {row.remedy}" if row.remedy else ""
         yield f"  {row.control} ({row.level}): {row.subject} {row.where}".rstrip() + f": {told(row)}{remedy}"
@@ -85,7 +92,10 @@ def overview(results: Iterable[Result], verdict: Verdict, chosen: Iterable[Choic
     for level in LEVELS:
         names = list(lacking[level])
         if names:
-            yield f"{level} asks for {len(names)} more: {', '.join(names[:SHOWN])}{f' and {len(names) - SHOWN} others' if len(names) > SHOWN else ''}"
+            yield (
+                f"{level} asks for {len(names)} more:"
+                f" {', '.join(names[:SHOWN])}{f' and {len(names) - SHOWN} others' if len(names) > SHOWN else ''}"
+            )
             yield f"    all of them, with what to do: gmconf check SITE --level {level}"
 
 
@@ -111,20 +121,30 @@ def standing(results: Iterable[Result]) -> Iterator[str]:
 
 
 def summary(verdict: Verdict) -> str:
-    """The verdict in one line. It says what it rests on: nobody who reads "holds" is to think that hosts were asked when they were not."""
+    """The verdict in one line. It says what it rests on: nobody who reads "holds" is to think that hosts were asked
+    when they were not."""
     counts, proved = verdict.counts, verdict.proved
     hosts = f", {proved['hosts']} on running hosts" if verdict.asked else ""
-    held = (f"{counts['pass']} controls held: {proved['files']} seen in the files{hosts}, {proved['paper']} by what people say; "
-            f"{counts['fail'] + counts['error']} not held, {counts['waived']} waived, {counts['unseen']} not looked at, {counts['na']} not applicable")  # fmt: skip
+    held = (
+        f"{counts['pass']} controls held: {proved['files']} seen in the files{hosts}, {proved['paper']} by what people"
+        f" say; {counts['fail'] + counts['error']} not held, {counts['waived']} waived, {counts['unseen']} not looked"
+        f" at, {counts['na']} not applicable"
+    )
     holds, asked = ("holds", "") if verdict.asked else ("holds on paper", "; hosts not asked")
     reached = verdict.reached or "no level"
     waivers = len(verdict.waived)
     if verdict.declared is None:
         return f"{reached} {holds}; none is declared{asked} ({held})"
     if not verdict.holds:
-        return f"{verdict.declared} does not hold; {reached} {'does on paper' if verdict.reached and not verdict.asked else 'does'}{asked} ({held})"
+        return (
+            f"{verdict.declared} does not hold; {reached}"
+            f" {'does on paper' if verdict.reached and not verdict.asked else 'does'}{asked} ({held})"
+        )
     if waivers:
-        return f"{verdict.declared} {holds} with {waivers} waiver{'s' if waivers > 1 else ''}; without: {reached}{asked} ({held})"
+        return (
+            f"{verdict.declared} {holds} with {waivers} waiver{'s' if waivers > 1 else ''}; without: {reached}{asked}"
+            f" ({held})"
+        )
     return f"{verdict.declared} {holds}{asked} ({held})"
 
 
@@ -153,10 +173,13 @@ def marks(results: Iterable[Result], wanted: str | None, name: str) -> Iterator[
 
 
 def live(results: Sequence[Result]) -> Iterator[str]:
-    """What probes found, once for all controls they prove; what could not be looked at and why; and one line of summary."""
+    """What probes found, once for all controls they prove; what could not be looked at and why; and one line of
+    summary."""
     proves: dict[tuple[str, str, str, str, str, str], list[str]] = {}
     for row in results:
-        proves.setdefault((row.status, row.subject, row.where, row.expected, row.observed, row.remedy), []).append(row.control)
+        proves.setdefault((row.status, row.subject, row.where, row.expected, row.observed, row.remedy), []).append(
+            row.control
+        )
     yield from _without_result(proves)
     for wanted in ("fail", "waived"):
         for (status, subject, where, expected, observed, remedy), controls in proves.items():
@@ -173,10 +196,15 @@ def live(results: Sequence[Result]) -> Iterator[str]:
             reasons[observed].append(where)
     for reason, names in reasons.items():
         yield f"not looked at: {', '.join(names)}: {reason}"
-    probes = {(subject, where): status for status, subject, where, *_ in sorted(proves, key=lambda k: _WORST.index(k[0]), reverse=True)}
+    probes = {
+        (subject, where): status
+        for status, subject, where, *_ in sorted(proves, key=lambda k: _WORST.index(k[0]), reverse=True)
+    }
     counts = {status: sum(s == status for s in probes.values()) for status in _WORST}
-    yield (f"{counts['pass']} probes passed, {counts['fail']} failed, {counts['error']} without a result, {counts['waived']} waived, "
-           f"{counts['na']} not applicable")  # fmt: skip
+    yield (
+        f"{counts['pass']} probes passed, {counts['fail']} failed, {counts['error']} without a result,"
+        f" {counts['waived']} waived, {counts['na']} not applicable"
+    )
 
 
 def _without_result(proves: Mapping[tuple[str, str, str, str, str, str], Sequence[str]]) -> Iterator[str]:
@@ -188,7 +216,10 @@ def _without_result(proves: Mapping[tuple[str, str, str, str, str, str], Sequenc
     for (subject, observed), rows in alike.items():
         if len(rows) > 1:
             first = "; ".join(dict.fromkeys(remedy.partition(";")[0] for _, _, remedy, _ in rows if remedy))
-            yield f"ERROR {subject}: {observed.replace(chr(10), ' ')}; {len(rows)} probes have no result{f'; {first}' if first else ''}"
+            yield (
+                f"ERROR {subject}: {observed.replace(chr(10), ' ')}; {len(rows)} probes have no"
+                f" result{f'; {first}' if first else ''}"
+            )
             continue
         ((where, expected, remedy, controls),) = rows
         yield f"ERROR {subject} {where} ({', '.join(controls)})"

@@ -28,7 +28,13 @@ def senders_can_believe(site: Site, _: Directory) -> Iterator[Finding]:
     closed = bool(site.resolver.trust_anchors)
     if any(Role.WEB in h.roles for h in site.hosts) and sts_mode(site) == "enforce" and unknown and not closed:
         path = "web.mta_sts" if site.web and site.web.mta_sts else "tls.source"
-        yield path, "an enforced MTA-STS policy needs certificates of a public CA (RFC 8461), or nobody outside could send; tls.source: acme or files, or web.mta_sts: testing"
+        yield (
+            path,
+            (
+                "an enforced MTA-STS policy needs certificates of a public CA (RFC 8461), or nobody outside could send;"
+                " tls.source: acme or files, or web.mta_sts: testing"
+            ),
+        )
 
 
 WEB_RULES = (web_is_somewhere, senders_can_believe)

@@ -23,7 +23,8 @@ class Zones:
 
     @cached_property
     def _homes(self) -> frozenset[str]:
-        """Zones of hosts that lie in no zone of the site: the parent of the host's name, or that name itself where the parent is a registry's."""
+        """Zones of hosts that lie in no zone of the site: the parent of the host's name, or that name itself where the
+        parent is a registry's."""
         found: set[str] = set()
         for name in sorted((h.name for h in self.site.hosts), key=lambda n: n.count(".")):
             if self.cuts.isdisjoint((name, *parents(name))) and found.isdisjoint((name, *parents(name))):
@@ -36,7 +37,8 @@ class Zones:
         return self.known(name) or name
 
     def known(self, name: str) -> str | None:
-        """The longest ancestor among the zones of the site, else of its hosts, or the name itself; None for a name elsewhere."""
+        """The longest ancestor among the zones of the site, else of its hosts, or the name itself; None for a name
+        elsewhere."""
         return self.ours(name) or next((n for n in (name, *parents(name)) if n in self._homes), None)
 
     def ours(self, name: str) -> str | None:
@@ -50,7 +52,9 @@ class Zones:
         return self.known(owner) or ".".join(labels[1:] if ":" not in address else labels[16:]), owner
 
 
-_SECOND = frozenset(("ac", "co", "com", "edu", "ed", "gob", "gov", "gv", "ltd", "me", "mil", "ne", "net", "nom", "or", "org", "plc"))
+_SECOND = frozenset(
+    ("ac", "co", "com", "edu", "ed", "gob", "gov", "gv", "ltd", "me", "mil", "ne", "net", "nom", "or", "org", "plc")
+)
 """Below the top level domains of many countries names are registered under these."""
 
 

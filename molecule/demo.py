@@ -55,7 +55,12 @@ def render(site: Path, build: Path, logins: tuple[str, ...]) -> None:
 
 def level(site: Path) -> str:
     """Which level holds, in one line."""
-    done = subprocess.run([*GMCONF, "check", str(site), "--level", "basic", "--format", "json"], text=True, capture_output=True, check=False)
+    done = subprocess.run(
+        [*GMCONF, "check", str(site), "--level", "basic", "--format", "json"],
+        text=True,
+        capture_output=True,
+        check=False,
+    )
     if done.returncode > 1:
         sys.exit(done.stderr)
     verdict = json.loads(done.stdout)["verdict"]
@@ -63,8 +68,10 @@ def level(site: Path) -> str:
     asked = sum(counts.values()) - counts["na"]
     if verdict["holds"]:
         return f"{verdict['reached']} holds ({counts['pass']} of {asked} controls, {counts['waived']} waived)"
-    return (f"basic does not hold yet: {counts['pass']} of {asked} controls do, the rest are facts and evidence of an organisation\n"
-            f"           what is missing: .venv/bin/gmconf check {site.relative_to(lab.ROOT)} --level basic")  # fmt: skip
+    return (
+        f"basic does not hold yet: {counts['pass']} of {asked} controls do, the rest are facts and evidence of an"
+        f" organisation\n           what is missing: .venv/bin/gmconf check {site.relative_to(lab.ROOT)} --level basic"
+    )
 
 
 def roll_out(machine: lab.Machine, build: Path, *more: str) -> subprocess.CompletedProcess[str]:
@@ -77,9 +84,17 @@ def playbook(machine: lab.Machine, *more: str) -> tuple[list[str], dict[str, str
     """Command and environment of a roll-out."""
     plain = {key: value for key, value in os.environ.items() if not key.startswith(("ANSIBLE_", "MOLECULE_"))}
     env = {**plain, "ANSIBLE_VAULT_PASSWORD_FILE": str(vault_password()), "ANSIBLE_HOST_KEY_CHECKING": "False"}
-    argv = [str(Path(sys.executable).with_name("ansible-playbook")), "site.yml", "-e", f"ansible_host={machine.addresses[0]}",
-            "-e", f"ansible_ssh_private_key_file={lab.KEY}",
-            "-e", "ansible_ssh_common_args='-o UserKnownHostsFile=/dev/null -o LogLevel=ERROR'", *more]  # fmt: skip
+    argv = [
+        str(Path(sys.executable).with_name("ansible-playbook")),
+        "site.yml",
+        "-e",
+        f"ansible_host={machine.addresses[0]}",
+        "-e",
+        f"ansible_ssh_private_key_file={lab.KEY}",
+        "-e",
+        "ansible_ssh_common_args='-o UserKnownHostsFile=/dev/null -o LogLevel=ERROR'",
+        *more,
+    ]
     return argv, env
 
 
@@ -89,7 +104,8 @@ def main() -> None:
     lab.STATE.mkdir(exist_ok=True)
     site = WORK / "site.yml"
     WORK.mkdir(parents=True, exist_ok=True)
-    # The demo needs no mirror of signatures: gmconf's own finds the test virus. Without this line the filter waits until the real ones are there.
+    # The demo needs no mirror of signatures: gmconf's own finds the test virus. Without this line the filter waits
+    # until the real ones are there.
     site.write_text(SITE.read_text() + "filter: {signatures: {mirrors: []}}\n")
     build = WORK / "build"
     lab.say(f"gmconf render {SITE.relative_to(lab.ROOT)}")
@@ -98,7 +114,10 @@ def main() -> None:
         lab.up([HOST.name])
     except SystemExit as stop:
         if stop.code == 3:
-            print(f"Rendered {build.relative_to(lab.ROOT)}; no host was started and no mail sent: see the line above.\nlevel      {level(site)}")
+            print(
+                f"Rendered {build.relative_to(lab.ROOT)}; no host was started and no mail sent: see the line"
+                f" above.\nlevel      {level(site)}"
+            )
             return
         raise
     lab.say("ansible-playbook site.yml")
@@ -109,15 +128,13 @@ def main() -> None:
     lab.say("mail")
     seconds = mail.exchange(HOST.fqdn, HOST.addresses[0], str(WORK / "keys/ca/ca.crt"), *USERS, password=password())
     files = sum(1 for p in (build / "hosts").rglob("*") if p.is_file())
-    print(
-        f"""
+    print(f"""
 {USERS[0]} submitted over port 465, {USERS[1]} fetched over IMAPS {seconds:.1f} s later.
 rendered   {files} files for {HOST.fqdn} (Debian {HOST.release}) in {build.relative_to(lab.ROOT)}
 level      {level(site)}
 shell      python3 molecule/lab.py shell {HOST.name}
 stop       python3 molecule/lab.py down
-{time.monotonic() - start:.0f} s in all; another run reuses everything."""
-    )
+{time.monotonic() - start:.0f} s in all; another run reuses everything.""")
 
 
 if __name__ == "__main__":

@@ -11,15 +11,36 @@ from pathlib import Path
 from machines import STATE, say, stop
 from mirror import mirror
 
-PACKAGES = ("podman", "runc", "netavark", "aardvark-dns", "nftables", "iptables", "mmdebstrap", "openssh-client", "openssl", "iproute2")
-IN_IMAGE = ("systemd,systemd-sysv,dbus,python3,python3-apt,iproute2,ca-certificates,procps,openssh-server,"
-            "libpam-systemd,iputils-ping,unbound-host")  # fmt: skip
+PACKAGES = (
+    "podman",
+    "runc",
+    "netavark",
+    "aardvark-dns",
+    "nftables",
+    "iptables",
+    "mmdebstrap",
+    "openssh-client",
+    "openssl",
+    "iproute2",
+)
+IN_IMAGE = (
+    "systemd,systemd-sysv,dbus,python3,python3-apt,iproute2,ca-certificates,procps,openssh-server,"
+    "libpam-systemd,iputils-ping,unbound-host"
+)
 
 
 def need_engine() -> None:
     """Podman and friends; installed where that is allowed."""
-    commands = {"podman": "podman", "runc": "runc", "nft": "nftables", "iptables": "iptables", "mmdebstrap": "mmdebstrap", "ssh-keygen": "openssh-client",
-                "openssl": "openssl", "ip": "iproute2"}  # fmt: skip
+    commands = {
+        "podman": "podman",
+        "runc": "runc",
+        "nft": "nftables",
+        "iptables": "iptables",
+        "mmdebstrap": "mmdebstrap",
+        "ssh-keygen": "openssh-client",
+        "openssl": "openssl",
+        "ip": "iproute2",
+    }
     missing = [package for command, package in commands.items() if not shutil.which(command)]
     missing += [p for p in ("netavark", "aardvark-dns") if not Path(f"/usr/lib/podman/{p}").exists()]
     if os.geteuid() != 0:
@@ -45,8 +66,9 @@ def wrapper() -> list[str]:
     if not pid:
         script = "umount -R /sys/fs/cgroup && mount -t cgroup2 cgroup2 /sys/fs/cgroup && exec sleep infinity"
         argv = ["unshare", "--mount", "--propagation", "private", "sh", "-c", script]
-        process = subprocess.Popen(argv, start_new_session=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                   stderr=subprocess.DEVNULL)  # fmt: skip
+        process = subprocess.Popen(
+            argv, start_new_session=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         pid = process.pid
         deadline = time.monotonic() + 5
         while not _is_holder(pid):
@@ -79,8 +101,10 @@ class Podman:
         STATE.mkdir(exist_ok=True)
         need_engine()
         conf = STATE / "containers.conf"
-        text = ('[containers]\ndefault_ulimits=["nofile=16384:16384","nproc=32768:32768"]\npids_limit=0\n'
-                '[engine]\nruntime="runc"\ncgroup_manager="cgroupfs"\n')  # fmt: skip
+        text = (
+            '[containers]\ndefault_ulimits=["nofile=16384:16384","nproc=32768:32768"]\npids_limit=0\n'
+            '[engine]\nruntime="runc"\ncgroup_manager="cgroupfs"\n'
+        )
         if not conf.exists() or conf.read_text() != text:
             conf.write_text(text)
         self.argv = [*wrapper(), "podman"]
@@ -113,7 +137,10 @@ class Podman:
     def _from_registry(self, image: str, name: str) -> str:
         """The image of Debian with what makes a host of it."""
         maker = f"gmconf-base-{os.getpid()}"
-        install = f"apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends {IN_IMAGE.replace(',', ' ')}"
+        install = (
+            "apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends"
+            f" {IN_IMAGE.replace(',', ' ')}"
+        )
         self("run", "--name", maker, image, "sh", "-c", f"{install} && rm -f /etc/machine-id && touch /etc/machine-id")
         self("commit", "-q", maker, name)
         self("rm", maker)

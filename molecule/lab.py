@@ -45,8 +45,29 @@ from machines import (
 from mirror import apt_settings, archive_hosts
 from nameserver import start_name_server, trust_anchor, zone
 
-__all__ = ["KEY", "LAB", "MACHINES", "NET4", "NET6", "NETWORK", "NS", "ROOT", "SSH", "STATE", "SUBNETS", "Machine", "Podman", "down", "key",
-           "say", "ssh", "stop", "trust_anchor", "up", "zone"]  # fmt: skip
+__all__ = [
+    "KEY",
+    "LAB",
+    "MACHINES",
+    "NET4",
+    "NET6",
+    "NETWORK",
+    "NS",
+    "ROOT",
+    "SSH",
+    "STATE",
+    "SUBNETS",
+    "Machine",
+    "Podman",
+    "down",
+    "key",
+    "say",
+    "ssh",
+    "stop",
+    "trust_anchor",
+    "up",
+    "zone",
+]
 
 UNFILTERED = """\
 [Service]
@@ -104,7 +125,10 @@ def _free_addresses() -> None:
             continue
         name = link["ifname"]
         if not name.startswith(("podman", "cni-podman")):
-            stop(f"{', '.join(sorted(nets & set(SUBNETS)))} is in use on this machine by {name}; the lab needs it for its hosts")
+            stop(
+                f"{', '.join(sorted(nets & set(SUBNETS)))} is in use on this machine by {name}; the lab needs it for"
+                " its hosts"
+            )
         subprocess.run(["ip", "link", "delete", name], check=True)
 
 
@@ -134,24 +158,56 @@ def _create(podman: Podman, machine: Machine) -> None:
     image = podman.image(machine.release)
     say(f"host {machine.fqdn} (Debian {machine.release}) at {machine.addresses[0]}")
     cache = f"{NETWORK}-apt-{machine.release}"
-    podman("run", "-d", "--name", machine.container, "--hostname", machine.fqdn, "--systemd=always",
-           "--cap-add=NET_ADMIN", "--cap-add=SYS_PTRACE", "--dns=none", "--no-hosts",
-           f"--network={NETWORK}:ip={machine.addresses[0]},ip={machine.addresses[1]}",
-           f"--volume={cache}:/var/cache/apt/archives", image, "/sbin/init")  # fmt: skip
-    hosts = f"127.0.0.1 localhost\n::1 localhost\n{machine.addresses[0]} {machine.fqdn}\n{machine.addresses[1]} {machine.fqdn}\n"
+    podman(
+        "run",
+        "-d",
+        "--name",
+        machine.container,
+        "--hostname",
+        machine.fqdn,
+        "--systemd=always",
+        "--cap-add=NET_ADMIN",
+        "--cap-add=SYS_PTRACE",
+        "--dns=none",
+        "--no-hosts",
+        f"--network={NETWORK}:ip={machine.addresses[0]},ip={machine.addresses[1]}",
+        f"--volume={cache}:/var/cache/apt/archives",
+        image,
+        "/sbin/init",
+    )
+    hosts = (
+        f"127.0.0.1 localhost\n::1 localhost\n{machine.addresses[0]} {machine.fqdn}\n{machine.addresses[1]}"
+        f" {machine.fqdn}\n"
+    )
     # The closed lab has no DNS for the package archive once the host asks its own resolver; its names are written down.
     files = {
         "/root/.ssh/authorized_keys": KEY.with_suffix(".pub").read_text(),
         "/etc/hosts": hosts + archive_hosts(),
-        "/etc/apt/apt.conf.d/00lab": 'APT::Keep-Downloaded-Packages "true";\nAcquire::Languages "none";\n' + apt_settings(),
+        "/etc/apt/apt.conf.d/00lab": (
+            'APT::Keep-Downloaded-Packages "true";\nAcquire::Languages "none";\n' + apt_settings()
+        ),
         "/etc/hostname": machine.fqdn + "\n",
         # systemd may not filter the system calls of a service with a user of its own here.
         "/etc/systemd/system/postfix-mta-sts-resolver.service.d/lab.conf": UNFILTERED,
     }
     for path, text in files.items():
-        argv = ["exec", "-i", machine.container, "sh", "-c", f"umask 077; mkdir -p {os.path.dirname(path)}; cat > {path}; chmod go+r {path}"]
+        argv = [
+            "exec",
+            "-i",
+            machine.container,
+            "sh",
+            "-c",
+            f"umask 077; mkdir -p {os.path.dirname(path)}; cat > {path}; chmod go+r {path}",
+        ]
         podman(*argv, input=text)
-    podman("exec", machine.container, "sh", "-c", "rm -f /etc/apt/apt.conf.d/docker-clean; chmod 700 /root /root/.ssh; echo 'nameserver 127.0.0.1' > /etc/resolv.conf")
+    podman(
+        "exec",
+        machine.container,
+        "sh",
+        "-c",
+        "rm -f /etc/apt/apt.conf.d/docker-clean; chmod 700 /root /root/.ssh; echo 'nameserver 127.0.0.1' >"
+        " /etc/resolv.conf",
+    )
     made.touch()
 
 

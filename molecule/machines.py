@@ -13,10 +13,20 @@ STATE = ROOT / ".lab"
 KEY = STATE / "id_ed25519"
 LAB = int(os.environ.get("GMCONF_LAB", "0"))
 NETWORK = f"gmconf{LAB or ''}"
-SSH = ("-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR", "-o", "ConnectTimeout=5",
-       "-o", "PasswordAuthentication=no")  # fmt: skip
-# Documentation addresses (RFC 5737, RFC 3849), so that example sites work in the lab as they are; further labs have networks
-# for tests of devices (RFC 2544), which no machine uses for itself.
+SSH = (
+    "-o",
+    "StrictHostKeyChecking=no",
+    "-o",
+    "UserKnownHostsFile=/dev/null",
+    "-o",
+    "LogLevel=ERROR",
+    "-o",
+    "ConnectTimeout=5",
+    "-o",
+    "PasswordAuthentication=no",
+)
+# Documentation addresses (RFC 5737, RFC 3849), so that example sites work in the lab as they are; further labs have
+# networks for tests of devices (RFC 2544), which no machine uses for itself.
 NET4, NET6 = f"198.18.{LAB}" if LAB else "198.51.100", f"2001:db8:{LAB + 1}::"
 SUBNETS = (f"{NET4}.0/24", f"{NET6}/64")
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Submits a message over port 465 as one user and fetches it over IMAPS as another. Standard library only.
 
-    python3 molecule/mail.py HOST ADDRESS CA SENDER RECIPIENT    (the password comes from GMCONF_PASSWORD)
+python3 molecule/mail.py HOST ADDRESS CA SENDER RECIPIENT    (the password comes from GMCONF_PASSWORD)
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The sites of the tests, one on each host of the lab: written, rendered, published in the lab's DNS, rolled out.
 
-    python3 molecule/sites.py HOST ...    prints the roll-out's recap
+python3 molecule/sites.py HOST ...    prints the roll-out's recap
 """
 
 from __future__ import annotations
@@ -34,7 +34,9 @@ domains:
       - {{name: locked, suspended: case 1}}
     aliases: {{info: [alice@{d}, bob@{d}], away: [moved@{out}], gone: [refused@{out}]}}
   - {{name: a.{d}, mailboxes: [{{name: joe}}]}}
-  - {{name: all.{d}, mailboxes: [{{name: main, senders: ["@all.{d}"]}}, {{name: other}}, {{name: shut, suspended: case 2}}], catch_all: main@all.{d}}}
+  - name: all.{d}
+    mailboxes: [{{name: main, senders: ["@all.{d}"]}}, {{name: other}}, {{name: shut, suspended: case 2}}]
+    catch_all: main@all.{d}
   - {{name: alias.{d}, kind: alias, alias_of: {d}}}
   - {{name: parked.{d}, kind: parked}}
 service_accounts:
@@ -58,11 +60,17 @@ TALKS = bool(os.environ.get("GMCONF_LAB_TALKS"))
 """Whether the hosts have chat and news too (make talk)."""
 MAIL = "mta, msa, store, filter"
 ROLES = f"{MAIL}, chat, news, web, nameserver" if TALKS else f"{MAIL}, web, nameserver"
-TALK = """\
+TALK = (
+    """\
 tls: {trusted: [partner]}
 news:
-  groups: [{name: local.talk, description: Everything and nothing}, {name: local.announce, description: News of the house}]
-""" if TALKS else ""  # fmt: skip
+  groups:
+    - {name: local.talk, description: Everything and nothing}
+    - {name: local.announce, description: News of the house}
+"""
+    if TALKS
+    else ""
+)
 # What the rest of the world has in DNS. The client of the tests is the first address of the lab.
 CLIENT = f"{lab.NET4}.1"
 WORLD = f"""\
@@ -101,9 +109,24 @@ def partner(machine: lab.Machine) -> lab.Machine:
 def site(machine: lab.Machine, *, mail_only: bool = False) -> str:
     """site.yml as it is when nothing is tried out; also without chat, news, web and name server."""
     name, (ip4, ip6) = domain(machine), machine.addresses
-    roles, talk, web, ns = (MAIL, "", "", "") if mail_only else (ROLES, TALK, "web: {mta_sts: enforce, autoconfig: true}\n", f"nameservers: [{{name: mail.{name}}}], ")
-    return SITE.format(d=name, release=machine.release, roles=roles, talk=talk, web=web, ns=ns, ip4=ip4, ip6=ip6, out=outside(machine)[0], forwarder=lab.NS.addresses[0],
-                       anchor=lab.trust_anchor())  # fmt: skip
+    roles, talk, web, ns = (
+        (MAIL, "", "", "")
+        if mail_only
+        else (ROLES, TALK, "web: {mta_sts: enforce, autoconfig: true}\n", f"nameservers: [{{name: mail.{name}}}], ")
+    )
+    return SITE.format(
+        d=name,
+        release=machine.release,
+        roles=roles,
+        talk=talk,
+        web=web,
+        ns=ns,
+        ip4=ip4,
+        ip6=ip6,
+        out=outside(machine)[0],
+        forwarder=lab.NS.addresses[0],
+        anchor=lab.trust_anchor(),
+    )
 
 
 def believe(machine: lab.Machine) -> None:
@@ -130,13 +153,18 @@ def write(machine: lab.Machine, more: str = "", change: tuple[str, str] = ("", "
     if change[0] not in text:
         raise ValueError(f"site.yml of {machine.name} does not hold {change[0]!r}; name what is to be changed")
     (where / "site.yml").write_text(text.replace(*change) + more)
-    demo.render(where / "site.yml", where / "build", (*(f"{n}@{name}" for n in LOCALS), f"joe@a.{name}", f"main@all.{name}"))
+    demo.render(
+        where / "site.yml", where / "build", (*(f"{n}@{name}" for n in LOCALS), f"joe@a.{name}", f"main@all.{name}")
+    )
 
 
 def publish(machine: lab.Machine, change: tuple[str, str] = ("", "")) -> None:
-    """What ``gmconf dns`` says belongs into DNS for this site, with what matches put otherwise; and the outside host that takes its mail."""
+    """What ``gmconf dns`` says belongs into DNS for this site, with what matches put otherwise; and the outside host
+    that takes its mail."""
     out, sink = outside(machine)
-    done = subprocess.run([*demo.GMCONF, "dns", str(folder(machine) / "site.yml")], check=True, capture_output=True, text=True)
+    done = subprocess.run(
+        [*demo.GMCONF, "dns", str(folder(machine) / "site.yml")], check=True, capture_output=True, text=True
+    )
     # Zones are parts of the root here; who asks the site's own name servers is told otherwise.
     records = "\n".join(line for line in done.stdout.splitlines() if line.split()[2:3] not in (["SOA"], ["NS"]))
     records = re.sub(*change, records)

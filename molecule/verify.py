@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs tests/host for several hosts at once, and shows their lines as they come.
 
-    python3 molecule/verify.py HOST ... [-- PYTEST OPTIONS]
+python3 molecule/verify.py HOST ... [-- PYTEST OPTIONS]
 """
 
 from __future__ import annotations
@@ -24,8 +24,20 @@ def main(argv: list[str]) -> int:
     split = argv.index("--") if "--" in argv else len(argv)
     running = {}
     for name in argv[:split]:
-        command = [sys.executable, "-m", "pytest", "-v", "--tb=short", str(lab.ROOT / "tests/host"), "--host", name, *argv[split + 1 :]]
-        running[name] = subprocess.Popen(command, cwd=lab.ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-v",
+            "--tb=short",
+            str(lab.ROOT / "tests/host"),
+            "--host",
+            name,
+            *argv[split + 1 :],
+        ]
+        running[name] = subprocess.Popen(
+            command, cwd=lab.ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
     threads = [threading.Thread(target=follow, args=item) for item in running.items()]
     for thread in threads:
         thread.start()

@@ -99,7 +99,8 @@ def print_json(data: Mapping[str, object]) -> None:
 
 
 class Formatted(TyperCommand):
-    """A command with --format: what is wrong with the site or the call comes in that format too, so that a pipeline has something to read."""
+    """A command with --format: what is wrong with the site or the call comes in that format too, so that a pipeline has
+    something to read."""
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -109,7 +110,12 @@ class Formatted(TyperCommand):
 
             site = str(ctx.params.get("site") or self.name)
             problems = error.problems if isinstance(error, SiteError) else [Problem(Mark(site), "", str(error))]
-            text, file = mistakes(problems, str(ctx.params.get("output")), f"gmconf {ctx.command_path.partition(' ')[2]} {site}"), ctx.params.get("file")
+            text, file = (
+                mistakes(
+                    problems, str(ctx.params.get("output")), f"gmconf {ctx.command_path.partition(' ')[2]} {site}"
+                ),
+                ctx.params.get("file"),
+            )
             if text is None:
                 raise
             if isinstance(file, Path):
@@ -117,4 +123,3 @@ class Formatted(TyperCommand):
                 raise
             print(text)
             raise typer.Exit(2) from None
-

@@ -26,13 +26,15 @@ def validate(
     site: SitePath,
     output: OutputFormat = Format.text,
     vault_password_file: VaultFile = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Exit 1 while keys are to be made or the declared level lacks something.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit 1 while keys are to be made or the declared level lacks something.")
+    ] = False,
 ) -> None:
     """Check a site and say where it is wrong.
 
-    Types, names, the rules between fields, and key files; with the vault password also passwords (missing, weak) and whether private
-    keys belong to public ones. Prints nothing when all is fine. What is still to be done is listed on standard error and is no
-    mistake: keys of a new site, logins without a password, and what the declared level lacks.
+    Types, names, the rules between fields, and key files; with the vault password also passwords (missing, weak) and
+    whether private keys belong to public ones. Prints nothing when all is fine. What is still to be done is listed on
+    standard error and is no mistake: keys of a new site, logins without a password, and what the declared level lacks.
     """
     try:
         loaded = load_site(site, keys=False)
@@ -58,7 +60,10 @@ def validate(
         raise typer.Exit(1)
 
 
-VAULT_PASSWORD = "  a vault password: (umask 077; openssl rand -base64 32 > ~/.vault-password); export ANSIBLE_VAULT_PASSWORD_FILE=~/.vault-password"
+VAULT_PASSWORD = (
+    "  a vault password: (umask 077; openssl rand -base64 32 > ~/.vault-password); export"
+    " ANSIBLE_VAULT_PASSWORD_FILE=~/.vault-password"
+)
 
 
 def _unmade(site: Path) -> list[str]:
@@ -104,15 +109,19 @@ def _custody(loaded: Loaded, vault_password_file: Path | None) -> None:
 def render(
     site: SitePath,
     out: Annotated[Path, typer.Option("--out", "-o", help="Directory to write.")] = Path("build"),
-    check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 1 when the directory is out of date.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; exit 1 when the directory is out of date.")
+    ] = False,
     diff: Annotated[bool, typer.Option("--diff", help="Print the whole unified diff, not only its summary.")] = False,
-    strict: Annotated[bool, typer.Option("--strict", help="Write nothing and exit 1 while the declared level lacks something.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Write nothing and exit 1 while the declared level lacks something.")
+    ] = False,
     output: OutputFormat = Format.text,
 ) -> None:
     """Render a site into an Ansible project.
 
-    Prints what changed since the last time. A site that does not hold its declared level yet is rendered all the same, with the list
-    of what is missing on standard error; --strict refuses it.
+    Prints what changed since the last time. A site that does not hold its declared level yet is rendered all the same,
+    with the list of what is missing on standard error; --strict refuses it.
     """
     loaded = load_site(site)
     undone = _undone(loaded, site)
@@ -153,21 +162,32 @@ def _print_changes(found: list[Change], *, diff: bool) -> None:
 
 
 @app.command(
-    cls=Formatted, epilog="Examples: gmconf explain main.cf:smtpd_tls_security_level; gmconf explain /etc/postfix/main.cf:12; "
-    "gmconf explain limits.message_size"
+    cls=Formatted,
+    epilog=(
+        "Examples: gmconf explain main.cf:smtpd_tls_security_level; gmconf explain /etc/postfix/main.cf:12; "
+        "gmconf explain limits.message_size"
+    ),
 )
 def explain(
-    what: Annotated[str, typer.Argument(
-        help="PATH, PATH:LINE, FILE:KEY, or a field of the site.", autocompletion=completion.rendered_files)],
+    what: Annotated[
+        str,
+        typer.Argument(
+            help="PATH, PATH:LINE, FILE:KEY, or a field of the site.", autocompletion=completion.rendered_files
+        ),
+    ],
     build: Annotated[Path, typer.Option("--build", "-b", help="The rendered tree.")] = Path("build"),
-    site: Annotated[Path, typer.Option("--site", "-s", help="The site; asked about fields that no rendered line names.")] = Path("site.yml"),
-    host: Annotated[str | None, typer.Option(
-        "--host", help="One host only.", autocompletion=completion.rendered_hosts)] = None,
+    site: Annotated[
+        Path, typer.Option("--site", "-s", help="The site; asked about fields that no rendered line names.")
+    ] = Path("site.yml"),
+    host: Annotated[
+        str | None, typer.Option("--host", help="One host only.", autocompletion=completion.rendered_hosts)
+    ] = None,
     output: OutputFormat = Format.text,
 ) -> None:
     """Explain why a rendered line is there.
 
-    And where it can be changed; or, of a field of the site, what it does. Of a comment it explains the line that follows.
+    And where it can be changed; or, of a field of the site, what it does. Of a comment it explains the line that
+    follows.
     """
     from gmconf.explain import NothingFitsError
     from gmconf.explain import explain as ask
@@ -197,7 +217,11 @@ def _tried(site: Path, what: str, *, quiet: bool) -> Sequence[Answer]:
     found = influence(load_site(site), what, datetime.now(UTC).date())
     if not quiet:
         print(f"{found.field} at {found.place}" + (f": {found.about}" if found.about else ""))
-        print(f"{found.tried}, these would be others:" if found.answers else "No rendered line and no control depends on it.")
+        print(
+            f"{found.tried}, these would be others:"
+            if found.answers
+            else "No rendered line and no control depends on it."
+        )
     return found.answers
 
 

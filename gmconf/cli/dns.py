@@ -24,20 +24,29 @@ class Spelling(StrEnum):
     nsupdate = "nsupdate"
 
 
-group = typer.Typer(cls=spoken("records"), no_args_is_help=True, help="Print the DNS records of a site, or check them.",
-                    epilog="Examples: gmconf dns site.yml; gmconf dns site.yml --format octodns -o zones; gmconf dns check site.yml")  # fmt: skip
+group = typer.Typer(
+    cls=spoken("records"),
+    no_args_is_help=True,
+    help="Print the DNS records of a site, or check them.",
+    epilog="Examples: gmconf dns site.yml; gmconf dns site.yml --format octodns -o zones; gmconf dns check site.yml",
+)
 app.add_typer(group, name="dns")
 LINES = 10000
 """Written at once."""
 Zone = Annotated[str | None, typer.Option("--zone", help="Only this zone.")]
 
 
-@group.command(cls=Formatted, epilog="Examples: gmconf dns site.yml; gmconf dns site.yml --format nsupdate --zone example.org | nsupdate -k key")
+@group.command(
+    cls=Formatted,
+    epilog="Examples: gmconf dns site.yml; gmconf dns site.yml --format nsupdate --zone example.org | nsupdate -k key",
+)
 def records(
     site: SitePath,
     output: Annotated[Spelling, typer.Option("--format", help="How to write the records.")] = Spelling.zone,
     zone: Zone = None,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Directory to write a file for each zone into.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Directory to write a file for each zone into.")
+    ] = None,
     serial: Annotated[int, typer.Option("--serial", min=0, max=2**32 - 1, help="Serial number of whole zones.")] = 1,
 ) -> None:
     """Print every DNS record that the site needs.
@@ -69,7 +78,8 @@ def records(
 
 
 def _stale(out: Path, spelling: Spelling, kept: Collection[str]) -> Iterator[Path]:
-    """Files that this command wrote for zones that the site has no more; each begins with its zone's name as only this command writes it."""
+    """Files that this command wrote for zones that the site has no more; each begins with its zone's name as only this
+    command writes it."""
     from gmconf.dns.spelling import ENDINGS, HEADS
 
     for file in sorted(out.glob(f"*.{ENDINGS[spelling]}")):
@@ -92,19 +102,36 @@ def _write(lines: Iterable[str]) -> None:
         print(line)
 
 
-@group.command(cls=Formatted, epilog="Examples: gmconf dns check site.yml; gmconf dns check site.yml --authoritative; gmconf dns check site.yml --served --format junit")
+@group.command(
+    cls=Formatted,
+    epilog=(
+        "Examples: gmconf dns check site.yml; gmconf dns check site.yml --authoritative; gmconf dns check site.yml"
+        " --served --format junit"
+    ),
+)
 def check(
     site: SitePath,
-    resolver: Annotated[str | None, typer.Option("--resolver", metavar="IP[:PORT]", help="The resolver to ask; default: this machine's.")] = None,
-    authoritative: Annotated[bool, typer.Option("--authoritative", help="Ask every published name server itself, past all caches.")] = False,
-    served: Annotated[bool, typer.Option("--served", help="Compare also with what servers show: certificates on port 25, MTA-STS policies.")] = False,
+    resolver: Annotated[
+        str | None,
+        typer.Option("--resolver", metavar="IP[:PORT]", help="The resolver to ask; default: this machine's."),
+    ] = None,
+    authoritative: Annotated[
+        bool, typer.Option("--authoritative", help="Ask every published name server itself, past all caches.")
+    ] = False,
+    served: Annotated[
+        bool,
+        typer.Option(
+            "--served", help="Compare also with what servers show: certificates on port 25, MTA-STS policies."
+        ),
+    ] = False,
     port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Port of the authoritative servers.")] = 53,
     output: Annotated[Report, typer.Option("--format", help="How to print the result.")] = Report.text,
     zone: Zone = None,
 ) -> None:
     """Compare live DNS with what the site needs.
 
-    By meaning, as receivers read it; prints what is missing, ready to paste. Exit code 1 when something is missing or wrong that the declared level asks for (basic without one).
+    By meaning, as receivers read it; prints what is missing, ready to paste. Exit code 1 when something is missing or
+    wrong that the declared level asks for (basic without one).
     """
     loaded = load_site(site, keys="public")
 
@@ -128,7 +155,17 @@ def check(
     holds = found.holds(loaded.site.level)
     if output is Report.json:
         results = [r.json() for r in found.results]
-        print_json({"holds": holds, "results": results, "publish": found.publish, "remove": found.remove, "sets": found.sets, "questions": found.asked, "shown": found.shown})
+        print_json(
+            {
+                "holds": holds,
+                "results": results,
+                "publish": found.publish,
+                "remove": found.remove,
+                "sets": found.sets,
+                "questions": found.asked,
+                "shown": found.shown,
+            }
+        )
     elif output is Report.junit:
         from gmconf.formats import junit
 

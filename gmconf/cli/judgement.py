@@ -35,15 +35,30 @@ class Report(StrEnum):
     html = "html"
 
 
-@app.command(cls=Formatted, epilog="Examples: gmconf controls; gmconf controls --level bronze; gmconf controls mta.smuggling --site site.yml")
+@app.command(
+    cls=Formatted,
+    epilog="Examples: gmconf controls; gmconf controls --level bronze; gmconf controls mta.smuggling --site site.yml",
+)
 def controls(
-    name: Annotated[str | None, typer.Argument(
-        metavar="[ID]", help="One control in full.", autocompletion=completion.controls)] = None,
-    level: Annotated[str | None, typer.Option(
-        "--level", help="Only what this level asks for: basic, bronze or silver.", autocompletion=completion.levels)] = None,
-    build: Annotated[Path, typer.Option("--build", "-b", help="The rendered tree whose lines are shown.")] = Path("build"),
-    site: Annotated[Path | None, typer.Option("--site", "-s", help="The site whose state is shown, of one control.")] = None,
-    day: Annotated[str | None, typer.Option("--date", help="The day to judge waivers and evidence on (YYYY-MM-DD); default: today.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="[ID]", help="One control in full.", autocompletion=completion.controls)
+    ] = None,
+    level: Annotated[
+        str | None,
+        typer.Option(
+            "--level", help="Only what this level asks for: basic, bronze or silver.", autocompletion=completion.levels
+        ),
+    ] = None,
+    build: Annotated[Path, typer.Option("--build", "-b", help="The rendered tree whose lines are shown.")] = Path(
+        "build"
+    ),
+    site: Annotated[
+        Path | None, typer.Option("--site", "-s", help="The site whose state is shown, of one control.")
+    ] = None,
+    day: Annotated[
+        str | None,
+        typer.Option("--date", help="The day to judge waivers and evidence on (YYYY-MM-DD); default: today."),
+    ] = None,
     output: OutputFormat = Format.text,
 ) -> None:
     """List the controls, or show one in full.
@@ -68,11 +83,21 @@ def controls(
         state = [r for r in judge(load_site(site), day_of(day)) if r.control == found[0].id]
     if output is Format.json:
         rows = [
-            {"id": c.id, "level": c.level, "area": c.area(), "title": c.title, "why": c.why, "sources": list(c.quoted()),
-             "live": list(c.live), "documents": list(c.documents), "evidence": c.evidence.what if c.evidence else None,
-             "tests": list(proofs().get(c.id, ())), "automated": automated(c)}
+            {
+                "id": c.id,
+                "level": c.level,
+                "area": c.area(),
+                "title": c.title,
+                "why": c.why,
+                "sources": list(c.quoted()),
+                "live": list(c.live),
+                "documents": list(c.documents),
+                "evidence": c.evidence.what if c.evidence else None,
+                "tests": list(proofs().get(c.id, ())),
+                "automated": automated(c),
+            }
             for c in found
-        ]  # fmt: skip
+        ]
         about = {"renders": [line.json() for line in lines], "state": [r.json() for r in state]} if name else {}
         print_json({"controls": rows, **about})
         return
@@ -85,7 +110,9 @@ def controls(
     for text in _in_full(only):
         print(text)
     # A line with several values is there once.
-    for host, place, text in dict.fromkeys((a.host, f"{a.path}:{a.line}" if a.line else a.path, a.text.strip()) for a in lines):
+    for host, place, text in dict.fromkeys(
+        (a.host, f"{a.path}:{a.line}" if a.line else a.path, a.text.strip()) for a in lines
+    ):
         print(f"{host} {place}  {text}".rstrip())
     if site:
         from gmconf.verdicts import standing
@@ -111,7 +138,10 @@ def _in_full(control: type[Control]) -> Iterator[str]:
     for name in control.documents:
         yield f"    document: build/documents/{name}.md"
     if control.evidence:
-        yield f"    evidence: {control.evidence.what} (every {control.evidence.days} days; evidence.{control.id} in site.yml)"
+        yield (
+            f"    evidence: {control.evidence.what} (every {control.evidence.days} days; evidence.{control.id} in"
+            " site.yml)"
+        )
     for release, what in control.lacking.items():
         yield f"    not on {release}: {what}"
     if control.live:
@@ -120,22 +150,37 @@ def _in_full(control: type[Control]) -> Iterator[str]:
     yield f"    proved by: {', '.join(tests)}" if tests else "    no test on real hosts carries it"
 
 
-@app.command(cls=Formatted, epilog="Examples: gmconf check site.yml; gmconf check site.yml --level silver; gmconf check site.yml --format sarif; "
-             "gmconf check site.yml --profile internet.nl")  # fmt: skip
+@app.command(
+    cls=Formatted,
+    epilog=(
+        "Examples: gmconf check site.yml; gmconf check site.yml --level silver; gmconf check site.yml --format sarif; "
+        "gmconf check site.yml --profile internet.nl"
+    ),
+)
 def check(
     site: SitePath,
-    level: Annotated[str | None, typer.Option(
-        "--level", help="Ask for this level instead of the declared one.", autocompletion=completion.levels)] = None,
+    level: Annotated[
+        str | None,
+        typer.Option(
+            "--level", help="Ask for this level instead of the declared one.", autocompletion=completion.levels
+        ),
+    ] = None,
     output: Annotated[Report, typer.Option("--format", help="How to print the result.")] = Report.text,
-    annotate: Annotated[bool, typer.Option("--annotate", help="Print the site file with marks at the lines responsible.")] = False,
-    day: Annotated[str | None, typer.Option("--date", help="The day to judge waivers and evidence on (YYYY-MM-DD); default: today.")] = None,
+    annotate: Annotated[
+        bool, typer.Option("--annotate", help="Print the site file with marks at the lines responsible.")
+    ] = False,
+    day: Annotated[
+        str | None,
+        typer.Option("--date", help="The day to judge waivers and evidence on (YYYY-MM-DD); default: today."),
+    ] = None,
     profile: Chosen = None,
     vault_password_file: VaultFile = None,
 ) -> None:
     """Judge a site by its controls; asks no host.
 
-    Every control, for the site, each host and each domain; with the vault password also the hashes of passwords. Exit code 1 when the declared level, or the one asked for, does not hold; with --profile, when a domain has less than 100 % or a
-    clause is not met.
+    Every control, for the site, each host and each domain; with the vault password also the hashes of passwords. Exit
+    code 1 when the declared level, or the one asked for, does not hold; with --profile, when a domain has less than 100
+    % or a clause is not met.
     """
     from gmconf.check import check as judge
     from gmconf.check import verdict
@@ -178,11 +223,15 @@ def hashes_of(loaded: Loaded, vault_password_file: Path | None) -> dict[str, str
     return hashes(loaded.secrets, read_password(vault_password_file))
 
 
-def _print_results(results: list[Result], found: Verdict, output: Report, site: Path, chosen: tuple[Choice, ...]) -> None:
+def _print_results(
+    results: list[Result], found: Verdict, output: Report, site: Path, chosen: tuple[Choice, ...]
+) -> None:
     if output is Report.json:
         from dataclasses import asdict
 
-        print_json({"verdict": found.json(), "results": [r.json() for r in results], "choices": [asdict(c) for c in chosen]})
+        print_json(
+            {"verdict": found.json(), "results": [r.json() for r in results], "choices": [asdict(c) for c in chosen]}
+        )
     elif output is Report.junit:
         from gmconf.formats import junit
 

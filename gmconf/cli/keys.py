@@ -12,12 +12,22 @@ from gmconf.cli.app import Format, Formatted, OutputFormat, SitePath, VaultFile,
 from gmconf.errors import GmconfError
 
 group = typer.Typer(
-    cls=spoken("make"), no_args_is_help=True, help="Make keys, and change them without an outage.",
-    epilog="Examples: gmconf keys site.yml --vault-password-file ~/.vault-password; gmconf keys status site.yml; gmconf keys next site.yml",
-)  # fmt: skip
+    cls=spoken("make"),
+    no_args_is_help=True,
+    help="Make keys, and change them without an outage.",
+    epilog=(
+        "Examples: gmconf keys site.yml --vault-password-file ~/.vault-password; gmconf keys status site.yml; gmconf"
+        " keys next site.yml"
+    ),
+)
 app.add_typer(group, name="keys")
-Only = Annotated[str | None, typer.Option("--only", metavar="DOMAIN|HOST", help="Only the keys of this domain or host.")]
-Now = Annotated[str | None, typer.Option("--now", hidden=True, help="Another time than the present, for tests: 2026-11-25T10:00:00Z.")]
+Only = Annotated[
+    str | None, typer.Option("--only", metavar="DOMAIN|HOST", help="Only the keys of this domain or host.")
+]
+Now = Annotated[
+    str | None,
+    typer.Option("--now", hidden=True, help="Another time than the present, for tests: 2026-11-25T10:00:00Z."),
+]
 
 
 def _now(text: str | None) -> datetime:
@@ -33,11 +43,17 @@ def _now(text: str | None) -> datetime:
 def make(
     site: SitePath,
     vault_password_file: VaultFile = None,
-    renew: Annotated[bool, typer.Option("--renew", help="Reissue certificates of the internal CA that end within 30 days; their keys stay.")] = False,
+    renew: Annotated[
+        bool,
+        typer.Option(
+            "--renew", help="Reissue certificates of the internal CA that end within 30 days; their keys stay."
+        ),
+    ] = False,
 ) -> None:
     """Create the keys that are missing.
 
-    DKIM keys, and with tls.source internal-ca the CA and the hosts' certificates; "make" may be left out: gmconf keys SITE. Public halves lie readable beside the site; private halves are encrypted with Ansible Vault.
+    DKIM keys, and with tls.source internal-ca the CA and the hosts' certificates; "make" may be left out: gmconf keys
+    SITE. Public halves lie readable beside the site; private halves are encrypted with Ansible Vault.
     """
     from gmconf.keys import create_missing
     from gmconf.lock import alone
@@ -49,12 +65,17 @@ def make(
         agree(loaded.secrets, password)
         # Another one may have gone a step on meanwhile.
         loaded = load_site(site, keys=False) if waited else loaded
-        created = create_missing(loaded.site, site.parent, password, now=datetime.now(UTC), renew=renew, rollover=loaded.rollover)
+        created = create_missing(
+            loaded.site, site.parent, password, now=datetime.now(UTC), renew=renew, rollover=loaded.rollover
+        )
     for name in created:
         print(f"created {name}")
 
 
-@group.command(cls=Formatted, epilog="Examples: gmconf keys plan site.yml; gmconf keys plan site.yml --only example.org --format json")
+@group.command(
+    cls=Formatted,
+    epilog="Examples: gmconf keys plan site.yml; gmconf keys plan site.yml --only example.org --format json",
+)
 def plan(site: SitePath, only: Only = None, output: OutputFormat = Format.text, now: Now = None) -> None:
     """Print what will happen to which key, and when.
 
@@ -80,7 +101,8 @@ def plan(site: SitePath, only: Only = None, output: OutputFormat = Format.text, 
 def status(site: SitePath, only: Only = None, output: OutputFormat = Format.text, now: Now = None) -> None:
     """Print the state and age of each key.
 
-    And when its next step is possible. Exit code 1 when a DKIM key is older than six months and the level asks for the change (silver).
+    And when its next step is possible. Exit code 1 when a DKIM key is older than six months and the level asks for the
+    change (silver).
     """
     loaded = load_site(site, keys="public")
 
@@ -104,22 +126,39 @@ def status(site: SitePath, only: Only = None, output: OutputFormat = Format.text
         raise typer.Exit(1)
 
 
-@group.command("next", cls=Formatted, epilog="Examples: gmconf keys next site.yml; gmconf keys next site.yml --only example.org --start; gmconf keys next site.yml --rolled-out")
+@group.command(
+    "next",
+    cls=Formatted,
+    epilog=(
+        "Examples: gmconf keys next site.yml; gmconf keys next site.yml --only example.org --start; gmconf keys next"
+        " site.yml --rolled-out"
+    ),
+)
 def next_(
     site: SitePath,
     vault_password_file: VaultFile = None,
     only: Only = None,
-    start: Annotated[bool, typer.Option("--start", help="With --only: make the next key although it is not due.")] = False,
-    rolled_out: Annotated[bool, typer.Option("--rolled-out", help="Say that all hosts have been rolled out since the last switch.")] = False,
-    resolver: Annotated[str | None, typer.Option("--resolver", metavar="IP[:PORT]", help="Asked who the name servers are; default: this machine's.")] = None,
+    start: Annotated[
+        bool, typer.Option("--start", help="With --only: make the next key although it is not due.")
+    ] = False,
+    rolled_out: Annotated[
+        bool, typer.Option("--rolled-out", help="Say that all hosts have been rolled out since the last switch.")
+    ] = False,
+    resolver: Annotated[
+        str | None,
+        typer.Option(
+            "--resolver", metavar="IP[:PORT]", help="Asked who the name servers are; default: this machine's."
+        ),
+    ] = None,
     port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Port of the authoritative servers.")] = 53,
     output: OutputFormat = Format.text,
     now: Now = None,
 ) -> None:
     """Take each key one step further, if it may.
 
-    The steps: make the next key, see it published, switch to it, retire the old one. All authoritative name servers are asked themselves. Exit code 1 when a key may not go on yet: what is missing is said, and
-    when to come again. The state lies in rollover.yml beside the keys; commit both.
+    The steps: make the next key, see it published, switch to it, retire the old one. All authoritative name servers are
+    asked themselves. Exit code 1 when a key may not go on yet: what is missing is said, and when to come again. The
+    state lies in rollover.yml beside the keys; commit both.
     """
     loaded = load_site(site)
 
@@ -132,17 +171,37 @@ def next_(
         agree(loaded.secrets, found)
         return found
 
-    done = take(loaded, Call(
-        now=_now(now), resolver=lambda: parse_server(resolver) if resolver else system_resolver(), password=cache(password),
-        port=port, only=only, start=start, rolled_out=rolled_out,
-    ))  # fmt: skip
+    done = take(
+        loaded,
+        Call(
+            now=_now(now),
+            resolver=lambda: parse_server(resolver) if resolver else system_resolver(),
+            password=cache(password),
+            port=port,
+            only=only,
+            start=start,
+            rolled_out=rolled_out,
+        ),
+    )
     if output is Format.json:
         from gmconf.rollover import instant
 
-        print_json({"steps": [
-            {"kind": d.subject.kind, "subject": d.subject.name, "key": d.event.key, "action": d.event.action, "text": d.event.text,
-             "possible": instant(d.event.when) if d.event.when else None, "refused": d.refused} for d in done
-        ]})  # fmt: skip
+        print_json(
+            {
+                "steps": [
+                    {
+                        "kind": d.subject.kind,
+                        "subject": d.subject.name,
+                        "key": d.event.key,
+                        "action": d.event.action,
+                        "text": d.event.text,
+                        "possible": instant(d.event.when) if d.event.when else None,
+                        "refused": d.refused,
+                    }
+                    for d in done
+                ]
+            }
+        )
     else:
         for row in done:
             print(f"{row.subject.name}: {row.event.key}: {row.event.text}")

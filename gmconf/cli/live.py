@@ -27,27 +27,53 @@ if TYPE_CHECKING:
 PASSWORD = "GMCONF_PASSWORD"  # the name of a variable
 
 
-@app.command(cls=Formatted, epilog="Examples: gmconf verify site.yml; gmconf verify site.yml --login probe@example.org --format json --output results.json; "
-             "gmconf verify site.yml --only relay --only drift")  # fmt: skip
+@app.command(
+    cls=Formatted,
+    epilog=(
+        "Examples: gmconf verify site.yml; gmconf verify site.yml --login probe@example.org --format json --output"
+        " results.json; gmconf verify site.yml --only relay --only drift"
+    ),
+)
 def verify(
     site: SitePath,
-    host: Annotated[list[str] | None, typer.Option(
-        "--host", help="Only this host (may be repeated).", autocompletion=completion.hosts)] = None,
-    only: Annotated[list[str] | None, typer.Option("--only", metavar="PROBE", autocompletion=completion.probes, help=(
-        "Only this probe (may be repeated); list: gmconf probes."))] = None,
+    host: Annotated[
+        list[str] | None,
+        typer.Option("--host", help="Only this host (may be repeated).", autocompletion=completion.hosts),
+    ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--only",
+            metavar="PROBE",
+            autocompletion=completion.probes,
+            help="Only this probe (may be repeated); list: gmconf probes.",
+        ),
+    ] = None,
     output: Annotated[Report, typer.Option("--format", help="How to print the result.")] = Report.text,
     file: Annotated[Path | None, typer.Option("--output", help="Write the result to this file.")] = None,
-    login: Annotated[str | None, typer.Option("--login", metavar="ADDRESS", help=(
-        f"The probe account: a mailbox kept for tests. Its password is read from {PASSWORD}, or asked for."))] = None,
+    login: Annotated[
+        str | None,
+        typer.Option(
+            "--login",
+            metavar="ADDRESS",
+            help=f"The probe account: a mailbox kept for tests. Its password is read from {PASSWORD}, or asked for.",
+        ),
+    ] = None,
     drift: Annotated[bool, typer.Option("--drift/--no-drift", help="Look at the hosts over ssh too.")] = True,
-    ssh_option: Annotated[list[str] | None, typer.Option("--ssh-option", metavar="KEY=VALUE", help="Passed to ssh as -o (may be repeated).")] = None,
-    resolver: Annotated[str | None, typer.Option("--resolver", metavar="IP[:PORT]", help="The resolver to ask about DNS; default: this machine's.")] = None,
+    ssh_option: Annotated[
+        list[str] | None,
+        typer.Option("--ssh-option", metavar="KEY=VALUE", help="Passed to ssh as -o (may be repeated)."),
+    ] = None,
+    resolver: Annotated[
+        str | None,
+        typer.Option("--resolver", metavar="IP[:PORT]", help="The resolver to ask about DNS; default: this machine's."),
+    ] = None,
     profile: Chosen = None,
-) -> None:  # fmt: skip
+) -> None:
     """Probe the running hosts of a site.
 
-    Real dialogues, bounded and harmless, and drift over ssh. Exit code 1 when a probe fails or a host differs from what the site renders; with --profile, when a domain has less than 100 % or a
-    clause is not met.
+    Real dialogues, bounded and harmless, and drift over ssh. Exit code 1 when a probe fails or a host differs from what
+    the site renders; with --profile, when a domain has less than 100 % or a clause is not met.
     """
     import secrets
     import time
@@ -65,7 +91,14 @@ def verify(
         _internet_nl(loaded, output, file, resolver, refused=bool(host or only or login))
         return
     probes = chosen(only or []) if profile is None or only else _of_guidelines()
-    run = Run(loaded, secrets.token_hex(6), tuple(host or ()), _login(loaded, login), ssh=Ssh(tuple(ssh_option or ())) if drift else None, resolver=resolver)
+    run = Run(
+        loaded,
+        secrets.token_hex(6),
+        tuple(host or ()),
+        _login(loaded, login),
+        ssh=Ssh(tuple(ssh_option or ())) if drift else None,
+        resolver=resolver,
+    )
     if drift and any(p.inside for p in probes):
         _ = run.tree  # rendered once, before the clock runs
     started, clock = datetime.now(UTC), time.monotonic()
@@ -78,7 +111,11 @@ def verify(
             raise typer.Exit(1)
         return
     seconds = time.monotonic() - clock
-    text = live_page(loaded, site, started, seconds, found) if output is Report.html else _spelled(found, output, site, f"{started:%Y-%m-%dT%H:%M:%SZ}", seconds)
+    text = (
+        live_page(loaded, site, started, seconds, found)
+        if output is Report.html
+        else _spelled(found, output, site, f"{started:%Y-%m-%dT%H:%M:%SZ}", seconds)
+    )
     _writer(file)(text)
     if any(row.status in ("fail", "error") for row in found):
         raise typer.Exit(1)
@@ -105,7 +142,9 @@ def _internet_nl(loaded: Loaded, output: Report, file: Path | None, resolver: st
     from gmconf.verify.run import sample
 
     if refused:
-        raise GmconfError("--profile internet.nl looks at domains as that test does; leave --host, --only and --login away")
+        raise GmconfError(
+            "--profile internet.nl looks at domains as that test does; leave --host, --only and --login away"
+        )
     server = parse_server(resolver) if resolver else system_resolver()
     found = live(loaded, server, datetime.now(UTC).date(), sample(loaded.site.domains))
     if not scores(found, output, _writer(file), loaded.path):
@@ -133,7 +172,9 @@ def _known(loaded: Loaded, hosts: list[str], resolver: str | None) -> None:
 
 
 def _login(loaded: Loaded, address: str | None) -> Login | None:
-    """The probe account; its password never stands on the command line, where every user of this machine could read it."""
+    """The probe account; its password never stands on the command line,
+    where every user of this machine could read it.
+    """
     import getpass
     import os
 
@@ -159,7 +200,9 @@ def _progress() -> Callable[[Outcome, int], None]:
         end = "\n" if not left else ""
         text = f"{left} probes to go; {outcome.task.probe.name} on {outcome.task.subject}: {outcome.status}"[:110]
         sys.stderr.flush()
-        sys.stderr.buffer.write(f"\r\033[K{line(text)}{end}".encode())  # nothing else that is printed may tell a terminal what to do
+        sys.stderr.buffer.write(
+            f"\r\033[K{line(text)}{end}".encode()
+        )  # nothing else that is printed may tell a terminal what to do
         sys.stderr.buffer.flush()
 
     return told
@@ -191,10 +234,21 @@ def probes(output: OutputFormat = Format.text) -> None:
     from gmconf.verify.engine import PROBES
 
     if output is Format.json:
-        print_json({"probes": [
-            {"name": p.name, "title": p.title, "harmless": p.harmless, "login": p.login, "inside": p.inside, "proves": list(p.proves)}
-            for p in PROBES.values()
-        ]})  # fmt: skip
+        print_json(
+            {
+                "probes": [
+                    {
+                        "name": p.name,
+                        "title": p.title,
+                        "harmless": p.harmless,
+                        "login": p.login,
+                        "inside": p.inside,
+                        "proves": list(p.proves),
+                    }
+                    for p in PROBES.values()
+                ]
+            }
+        )
         return
     for probe in PROBES.values():
         needs = " (needs --login)" if probe.login else " (over ssh)" if probe.inside else ""

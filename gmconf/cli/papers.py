@@ -17,7 +17,8 @@ def medium(
 ) -> None:
     """Make an ISO image for users: client set-up.
 
-    The portable medium: client set-up of all domains, support page, installers and checksums. The same site makes the same bytes; SOURCE_DATE_EPOCH sets the date of the files. Needs xorriso.
+    The portable medium: client set-up of all domains, support page, installers and checksums. The same site makes the
+    same bytes; SOURCE_DATE_EPOCH sets the date of the files. Needs xorriso.
     """
     loaded = load_site(site)
 

@@ -27,8 +27,16 @@ class Profile(StrEnum):
     bsi_tr = "bsi-tr"
 
 
-Chosen = Annotated[Profile | None, typer.Option("--profile", help=(
-    "Instead of the controls, internet.nl's mail test with its points, or the clauses of BSI TR-03108 and TR-03182."))]  # fmt: skip
+Chosen = Annotated[
+    Profile | None,
+    typer.Option(
+        "--profile",
+        help=(
+            "Instead of the controls, internet.nl's mail test with its points, or the clauses of BSI TR-03108 and"
+            " TR-03182."
+        ),
+    ),
+]
 
 
 def needed(profile: Profile | None) -> bool | Literal["public"]:
@@ -61,13 +69,26 @@ def scores(found: Iterable[Score], output: str, put: Callable[[str], object], si
         else:
             rows.append(one)
     if output == "json":
-        put(form({"profile": Profile.internet_nl.value, "least": least, "worst": worst, "domains": [one.json() for one in rows]}))
+        put(
+            form(
+                {
+                    "profile": Profile.internet_nl.value,
+                    "least": least,
+                    "worst": worst,
+                    "domains": [one.json() for one in rows],
+                }
+            )
+        )
     elif output == "text":
         put(words.summary(count, least, worst))
     else:
         from gmconf.profiles import forms
 
-        put(forms.scores_junit(rows, _suite(Profile.internet_nl, site)) if output == "junit" else forms.scores_sarif(rows, site.name))
+        put(
+            forms.scores_junit(rows, _suite(Profile.internet_nl, site))
+            if output == "junit"
+            else forms.scores_sarif(rows, site.name)
+        )
     return least == 100
 
 
@@ -85,7 +106,11 @@ def clauses(results: Iterable[Result], output: str, put: Callable[[str], object]
     else:
         from gmconf.profiles import forms
 
-        put(forms.clauses_junit(found, _suite(Profile.bsi_tr, site)) if output == "junit" else forms.clauses_sarif(found, site.name))
+        put(
+            forms.clauses_junit(found, _suite(Profile.bsi_tr, site))
+            if output == "junit"
+            else forms.clauses_sarif(found, site.name)
+        )
     return all(s.state != "not met" for s in found)
 
 

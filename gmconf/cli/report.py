@@ -24,18 +24,29 @@ class Kind(StrEnum):
     oscal = "oscal"
 
 
-@app.command(epilog="Examples: gmconf report site.yml; gmconf report site.yml --verify results.json --format oscal -o audit")
+@app.command(
+    epilog="Examples: gmconf report site.yml; gmconf report site.yml --verify results.json --format oscal -o audit"
+)
 def report(
     site: SitePath,
-    verify: Annotated[Path | None, typer.Option("--verify", metavar="RESULTS", help="What gmconf verify wrote about the running hosts.")] = None,
+    verify: Annotated[
+        Path | None,
+        typer.Option("--verify", metavar="RESULTS", help="What gmconf verify wrote about the running hosts."),
+    ] = None,
     kind: Annotated[Kind, typer.Option("--format", help="A page for people, or OSCAL for other programs.")] = Kind.html,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="File (html) or directory (oscal); default: report.html, oscal.")] = None,
-    day: Annotated[str | None, typer.Option("--date", help="The day to judge waivers and evidence on (YYYY-MM-DD); default: today.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="File (html) or directory (oscal); default: report.html, oscal.")
+    ] = None,
+    day: Annotated[
+        str | None,
+        typer.Option("--date", help="The day to judge waivers and evidence on (YYYY-MM-DD); default: today."),
+    ] = None,
     vault_password_file: VaultFile = None,
 ) -> None:
     """Write a report about a site, for auditors.
 
-    Levels, every control with its proof, waivers, hosts and ports. With the vault password also the hashes of passwords. The page is one file of HTML that needs nothing else. OSCAL is two files: component-definition.json and
+    Levels, every control with its proof, waivers, hosts and ports. With the vault password also the hashes of
+    passwords. The page is one file of HTML that needs nothing else. OSCAL is two files: component-definition.json and
     assessment-results.json.
     """
     from gmconf.report.live import read_live

@@ -15,22 +15,45 @@ if TYPE_CHECKING:
     from gmconf.load import Loaded
 
 
-@app.command(epilog="Examples: gmconf passwd site.yml alice@example.org; gmconf passwd site.yml --generate; gmconf passwd site.yml --import old-passwd-file")
+@app.command(
+    epilog=(
+        "Examples: gmconf passwd site.yml alice@example.org; gmconf passwd site.yml --generate; gmconf passwd site.yml"
+        " --import old-passwd-file"
+    )
+)
 def passwd(
     site: SitePath,
-    login: Annotated[str | None, typer.Argument(help="A login of the site; without it the hash is only printed.")] = None,
+    login: Annotated[
+        str | None, typer.Argument(help="A login of the site; without it the hash is only printed.")
+    ] = None,
     vault_password_file: VaultFile = None,
     stdin: Annotated[bool, typer.Option("--stdin", help="Read the password from standard input, one line.")] = False,
-    generate: Annotated[bool, typer.Option("--generate", help="Make a password for every login without one (or for LOGIN), and print it, once.")] = False,
-    file: Annotated[str | None, typer.Option("--import", metavar="FILE", help="Take over hashes: lines login:{SCHEME}hash; - is standard input.")] = None,
-    join: Annotated[bool, typer.Option("--join", help="Make one file for each login of the passwords.vault that older versions kept.")] = False,
+    generate: Annotated[
+        bool,
+        typer.Option(
+            "--generate", help="Make a password for every login without one (or for LOGIN), and print it, once."
+        ),
+    ] = False,
+    file: Annotated[
+        str | None,
+        typer.Option(
+            "--import", metavar="FILE", help="Take over hashes: lines login:{SCHEME}hash; - is standard input."
+        ),
+    ] = None,
+    join: Annotated[
+        bool,
+        typer.Option("--join", help="Make one file for each login of the passwords.vault that older versions kept."),
+    ] = False,
 ) -> None:
     """Set passwords of logins.
 
-    Asks for a password, refuses a weak one, and stores its hash: one encrypted file for each login. Or makes or imports many.
+    Asks for a password, refuses a weak one, and stores its hash: one encrypted file for each login. Or makes or imports
+    many.
     """
     if sum((stdin, generate, file is not None, join)) > 1 or (login and (file is not None or join)):
-        raise GmconfError("one at a time: LOGIN with or without --stdin, --generate with or without LOGIN, --import, or --join")
+        raise GmconfError(
+            "one at a time: LOGIN with or without --stdin, --generate with or without LOGIN, --import, or --join"
+        )
     loaded = load_site(site, keys=False)
     if login is not None and login.lower() not in {a.login for a in loaded.mail.accounts}:
         raise GmconfError(f"{login} is not a mailbox or service account of {site}; add it there first")
@@ -99,7 +122,8 @@ def _generate(loaded: Loaded, login: str | None, key: bytes) -> None:
     made = {name: new_password() for name in wanted}
     with ThreadPoolExecutor() as pool:
         hashed = dict(zip(made, pool.map(hash_password, made.values()), strict=True))
-    # Printed first: a password that is stored and was never seen would be lost, the other way round one only asks again.
+    # Printed first: a password that is stored and was never seen would be lost, the other way round one only asks
+    # again.
     for name, password in made.items():
         print(f"{name}\t{password}")
     sys.stdout.flush()
@@ -114,7 +138,11 @@ def _import(loaded: Loaded, file: str, key: bytes) -> None:
     from gmconf.schemes import complaint
 
     path, name = (Path("/dev/stdin"), "standard input") if file == "-" else (Path(file), file)
-    found = imported(read_text(path, name, instead="divide it into several files").replace("\r\n", "\n"), name, {a.login for a in loaded.mail.accounts})
+    found = imported(
+        read_text(path, name, instead="divide it into several files").replace("\r\n", "\n"),
+        name,
+        {a.login for a in loaded.mail.accounts},
+    )
     store(loaded.secrets, found, key)
     print(f"{len(found)} hashes are stored in {loaded.secrets}/passwords; render and roll out")
     for login, hashed in sorted(found.items()):

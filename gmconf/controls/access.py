@@ -51,7 +51,9 @@ class MaaAuth(Control):
 
     id, level, sources = "maa.auth", "basic", ("D:auth",)
     on = (Role.STORE, Role.MSA)
-    settings: ClassVar = {DOVECOT: {"auth.passwords": "/etc/dovecot/passwords", "auth.mechanisms": Only("plain", "login")}}
+    settings: ClassVar = {
+        DOVECOT: {"auth.passwords": "/etc/dovecot/passwords", "auth.mechanisms": Only("plain", "login")}
+    }
     live = ("imap-auth", "imap-login")
 
 
@@ -89,8 +91,19 @@ class Quota(Control):
     settings: ClassVar = {
         DOVECOT: {
             "quota.full": Begins("552 5.2.2 "),
-            "quota.grace": Within(lambda c: chain(c.site).message_size, lambda c: 4 * chain(c.site).message_size, "one to four of the largest messages"),
-            "remote.quota": Model(lambda c: 12340 if any({Role.MTA, Role.MSA} & {*h.roles} and h.name != c.host.name for h in c.site.hosts) else "", "where hosts elsewhere ask"),
+            "quota.grace": Within(
+                lambda c: chain(c.site).message_size,
+                lambda c: 4 * chain(c.site).message_size,
+                "one to four of the largest messages",
+            ),
+            "remote.quota": Model(
+                lambda c: (
+                    12340
+                    if any({Role.MTA, Role.MSA} & {*h.roles} and h.name != c.host.name for h in c.site.hosts)
+                    else ""
+                ),
+                "where hosts elsewhere ask",
+            ),
         }
     }
     live = ("quota",)
@@ -101,7 +114,12 @@ class Quota(Control):
         checks = case.value(MAIN, "smtpd_recipient_restrictions")
         if checks and case.has(Role.MTA):
             found = Has("check_policy_service ").holds(checks.value, case)
-            yield Claim("check_policy_service for the quota", "there" if found else "missing", found, f"{MAIN}:smtpd_recipient_restrictions")
+            yield Claim(
+                "check_policy_service for the quota",
+                "there" if found else "missing",
+                found,
+                f"{MAIN}:smtpd_recipient_restrictions",
+            )
 
 
 class SessionLimits(Control):

@@ -16,13 +16,34 @@ from gmconf.rollover import KEY_DAYS
 
 BY_FILTER = (Role.FILTER,)
 OVERSIGNED = (
-    "from", "sender", "reply-to", "subject", "date", "message-id", "to", "cc", "mime-version", "content-type",
-    "content-transfer-encoding", "in-reply-to", "references",
-)  # fmt: skip
+    "from",
+    "sender",
+    "reply-to",
+    "subject",
+    "date",
+    "message-id",
+    "to",
+    "cc",
+    "mime-version",
+    "content-type",
+    "content-transfer-encoding",
+    "in-reply-to",
+    "references",
+)
 SIGNED = (
-    "resent-to", "resent-cc", "resent-from", "resent-sender", "resent-message-id",
-    "list-id", "list-help", "list-owner", "list-unsubscribe", "list-unsubscribe-post", "list-subscribe", "list-post",
-)  # fmt: skip
+    "resent-to",
+    "resent-cc",
+    "resent-from",
+    "resent-sender",
+    "resent-message-id",
+    "list-id",
+    "list-help",
+    "list-owner",
+    "list-unsubscribe",
+    "list-unsubscribe-post",
+    "list-subscribe",
+    "list-post",
+)
 
 
 def _judged(case: HostCase) -> list[str]:
@@ -67,8 +88,13 @@ class DkimKey(Control):
         for kind in ("rsa", "ed25519"):
             name = f"dkim/{case.domain.name}/{case.domain.dkim.selector}-{kind}.pub"
             wrong = _unfit(kind, case.public.get(name))
-            yield Claim(f"a public key {name}", wrong or "there", not wrong, name,
-                        remedy="make new keys under another selector: gmconf keys next" if wrong != "missing" else "")  # fmt: skip
+            yield Claim(
+                f"a public key {name}",
+                wrong or "there",
+                not wrong,
+                name,
+                remedy="make new keys under another selector: gmconf keys next" if wrong != "missing" else "",
+            )
 
 
 _RSA = bytes.fromhex("2a864886f70d010101")
@@ -78,7 +104,8 @@ _RSA_OCTETS = 290
 
 
 def _unfit(kind: str, text: str | None) -> str:
-    """What is wrong with a public key as the record has it; empty when nothing is. Loading a library for it would take longer than all the rest."""
+    """What is wrong with a public key as the record has it; empty when nothing is. Loading a library for it would take
+    longer than all the rest."""
     if text is None:
         return "missing"
     try:
@@ -87,14 +114,20 @@ def _unfit(kind: str, text: str | None) -> str:
         return "no key"
     if kind == "ed25519":
         return "" if len(octets) == 32 else "no Ed25519 key"
-    return "no RSA key" if _RSA not in octets[:32] else "" if len(octets) >= _RSA_OCTETS else f"an RSA key of {8 * len(octets)} bits at most"
+    return (
+        "no RSA key"
+        if _RSA not in octets[:32]
+        else ""
+        if len(octets) >= _RSA_OCTETS
+        else f"an RSA key of {8 * len(octets)} bits at most"
+    )
 
 
 class DkimRotation(Control):
     """Signing keys are changed every six months, and a selector is never used again.
 
-    Who copied a key unnoticed can use it only so long. ``gmconf keys next`` changes them, with the day in the selector's name;
-    ``gmconf keys status`` and ``gmconf dns check`` say which are overdue.
+    Who copied a key unnoticed can use it only so long. ``gmconf keys next`` changes them, with the day in the
+    selector's name; ``gmconf keys status`` and ``gmconf dns check`` say which are overdue.
     """
 
     id, level, sources = "auth.dkim-rotation", "silver", ("BSI TR-03182-03-M",)
@@ -111,7 +144,11 @@ class DkimRotation(Control):
         for domain in case.mail.sending:
             if began := domain.dkim.began:
                 days = (case.today - began).days
-                yield Claim(f"a key of {domain.name} that has signed for {KEY_DAYS} days at most: gmconf keys next", f"{domain.dkim.selector}, since {began}", 0 <= days <= KEY_DAYS)
+                yield Claim(
+                    f"a key of {domain.name} that has signed for {KEY_DAYS} days at most: gmconf keys next",
+                    f"{domain.dkim.selector}, since {began}",
+                    0 <= days <= KEY_DAYS,
+                )
 
 
 class DkimSign(Control):
@@ -120,7 +157,11 @@ class DkimSign(Control):
     Identity headers are signed once more than they stand there, so that a second From: breaks the signature.
     """
 
-    id, level, sources = "auth.dkim-sign", "basic", ("BSI TR-03182-04-M", "RFC 6376", "large mailbox providers (2024): signed mail")
+    id, level, sources = (
+        "auth.dkim-sign",
+        "basic",
+        ("BSI TR-03182-04-M", "RFC 6376", "large mailbox providers (2024): signed mail"),
+    )
     settings: ClassVar = {
         f"{RSPAMD}/dkim_signing.conf": {
             "use_domain": 'return require("gmconf").signing_domain',
@@ -130,10 +171,16 @@ class DkimSign(Control):
         },
         LUA: {
             "signing": f"{RSPAMD}/maps.d/signing.map",
-            "ours": Model(lambda c: ["127.0.0.1", "::1", *_judged(c)], "loopback and the hosts of this site without a filter in front of them"),
+            "ours": Model(
+                lambda c: ["127.0.0.1", "::1", *_judged(c)],
+                "loopback and the hosts of this site without a filter in front of them",
+            ),
         },
-        MAIN: {"non_smtpd_milters": Model(milter, "the filter, on hosts that send"), "internal_mail_filter_classes": "bounce"},
-    }  # fmt: skip
+        MAIN: {
+            "non_smtpd_milters": Model(milter, "the filter, on hosts that send"),
+            "internal_mail_filter_classes": "bounce",
+        },
+    }
     on = (Role.FILTER, Role.MTA, Role.MSA)
     live = ("roundtrip",)
 
@@ -144,7 +191,9 @@ class DkimSign(Control):
             return
         wanted = [f"{RSPAMD}/dkim_signing.conf", f"{RSPAMD}/maps.d/signing.map", f"{RSPAMD}/maps.d/dkim-domains.conf"]
         for domain in case.mail.sending:
-            wanted += [f"/etc/gmconf/dkim/{domain.name}.{domain.dkim.selector}-{kind}.key" for kind in ("rsa", "ed25519")]
+            wanted += [
+                f"/etc/gmconf/dkim/{domain.name}.{domain.dkim.selector}-{kind}.key" for kind in ("rsa", "ed25519")
+            ]
         yield from case.there(*wanted)
 
 
@@ -166,7 +215,11 @@ class SpfVerify(Control):
     It says whether the domain in the envelope lets this client send for it.
     """
 
-    id, level, sources = "auth.spf-verify", "basic", ("D:encryption", "RFC 7208", "BSI TR-03182-02-M", "BSI IT-Grundschutz APP.5.3.A9")
+    id, level, sources = (
+        "auth.spf-verify",
+        "basic",
+        ("D:encryption", "RFC 7208", "BSI TR-03182-02-M", "BSI IT-Grundschutz APP.5.3.A9"),
+    )
     on = BY_FILTER
     settings: ClassVar = {HEADERS: {"use": Has("authentication-results")}}
 
@@ -206,7 +259,9 @@ class DmarcSendRua(Control):
     settings: ClassVar = {
         f"{RSPAMD}/dmarc.conf": {
             "enabled": Model(lambda c: sends_reports(c.site), "as filter.dmarc_reports says"),
-            "email": Model(lambda c: _reporter(c) if sends_reports(c.site) else "", "an address that this site signs for"),
+            "email": Model(
+                lambda c: _reporter(c) if sends_reports(c.site) else "", "an address that this site signs for"
+            ),
             "domain": Model(lambda c: _reporter(c).rpartition("@")[2], "its domain"),
             "sender": Model(lambda c: f"DMARC reports of {_reporter(c).rpartition('@')[2]}", "its domain, in words"),
             "organisation": Model(_reporting, "the organisation's name, with the host's where several count"),
@@ -217,14 +272,28 @@ class DmarcSendRua(Control):
         },
         "/etc/systemd/system/gmconf-dmarc-report.service": {"command": "/usr/bin/rspamadm dmarc_report"},
         "/etc/systemd/system/gmconf-dmarc-report.timer": {"when": "*-*-* 01:00:00", "spread": "2h"},
-        LUA: {"reporter": Model(lambda c: _reporter(c) if sends_reports(c.site) else "", "an address that this site signs for")},
-        MASTER: {"services": Model(lambda c: "127.0.0.1:10026" if sends_reports(c.site) or c.has(Role.STORE) else "", "Postfix takes them on every filter host")},
-    }  # fmt: skip
+        LUA: {
+            "reporter": Model(
+                lambda c: _reporter(c) if sends_reports(c.site) else "", "an address that this site signs for"
+            )
+        },
+        MASTER: {
+            "services": Model(
+                lambda c: "127.0.0.1:10026" if sends_reports(c.site) or c.has(Role.STORE) else "",
+                "Postfix takes them on every filter host",
+            )
+        },
+    }
 
     @classmethod
     def of_site(cls, case: SiteCase) -> Iterable[Claim]:
         """The site wants them."""
-        yield Claim("filter.dmarc_reports: true", str(sends_reports(case.site)).lower(), sends_reports(case.site), "filter.dmarc_reports")
+        yield Claim(
+            "filter.dmarc_reports: true",
+            str(sends_reports(case.site)).lower(),
+            sends_reports(case.site),
+            "filter.dmarc_reports",
+        )
 
     @classmethod
     def of_host(cls, case: HostCase) -> Iterable[Claim]:
@@ -236,18 +305,22 @@ class DmarcSendRua(Control):
 class DmarcReceiveEval(Control):
     """Reports on mail in the name of the domains are counted regularly, and somebody reads the numbers.
 
-    They show own mail that fails, and who sends in our name, before a receiver rejects it. ``gmconf reports`` counts them.
+    They show own mail that fails, and who sends in our name, before a receiver rejects it. ``gmconf reports`` counts
+    them.
     """
 
     id, level = "auth.dmarc-receive-eval", "bronze"
     sources = ("BSI TR-03182-09-M", "BSI TR-03182-10-M", "RFC 9990")
-    evidence = Evidence("how often gmconf reports, or another program, counts the reports, and who reads the numbers", 92)
+    evidence = Evidence(
+        "how often gmconf reports, or another program, counts the reports, and who reads the numbers", 92
+    )
 
 
 class NoSpoof(Control):
     """Nobody outside sends in the name of our users.
 
-    A colleague's address from a stranger's server is the oldest trick; neither in the envelope nor in From: is it taken.
+    A colleague's address from a stranger's server is the oldest trick; neither in the envelope nor in From: is it
+    taken.
     """
 
     id, level, sources = "auth.no-spoof", "basic", ("BSI TR-03182-07-M",)
@@ -263,7 +336,12 @@ class NoSpoof(Control):
         checks = case.value(MAIN, "smtpd_recipient_restrictions")
         if case.has(Role.MTA) and checks:
             wanted_line = f"check_sender_access lmdb:{MAPS}/own-domains"
-            yield Claim(wanted_line, spelled(checks.value), Has(wanted_line).holds(checks.value, case), f"{MAIN}:smtpd_recipient_restrictions")
+            yield Claim(
+                wanted_line,
+                spelled(checks.value),
+                Has(wanted_line).holds(checks.value, case),
+                f"{MAIN}:smtpd_recipient_restrictions",
+            )
         wanted = [f"{MAPS}/own-domains"] if case.has(Role.MTA) else []
         wanted += [f"{RSPAMD}/maps.d/domains.map", f"{RSPAMD}/addresses.lua"] if case.has(Role.FILTER) else []
         yield from case.there(*wanted)

@@ -30,7 +30,8 @@ class SiteCase(NamedTuple):
     """Password hashes by login; None where the vault was not opened."""
 
     def within(self, day: date, days: int) -> bool:
-        """Whether a day has come, ``days`` ago at most. Documents follow from the site and no clock: on ANY_DAY it always has."""
+        """Whether a day has come, ``days`` ago at most. Documents follow from the site and no clock: on ANY_DAY it
+        always has."""
         return self.today == ANY_DAY or 0 <= (self.today - day).days <= days
 
 
@@ -62,8 +63,15 @@ class HostCase:
 
     def _column(self, file: str, rows: str, name: str) -> Setting:
         """All rows of a list as one value: ``mirrors[*].name``."""
-        found = [s for k, s in self.settings.get(file, {}).items() if k.startswith(f"{rows}[") and k.endswith(f"]{name}")]
-        return Setting(file, f"{rows}[*]{name}", [str(s.value) for s in found], tuple(dict.fromkeys(r for s in found for r in s.because)))
+        found = [
+            s for k, s in self.settings.get(file, {}).items() if k.startswith(f"{rows}[") and k.endswith(f"]{name}")
+        ]
+        return Setting(
+            file,
+            f"{rows}[*]{name}",
+            [str(s.value) for s in found],
+            tuple(dict.fromkeys(r for s in found for r in s.because)),
+        )
 
 
 class DomainCase(NamedTuple):

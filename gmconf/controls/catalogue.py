@@ -25,16 +25,34 @@ from gmconf.controls import (
     transfer,
     transport,
     zone,
-)  # fmt: skip
+)
 from gmconf.controls.control import CATALOGUE, LEVELS, Control
 from gmconf.errors import GmconfError
 from gmconf.settings import Reason
 
 __all__ = ["CATALOGUE", "LEVELS", "MODULES", "Control", "control", "listed"]
 MODULES = (
-    access, network, clients, submission, login, authentication, content, governance, monitoring, zone, naming, operation, support,
-    transfer, conduct, role_addresses, outbound, lists, reputation, transport,
-)  # fmt: skip
+    access,
+    network,
+    clients,
+    submission,
+    login,
+    authentication,
+    content,
+    governance,
+    monitoring,
+    zone,
+    naming,
+    operation,
+    support,
+    transfer,
+    conduct,
+    role_addresses,
+    outbound,
+    lists,
+    reputation,
+    transport,
+)
 """In the order in which controls are judged and listed."""
 
 

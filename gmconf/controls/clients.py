@@ -15,20 +15,38 @@ from gmconf.keynames import tells_programs
 from gmconf.model import Role
 
 _FEATURES = (
-    "admin_shell", "blocklist", "bookmarks", "carbons", "csi_simple", "disco", "limits", "mam", "pep", "ping", "private", "roster",
-    "saslauth", "server_contact_info", "smacks", "tls", "vcard4", "vcard_legacy",
-)  # fmt: skip
+    "admin_shell",
+    "blocklist",
+    "bookmarks",
+    "carbons",
+    "csi_simple",
+    "disco",
+    "limits",
+    "mam",
+    "pep",
+    "ping",
+    "private",
+    "roster",
+    "saslauth",
+    "server_contact_info",
+    "smacks",
+    "tls",
+    "vcard4",
+    "vcard_legacy",
+)
 
 
 def _sockets(case: HostCase, column: str) -> list[str]:
-    """What Dovecot opens for chat and news, in the order of its rows: a socket for logins and one that knows the users, each."""
+    """What Dovecot opens for chat and news, in the order of its rows: a socket for logins and one that knows the users,
+    each."""
     users = {Role.CHAT: "prosody", Role.NEWS: "news"}
     old = case.host.release == "bookworm"
     rows = [
         {"path": f"auth-{role.value}{end}", "kind": "" if old else kind, "user": users[role]}
-        for role in (Role.CHAT, Role.NEWS) if case.has(role)
+        for role in (Role.CHAT, Role.NEWS)
+        if case.has(role)
         for end, kind in (("", "auth"), ("-userdb", "userdb"))
-    ]  # fmt: skip
+    ]
     return [row[column] for row in rows]
 
 
@@ -38,17 +56,32 @@ def _domains(case: HostCase, spelled: str = "{}") -> list[str]:
 
 def _told(case: HostCase) -> list[str]:
     """Domains whose servers mail programs are told of by this host."""
-    return [d.name for d in case.site.domains if d.kind != "parked"] if case.has(Role.WEB) and tells_programs(case.site) else []
+    return (
+        [d.name for d in case.site.domains if d.kind != "parked"]
+        if case.has(Role.WEB) and tells_programs(case.site)
+        else []
+    )
 
 
 _NEWS_FILES = (
-    "/etc/news/expire.ctl", "/etc/news/storage.conf", "/etc/news/newsfeeds", "/etc/news/incoming.conf", "/etc/news/control.ctl", "/etc/news/groups",
-    "/etc/news/innshellvars.local", "/etc/news/filter/filter_nnrpd.pl", "/etc/cron.d/inn2", "/etc/systemd/system/inn2.service.d/gmconf.conf",
-    "/usr/local/lib/gmconf/news-groups", "/usr/local/lib/gmconf/nnrpd-login",
-)  # fmt: skip
+    "/etc/news/expire.ctl",
+    "/etc/news/storage.conf",
+    "/etc/news/newsfeeds",
+    "/etc/news/incoming.conf",
+    "/etc/news/control.ctl",
+    "/etc/news/groups",
+    "/etc/news/innshellvars.local",
+    "/etc/news/filter/filter_nnrpd.pl",
+    "/etc/cron.d/inn2",
+    "/etc/systemd/system/inn2.service.d/gmconf.conf",
+    "/usr/local/lib/gmconf/news-groups",
+    "/usr/local/lib/gmconf/nnrpd-login",
+)
 _CHAT_FILES = ("/usr/local/lib/gmconf/prosody/mod_auth_gmconf.lua",)
 _SOCKETS = {
-    f"sockets[*].{name}": Model(partial(_sockets, column=name), "one socket for logins, one for users, to the server's own user")
+    f"sockets[*].{name}": Model(
+        partial(_sockets, column=name), "one socket for logins, one for users, to the server's own user"
+    )
     for name in ("path", "kind", "user")
 }
 
@@ -99,16 +132,21 @@ class NoRemote(Control):
 class Autoconfig(Control):
     """Mail programs can set themselves up, with TLS and no other choice.
 
-    Typed settings are wrong settings. ``build/documents`` has Thunderbird's file and Apple's profile for every domain; with
-    ``web.autoconfig`` the web server has the first one where programs look for it.
+    Typed settings are wrong settings. ``build/documents`` has Thunderbird's file and Apple's profile for every domain;
+    with ``web.autoconfig`` the web server has the first one where programs look for it.
     """
 
     id, level, sources = "mua.autoconfig", "bronze", ("BSI TR-03108-01-M",)
     documents = ("client-setup",)
     settings: ClassVar = {
         NGINX: {
-            "programs[*].name": Model(lambda c: [f"autoconfig.{d}" for d in _told(c)], "autoconfig. and each domain with logins, where web.autoconfig says so"),
-            "programs[*].page": Model(lambda c: [f"/etc/nginx/gmconf-autoconfig/{d}.xml" for d in _told(c)], "the domain's servers"),
+            "programs[*].name": Model(
+                lambda c: [f"autoconfig.{d}" for d in _told(c)],
+                "autoconfig. and each domain with logins, where web.autoconfig says so",
+            ),
+            "programs[*].page": Model(
+                lambda c: [f"/etc/nginx/gmconf-autoconfig/{d}.xml" for d in _told(c)], "the domain's servers"
+            ),
         }
     }
 
@@ -146,20 +184,43 @@ class News(Control):
     settings: ClassVar = {
         DOVECOT: _SOCKETS,
         INN: {
-            "account": True, "sender": True, "readers": True, "client": False, "cancels": "none", "address4": "127.0.0.1", "address6": "::1",
-            "complaints": Model(lambda c: c.site.organisation.abuse or c.site.organisation.postmaster, "organisation.abuse"),
-            "backoff.user": True, "backoff.folder": "/var/lib/gmconf-news", "backoff.free": 20, "backoff.factor": 2, "backoff.fast": 5,
-            "backoff.slow": 60, "disk": 1024 * 1024,
+            "account": True,
+            "sender": True,
+            "readers": True,
+            "client": False,
+            "cancels": "none",
+            "address4": "127.0.0.1",
+            "address6": "::1",
+            "complaints": Model(
+                lambda c: c.site.organisation.abuse or c.site.organisation.postmaster, "organisation.abuse"
+            ),
+            "backoff.user": True,
+            "backoff.folder": "/var/lib/gmconf-news",
+            "backoff.free": 20,
+            "backoff.factor": 2,
+            "backoff.fast": 5,
+            "backoff.slow": 60,
+            "disk": 1024 * 1024,
         },
         READERS: {
-            "encryption": True, "users": "*@*", "groups": "*,!junk,!control,!control.*,!to,!to.*",
+            "encryption": True,
+            "users": "*@*",
+            "groups": "*,!junk,!control,!control.*,!to,!to.*",
             "program": "/usr/local/lib/gmconf/nnrpd-login /run/dovecot/auth-news /run/dovecot/auth-news-userdb",
         },
-        f"{NNTP}.socket": {"connections": AtMost(100), "connections_each": AtMost(10), "listen[*].address": Model(lambda c: listening(c, 119), "port 119")},
-        f"{NNTPS}.socket": {"connections": AtMost(100), "connections_each": AtMost(10), "listen[*].address": Model(lambda c: listening(c, 563), "port 563")},
+        f"{NNTP}.socket": {
+            "connections": AtMost(100),
+            "connections_each": AtMost(10),
+            "listen[*].address": Model(lambda c: listening(c, 119), "port 119"),
+        },
+        f"{NNTPS}.socket": {
+            "connections": AtMost(100),
+            "connections_each": AtMost(10),
+            "listen[*].address": Model(lambda c: listening(c, 563), "port 563"),
+        },
         f"{NNTP}@.service": {"program": "/usr/lib/news/bin/nnrpd -n", "longest": "1d"},
         f"{NNTPS}@.service": {"program": "/usr/lib/news/bin/nnrpd -n -S", "longest": "1d"},
-    }  # fmt: skip
+    }
     live = ("news",)
 
     @classmethod
@@ -168,8 +229,13 @@ class News(Control):
         hosts = [h.name for h in case.site.hosts if "news" in h.roles]
         outside = case.site.news.host if case.site.news else None
         found = [*hosts, *([outside] if outside else [])]
-        yield Claim("a host with role news, or news.host", ", ".join(found) or "none", bool(found), "hosts",
-                    remedy="give the role news to the store, or name a server of others: news: {host: ...}")  # fmt: skip
+        yield Claim(
+            "a host with role news, or news.host",
+            ", ".join(found) or "none",
+            bool(found),
+            "hosts",
+            remedy="give the role news to the store, or name a server of others: news: {host: ...}",
+        )
 
     @classmethod
     def of_host(cls, case: HostCase) -> Iterable[Claim]:
@@ -186,29 +252,55 @@ class Chat(Control):
     id, level, sources = "xmpp.server", "bronze", ("H:xmpp",)
     settings: ClassVar = {
         DOVECOT: _SOCKETS,
-        NFT: {"chat_user": Model(lambda c: "prosody" if federated(c) else "", "prosody, where chat speaks to other servers", optional=True)},
+        NFT: {
+            "chat_user": Model(
+                lambda c: "prosody" if federated(c) else "",
+                "prosody, where chat speaks to other servers",
+                optional=True,
+            )
+        },
         PROSODY: {
-            "auth.provider": "gmconf", "auth.socket": "/run/dovecot/auth-chat", "auth.users": "/run/dovecot/auth-chat-userdb",
-            "auth.register": False, "auth.plain": False, "c2s.tls": True, "s2s.tls": True, "s2s.verify": True,
+            "auth.provider": "gmconf",
+            "auth.socket": "/run/dovecot/auth-chat",
+            "auth.users": "/run/dovecot/auth-chat-userdb",
+            "auth.register": False,
+            "auth.plain": False,
+            "c2s.tls": True,
+            "s2s.tls": True,
+            "s2s.verify": True,
             "c2s.direct": exactly("5223"),
             "s2s.direct": Model(lambda c: ["5270"] if federated(c) else [], "5270, where chat speaks to other servers"),
-            "modules": Model(lambda c: sorted((*_FEATURES, *(("dialback",) if federated(c) else ()))), "what users of today's programs expect"),
-            "off": Model(lambda c: [] if federated(c) else ["s2s", "s2s_auth_certs"], "nothing but chat.federation switches off"),
+            "modules": Model(
+                lambda c: sorted((*_FEATURES, *(("dialback",) if federated(c) else ()))),
+                "what users of today's programs expect",
+            ),
+            "off": Model(
+                lambda c: [] if federated(c) else ["s2s", "s2s_auth_certs"], "nothing but chat.federation switches off"
+            ),
             "ssl.certificates": "/etc/prosody/tls",
-            "limits.client": "10kb/s", "limits.server": "30kb/s", "limits.client_stanza": AtMost(256 * 1024), "limits.server_stanza": AtMost(512 * 1024),
+            "limits.client": "10kb/s",
+            "limits.server": "30kb/s",
+            "limits.client_stanza": AtMost(256 * 1024),
+            "limits.server_stanza": AtMost(512 * 1024),
             "limits.archive": AtMost(10000),
             "hosts[*].name": Model(_domains, "the hosted domains"),
             "hosts[*].abuse": Model(lambda c: _domains(c, "mailto:abuse@{}"), "abuse@ of each domain"),
             "hosts[*].admin": Model(lambda c: _domains(c, "mailto:postmaster@{}"), "postmaster@ of each domain"),
         },
-    }  # fmt: skip
+    }
     live = ("chat",)
 
     @classmethod
     def of_site(cls, case: SiteCase) -> Iterable[Claim]:
         """One host."""
         hosts = [h.name for h in case.site.hosts if "chat" in h.roles]
-        yield Claim("a host with role chat", ", ".join(hosts) or "none", bool(hosts), "hosts", remedy="give the role chat to the store")
+        yield Claim(
+            "a host with role chat",
+            ", ".join(hosts) or "none",
+            bool(hosts),
+            "hosts",
+            remedy="give the role chat to the store",
+        )
 
     @classmethod
     def of_host(cls, case: HostCase) -> Iterable[Claim]:

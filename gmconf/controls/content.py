@@ -18,7 +18,11 @@ SENDING = (Role.MTA, Role.MSA)
 
 
 def _handed_over(case: HostCase) -> str:
-    return f"cidr:{MAPS}/handed-over" if case.has(Role.MTA) and any(Role.MTA not in h.roles for h in case.site.hosts) else ""
+    return (
+        f"cidr:{MAPS}/handed-over"
+        if case.has(Role.MTA) and any(Role.MTA not in h.roles for h in case.site.hosts)
+        else ""
+    )
 
 
 BY_NO_WAY_AROUND: dict[str, Wanted] = {
@@ -34,7 +38,9 @@ class SpamIn(Control):
     """
 
     id, level, sources = "flt.spam-in", "basic", ("G:5a", "BSI Grundschutz++ KONF.13.1")
-    settings: ClassVar = {MAIN: {"smtpd_milters": Model(milter, "the filter, on hosts that take mail"), **BY_NO_WAY_AROUND}}
+    settings: ClassVar = {
+        MAIN: {"smtpd_milters": Model(milter, "the filter, on hosts that take mail"), **BY_NO_WAY_AROUND}
+    }
     live = ("spam",)
 
     @classmethod
@@ -50,7 +56,9 @@ class SpamOut(Control):
     """
 
     id, level, sources = "flt.spam-out", "basic", ("G:5a", "M:72")
-    settings: ClassVar = {MAIN: {"smtpd_milters": Model(milter, "the filter, on hosts that take mail"), **BY_NO_WAY_AROUND}}
+    settings: ClassVar = {
+        MAIN: {"smtpd_milters": Model(milter, "the filter, on hosts that take mail"), **BY_NO_WAY_AROUND}
+    }
     live = ("submission-spam",)
 
 
@@ -79,7 +87,11 @@ class FailClosed(Control):
         CLAMD: {
             "stream": Model(lambda c: chain(c.site).stream_max, "larger than any message"),
             "file_size": Model(lambda c: chain(c.site).stream_max, "larger than any message"),
-            "scan_size": Within(lambda c: chain(c.site).stream_max * 2, lambda c: chain(c.site).stream_max * 16, "two to sixteen times the largest message"),
+            "scan_size": Within(
+                lambda c: chain(c.site).stream_max * 2,
+                lambda c: chain(c.site).stream_max * 16,
+                "two to sixteen times the largest message",
+            ),
             "exceeds": True,
             "scan_time": Within(1, lambda c: chain(c.site).av_timeout * 1000, "within the filter's patience"),
             "recursion": AtLeast(10),
@@ -103,15 +115,17 @@ class FailClosed(Control):
     def of_host(cls, case: HostCase) -> Iterable[Claim]:
         """What other hosts hand over unjudged is judged here."""
         others = case.has(Role.MTA) and any(Role.MTA not in h.roles for h in case.site.hosts)
-        wanted = ([OPTIONS, PROOF, GUARD, WHOLE, "/usr/local/lib/gmconf/clamd-scans"] if case.has(Role.FILTER) else []) + ([f"{MAPS}/handed-over"] if others else [])
+        wanted = (
+            [OPTIONS, PROOF, GUARD, WHOLE, "/usr/local/lib/gmconf/clamd-scans"] if case.has(Role.FILTER) else []
+        ) + ([f"{MAPS}/handed-over"] if others else [])
         yield from case.there(*wanted)
 
 
 class EncryptedPolicy(Control):
     """There is a rule for encrypted content that no scanner can read.
 
-    Encrypted archives hide programs and are treated like viruses; so is what the scanner cannot unpack, since it would call it clean.
-    Encrypted PDF and office files are everyday mail of banks and pass.
+    Encrypted archives hide programs and are treated like viruses; so is what the scanner cannot unpack, since it would
+    call it clean. Encrypted PDF and office files are everyday mail of banks and pass.
     """
 
     id, level, sources = "flt.encrypted-policy", "bronze", ("BSI IT-Grundschutz APP.5.3.A4",)
@@ -130,7 +144,23 @@ class RiskyAttachments(Control):
     settings: ClassVar = {
         LUA: {
             "refused_files": (
-                Has("exe", "scr", "com", "pif", "bat", "cmd", "vbs", "js", "jse", "wsf", "hta", "jar", "lnk", "iso", "img"),
+                Has(
+                    "exe",
+                    "scr",
+                    "com",
+                    "pif",
+                    "bat",
+                    "cmd",
+                    "vbs",
+                    "js",
+                    "jse",
+                    "wsf",
+                    "hta",
+                    "jar",
+                    "lnk",
+                    "iso",
+                    "img",
+                ),
                 Model(lambda c: list(c.site.filter.refused_files), "filter.refused_files"),
             )
         }
@@ -149,7 +179,19 @@ class SpamMark(Control):
     on = BY_FILTER
     settings: ClassVar = {
         ACTIONS: {"mark": Model(lambda c: c.site.filter.mark, "filter.mark")},
-        HEADERS: {"use": exactly("x-spamd-bar", "x-spam-level", "x-spam-status", "authentication-results", "spam-header", "remove-headers"), "flag": "X-Spam-Flag", "yes": "YES", "all": 0},
+        HEADERS: {
+            "use": exactly(
+                "x-spamd-bar",
+                "x-spam-level",
+                "x-spam-status",
+                "authentication-results",
+                "spam-header",
+                "remove-headers",
+            ),
+            "flag": "X-Spam-Flag",
+            "yes": "YES",
+            "all": 0,
+        },
     }
     files = (HEADERS,)
 
@@ -157,8 +199,9 @@ class SpamMark(Control):
 class Conform(Control):
     """Submitted messages are completed as far as RFC 6409 allows, and refused when they stay non-compliant.
 
-    Added before signing: Date and Message-ID that are missing, domains that local parts lack. Whatever else breaks the standard is
-    refused with 5.6.0, so that its author mends it; a rewritten message would carry a signature for what nobody wrote.
+    Added before signing: Date and Message-ID that are missing, domains that local parts lack. Whatever else breaks the
+    standard is refused with 5.6.0, so that its author mends it; a rewritten message would carry a signature for what
+    nobody wrote.
     """
 
     id, level, sources = "msg.conform-msa", "bronze", ("G:8a", "RFC 6409 section 8", "RFC 5322")
@@ -170,11 +213,14 @@ class Conform(Control):
 class ConformIn(Control):
     """Incoming messages that are unsigned and repairable are repaired before delivery; gross violations are refused.
 
-    A missing Date or Message-ID is added, doubled headers are reduced to the first. Signed messages are never touched: their
-    signature is worth more than their form.
+    A missing Date or Message-ID is added, doubled headers are reduced to the first. Signed messages are never touched:
+    their signature is worth more than their form.
     """
 
     id, level, sources = "msg.conform-in", "bronze", ("G:8a", "RFC 5322")
     on = (Role.FILTER, *SENDING)
-    settings: ClassVar = {LUA: {"repair": True, "strict": True}, MAIN: {"message_reject_characters": "\\0", "lmtp_line_length_limit": 0}}
+    settings: ClassVar = {
+        LUA: {"repair": True, "strict": True},
+        MAIN: {"message_reject_characters": "\\0", "lmtp_line_length_limit": 0},
+    }
     live = ("malformed",)

@@ -15,12 +15,34 @@ from gmconf.model.site import Level
 
 LEVELS: tuple[Level, ...] = get_args(Level)
 AREAS = {
-    "mta": "transfer", "msg": "transfer", "out": "transfer", "role": "transfer", "list": "transfer", "rep": "reputation",
-    "msa": "submission", "auth": "authentication", "maa": "access", "mda": "access", "mua": "clients", "flt": "content",
-    "tls": "transport", "dane": "transport", "sts": "transport", "dns": "naming", "net": "network", "ops": "operation", "log": "operation", "ha": "operation",
-    "mon": "monitoring", "sup": "support", "prc": "procedures", "doc": "documents", "gov": "governance",
-    "nntp": "news and chat", "xmpp": "news and chat",
-}  # fmt: skip
+    "mta": "transfer",
+    "msg": "transfer",
+    "out": "transfer",
+    "role": "transfer",
+    "list": "transfer",
+    "rep": "reputation",
+    "msa": "submission",
+    "auth": "authentication",
+    "maa": "access",
+    "mda": "access",
+    "mua": "clients",
+    "flt": "content",
+    "tls": "transport",
+    "dane": "transport",
+    "sts": "transport",
+    "dns": "naming",
+    "net": "network",
+    "ops": "operation",
+    "log": "operation",
+    "ha": "operation",
+    "mon": "monitoring",
+    "sup": "support",
+    "prc": "procedures",
+    "doc": "documents",
+    "gov": "governance",
+    "nntp": "news and chat",
+    "xmpp": "news and chat",
+}
 _DOCUMENT = re.compile(
     r"(RFC \d+|BSI |NCSC-NL |internet\.nl|NIST |CVE-|GoodMessaging |Google |large mailbox providers|M3AAWG |ISO )"
 )
@@ -47,7 +69,8 @@ class Evidence(NamedTuple):
 
 
 class Control:
-    """A requirement. Subclasses declare it; a docstring's first line is the title, the rest says why and notes oddities."""
+    """A requirement. Subclasses declare it; a docstring's first line is the title, the rest says why and notes
+    oddities."""
 
     id: ClassVar[str]
     level: ClassVar[Level]

@@ -75,7 +75,8 @@ def belongs(file: str, case: HostCase) -> bool:
 
 
 def counts(file: str, key: str, case: HostCase) -> bool:
-    """Whether a setting counts on a host: where Dovecot only knows the logins, it has few; the first name server alone signs."""
+    """Whether a setting counts on a host: where Dovecot only knows the logins, it has few; the first name server alone
+    signs."""
     if file == KNOT:
         return keepers(case.site)[0].name == case.host.name
     return file != DOVECOT or case.has(Role.STORE) or key.startswith(("auth.", "log.", "ssl.certificate", "ssl.key"))

@@ -45,19 +45,26 @@ class MinLevel(Control):
     @classmethod
     def of_site(cls, case: SiteCase) -> Iterable[Claim]:
         """A level is declared."""
-        yield Claim(f"level: one of {', '.join(LEVELS)}", case.site.level or "none", case.site.level is not None, "level")
+        yield Claim(
+            f"level: one of {', '.join(LEVELS)}", case.site.level or "none", case.site.level is not None, "level"
+        )
 
 
 class OptionsOn(Control):
     """What a level asks for is switched on, not left to a package's default.
 
-    Defaults change between releases; what is written down does not. Overrides that weaken a control are findings of that control.
+    Defaults change between releases; what is written down does not. Overrides that weaken a control are findings of
+    that control.
     """
 
     id, level, sources = "gov.options-on", "basic", ("G:2b", "F:25")
     settings: ClassVar = {
         UNBOUND: {"val_permissive": False},
-        MAIN: {"compatibility_level": Model(lambda c: "3.7" if c.host.release == "bookworm" else "3.10", "the release's own level")},
+        MAIN: {
+            "compatibility_level": Model(
+                lambda c: "3.7" if c.host.release == "bookworm" else "3.10", "the release's own level"
+            )
+        },
     }
     live = ("drift",)
 
@@ -70,14 +77,24 @@ class OptionsOn(Control):
     @classmethod
     def unseen(cls, case: SiteCase, hosts: Sequence[HostCase]) -> str:
         """Raw lines that no control looks at: what they weaken nobody can say."""
-        judged = {(file, key) for control in CATALOGUE.values() for file, keys in control.settings.items() for key in keys} | READ
+        judged = {
+            (file, key) for control in CATALOGUE.values() for file, keys in control.settings.items() for key in keys
+        } | READ
         known = {
             reason.text
-            for host in hosts for file, lines in host.settings.items() for key, setting in lines.items() if (file, key) in judged
-            for reason in setting.because if reason.kind == "site"
-        }  # fmt: skip
+            for host in hosts
+            for file, lines in host.settings.items()
+            for key, setting in lines.items()
+            if (file, key) in judged
+            for reason in setting.because
+            if reason.kind == "site"
+        }
         hidden = [raw.path for raw in case.site.overridden() if raw.path not in known]
-        return f"no control knows {', '.join(hidden)}; read in the daemon's manual whether it weakens one" if hidden else ""
+        return (
+            f"no control knows {', '.join(hidden)}; read in the daemon's manual whether it weakens one"
+            if hidden
+            else ""
+        )
 
 
 class OpenStandards(Control):
@@ -116,7 +133,10 @@ class Minimal(Control):
         CLAMD: {"socket": "/run/clamav/clamd.ctl", "socket_group": "clamav", "socket_mode": 660, "user": "clamav"},
         PROXY: {"sockets": Model(_milter_sockets, "the local socket, and TCP only where MTA hosts elsewhere ask")},
         f"{RSPAMD}/worker-normal.inc": {"enabled": False},
-        f"{RSPAMD}/worker-controller.inc": {"sockets": Model(_controller, "the local socket"), "trusted": Only("127.0.0.1", "::1")},
+        f"{RSPAMD}/worker-controller.inc": {
+            "sockets": Model(_controller, "the local socket"),
+            "trusted": Only("127.0.0.1", "::1"),
+        },
         f"{RSPAMD}/redis.conf": {"servers": REDIS_SOCKET},
         PROTOCOLS: {"protocols": Model(_protocols, "imap, lmtp, sieve, and pop3 if wanted")},
         MAIN: {"biff": False},
@@ -141,7 +161,12 @@ class FeatureOwner(Control):
         checks = case.value(MAIN, "smtpd_recipient_restrictions")
         if checks and case.has(Role.MTA):
             found = not any("rbl" in str(v) for v in checks.value) if isinstance(checks.value, list | tuple) else True
-            yield Claim("no DNS list in Postfix", "none" if found else "there is one", found, f"{MAIN}:smtpd_recipient_restrictions")
+            yield Claim(
+                "no DNS list in Postfix",
+                "none" if found else "there is one",
+                found,
+                f"{MAIN}:smtpd_recipient_restrictions",
+            )
 
 
 class OutboundFirst(Control):
@@ -155,4 +180,9 @@ class OutboundFirst(Control):
     @classmethod
     def of_site(cls, case: SiteCase) -> Iterable[Claim]:
         """Outgoing mail has a threshold of its own that can refuse."""
-        yield Claim("outgoing mail is refused above filter.reject", str(case.site.filter.reject), case.site.filter.reject > 0, "filter.reject")
+        yield Claim(
+            "outgoing mail is refused above filter.reject",
+            str(case.site.filter.reject),
+            case.site.filter.reject > 0,
+            "filter.reject",
+        )

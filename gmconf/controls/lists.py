@@ -24,13 +24,17 @@ class ClosedLoop(Control):
 class OneClick(Control):
     """Every message of a list can be left with one click, and without a browser.
 
-    Both ways, a web address and a mail address, and a signature that covers them. Large receivers refuse bulk mail without it.
-    This site runs no lists unless ``policies.bulk`` says so.
+    Both ways, a web address and a mail address, and a signature that covers them. Large receivers refuse bulk mail
+    without it. This site runs no lists unless ``policies.bulk`` says so.
     """
 
     id, level = "list.one-click", "basic"
     sources = ("F:34", "RFC 8058", "large mailbox providers (2024): one-click unsubscribe above 5,000 messages a day")
-    evidence = Evidence("the list program's set-up: List-Unsubscribe (https and mailto), List-Unsubscribe-Post, honoured within two days", 366)
+    evidence = Evidence(
+        "the list program's set-up: List-Unsubscribe (https and mailto), List-Unsubscribe-Post, honoured within two"
+        " days",
+        366,
+    )
 
     @classmethod
     def applies(cls, case: SiteCase) -> str:

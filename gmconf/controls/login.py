@@ -33,15 +33,18 @@ class Bruteforce(Control):
 class NoLockout(Control):
     """Nobody is locked out by other people's wrong guesses.
 
-    A lock after so many failures hands everybody the means to lock anybody; so does a limit for one address, behind which a whole
-    campus may sit. Wrong guesses cost time, right passwords work meanwhile. Locks follow evidence of a break-in, are set by a
-    person, and can be taken back (the runbook on suspending).
+    A lock after so many failures hands everybody the means to lock anybody; so does a limit for one address, behind
+    which a whole campus may sit. Wrong guesses cost time, right passwords work meanwhile. Locks follow evidence of a
+    break-in, are set by a person, and can be taken back (the runbook on suspending).
     """
 
     id, level, sources = "auth.no-lockout", "basic", ("M:38", "M:40")
     documents = ("runbooks",)
     on = BY_STORE
-    settings: ClassVar = {DOVECOT: {"auth.failure_delay": "2 secs", "auth.penalty": 0}, MASTER: {"users_sessions": on_msa(50)}}
+    settings: ClassVar = {
+        DOVECOT: {"auth.failure_delay": "2 secs", "auth.penalty": 0},
+        MASTER: {"users_sessions": on_msa(50)},
+    }
     live = ("wrong-password",)
 
 
@@ -73,7 +76,8 @@ class Mech(Control):
 class PasswordPolicy(Control):
     """Passwords are strong when they are set, and stored as slow hashes.
 
-    ``gmconf passwd`` refuses weak ones. Hashes that came from elsewhere are judged by ``gmconf check`` with the vault password.
+    ``gmconf passwd`` refuses weak ones. Hashes that came from elsewhere are judged by ``gmconf check`` with the vault
+    password.
     """
 
     id, level, sources = "auth.password-policy", "basic", ("F:23a",)
@@ -87,11 +91,21 @@ class PasswordPolicy(Control):
         for login, hashed in sorted((case.hashes or {}).items()):
             wrong = complaint(hashed) if login in logins else "a password, but is no login of the site"
             where = logins.get(login, "")
-            yield Claim(f"a slow hash of {login}'s password", f"{login} has {wrong}" if wrong else "it is one", not wrong, "" if ":" in where else where,
-                        where if ":" in where else "", f"set a new one: gmconf passwd SITE {login}" if login in logins else f"remove the file of {login}")  # fmt: skip
+            yield Claim(
+                f"a slow hash of {login}'s password",
+                f"{login} has {wrong}" if wrong else "it is one",
+                not wrong,
+                "" if ":" in where else where,
+                where if ":" in where else "",
+                f"set a new one: gmconf passwd SITE {login}" if login in logins else f"remove the file of {login}",
+            )
 
     @classmethod
     def unseen(cls, case: SiteCase, hosts: Sequence[HostCase]) -> str:
         """What the vault holds nobody sees without its password."""
         del hosts
-        return "" if case.hashes is not None else "which hashes the vault holds; to have them judged, give --vault-password-file"
+        return (
+            ""
+            if case.hashes is not None
+            else "which hashes the vault holds; to have them judged, give --vault-password-file"
+        )

@@ -12,7 +12,9 @@ class AllAgents(Control):
     """
 
     id, level, sources = "mon.all-agents", "basic", ("G:19a",)
-    evidence = Evidence("the monitoring's list of checks: ports 25, 465, 587, 993, 4190, the filter and the scanner", 366)
+    evidence = Evidence(
+        "the monitoring's list of checks: ports 25, 465, 587, 993, 4190, the filter and the scanner", 366
+    )
 
 
 class VitalSigns(Control):

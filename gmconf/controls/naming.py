@@ -1,4 +1,5 @@
-"""DNS: names that fit, a resolver that validates, and what the zone's keeper must show. What records must say is in zone.py."""
+"""DNS: names that fit, a resolver that validates, and what the zone's keeper must show. What records must say is in
+zone.py."""
 
 from __future__ import annotations
 
@@ -22,22 +23,37 @@ class Fcrdns(Control):
     Large receivers refuse mail where they do not, over IPv6 always.
     """
 
-    id, level, sources = "dns.fcrdns", "basic", ("F:11", "F:79b", "RFC 1912", "BSI TR-03182", "large mailbox providers (2024): forward-confirmed reverse DNS")
+    id, level, sources = (
+        "dns.fcrdns",
+        "basic",
+        ("F:11", "F:79b", "RFC 1912", "BSI TR-03182", "large mailbox providers (2024): forward-confirmed reverse DNS"),
+    )
     settings: ClassVar = {MAIN: {"myhostname": Model(lambda c: c.host.name, "the host's name")}}
     live = ("fcrdns",)
 
     @classmethod
     def of_host(cls, case: HostCase) -> Iterable[Claim]:
-        """The zones give every address of the host its name, and the name every address; in the Internet's DNS these are no private ones."""
+        """The zones give every address of the host its name, and the name every address; in the Internet's DNS these
+        are no private ones."""
         closed = bool(case.site.resolver.trust_anchors) or set(case.host.roles) == {Role.FILTER}
         for address in case.host.outside:
             if private(address) and not closed:
-                yield Claim(f"addresses of {case.host.name} that the world reaches", f"{address}, which is private", holds=False, where=f"hosts {case.host.name}",
-                            remedy="name the address that others see in hosts[].public_addresses")  # fmt: skip
+                yield Claim(
+                    f"addresses of {case.host.name} that the world reaches",
+                    f"{address}, which is private",
+                    holds=False,
+                    where=f"hosts {case.host.name}",
+                    remedy="name the address that others see in hosts[].public_addresses",
+                )
             there = at(case.records, case.host.name, "AAAA" if ":" in address else "A")
             back = at(case.records, reverse_name(address), "PTR")
             holds = address in there and back == [f"{case.host.name}."]
-            yield Claim(f"{case.host.name} and {address} name each other", ", ".join((*there, *back)) or "nothing", holds, "hosts")
+            yield Claim(
+                f"{case.host.name} and {address} name each other",
+                ", ".join((*there, *back)) or "nothing",
+                holds,
+                "hosts",
+            )
 
 
 class ValidatingResolver(Control):
@@ -47,7 +63,14 @@ class ValidatingResolver(Control):
     """
 
     id, level = "dns.validating-resolver", "basic"
-    sources = ("D:encryption", "BSI TR-03108-04-M", "BSI TR-03108-06-M", "BSI TR-03182-02-M", "BSI TR-03182-05-M", "BSI TR-03182-07-M")
+    sources = (
+        "D:encryption",
+        "BSI TR-03108-04-M",
+        "BSI TR-03108-06-M",
+        "BSI TR-03182-02-M",
+        "BSI TR-03182-05-M",
+        "BSI TR-03182-07-M",
+    )
     settings: ClassVar = {
         NFT: {"dns_user": "unbound"},
         UNBOUND: {
@@ -56,7 +79,10 @@ class ValidatingResolver(Control):
             "port": 53,
             "modules": "validator iterator",
             "prefetch_key": True,
-            "auto_anchor": Model(lambda c: "" if c.site.resolver.trust_anchors else "/var/lib/unbound/root.key", "the root's key, unless the site names anchors"),
+            "auto_anchor": Model(
+                lambda c: "" if c.site.resolver.trust_anchors else "/var/lib/unbound/root.key",
+                "the root's key, unless the site names anchors",
+            ),
             "anchors[*].anchor": Model(lambda c: list(c.site.resolver.trust_anchors), "resolver.trust_anchors"),
             "val_permissive": False,
         },
@@ -87,7 +113,12 @@ class Srv(Control):
             first, second = (at(case.records, f"_{name}._tcp.{case.domain.name}", "SRV") for name in (service, other))
             least = min((int(v.split()[0]) for v in second if not v.endswith(" .")), default=65536)
             holds = bool(first and second) and all(int(v.split()[0]) < least for v in first)
-            yield Claim(f"_{service}._tcp.{case.domain.name} before _{other}", ", ".join((*first, *second)) or "nothing", holds, "dns")
+            yield Claim(
+                f"_{service}._tcp.{case.domain.name} before _{other}",
+                ", ".join((*first, *second)) or "nothing",
+                holds,
+                "dns",
+            )
 
 
 class Dnssec(Control):
@@ -96,9 +127,19 @@ class Dnssec(Control):
     Without it nothing that is published about TLS or senders can be relied on.
     """
 
-    id, level, sources = "dns.dnssec", "bronze", ("D:encryption", "BSI TR-03108-05-M", "internet.nl mail test: DNSSEC", "BSI Grundschutz++ KONF.13.10")
+    id, level, sources = (
+        "dns.dnssec",
+        "bronze",
+        ("D:encryption", "BSI TR-03108-05-M", "internet.nl mail test: DNSSEC", "BSI Grundschutz++ KONF.13.10"),
+    )
     settings: ClassVar = {
-        KNOT: {"zone.signing": True, "zone.policy": "site", "policy.algorithm": "ecdsap256sha256", "policy.signatures": AtLeast(1209600), "policy.refresh": AtLeast(604800)}
+        KNOT: {
+            "zone.signing": True,
+            "zone.policy": "site",
+            "policy.algorithm": "ecdsap256sha256",
+            "policy.signatures": AtLeast(1209600),
+            "policy.refresh": AtLeast(604800),
+        }
     }
     evidence = Evidence("a validated look-up of every zone, and the alarm for signatures that end", 184)
     live = ("dnssec",)
@@ -151,7 +192,11 @@ class Parked(Control):
     Otherwise their good name is for anybody to use.
     """
 
-    id, level, sources = "dns.parked", "basic", ("RFC 7505", "BSI TR-03182-11-M", "internet.nl mail test: domains that do not send")
+    id, level, sources = (
+        "dns.parked",
+        "basic",
+        ("RFC 7505", "BSI TR-03182-11-M", "internet.nl mail test: domains that do not send"),
+    )
     documents = ("client-setup",)
     live = ("parked",)
 
@@ -168,8 +213,17 @@ class Parked(Control):
             return
         names = [a.login for a in case.mail.listed if a.domain == name]
         yield Claim(f"no address in {name}", ", ".join(names) or "none", not names, "domains")
-        for owner, wanted in ((name, "v=spf1 -all"), (f"*.{name}", "v=spf1 -all"), (f"*._domainkey.{name}", "v=DKIM1; p=")):
+        for owner, wanted in (
+            (name, "v=spf1 -all"),
+            (f"*.{name}", "v=spf1 -all"),
+            (f"*._domainkey.{name}", "v=DKIM1; p="),
+        ):
             found = at(case.records, owner, "TXT")
             yield Claim(f'{owner} TXT "{wanted}"', ", ".join(found) or "nothing", found == [wanted], "dns")
         found = at(case.records, f"_dmarc.{name}", "TXT")
-        yield Claim(f"DMARC reject for {name}", ", ".join(found) or "nothing", [(r.tags.get("p"), r.wrong) for r in map(taglist.parse, found)] == [("reject", "")], "dns")
+        yield Claim(
+            f"DMARC reject for {name}",
+            ", ".join(found) or "nothing",
+            [(r.tags.get("p"), r.wrong) for r in map(taglist.parse, found)] == [("reject", "")],
+            "dns",
+        )

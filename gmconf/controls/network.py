@@ -24,7 +24,11 @@ def _inside(case: HostCase) -> list[int]:
     sending = any({Role.MTA, Role.MSA} & set(h.roles) for h in others)
     ports = {24, 12340} if case.has(Role.STORE) and sending else set()
     if case.has(Role.FILTER):
-        ports |= {11332} if any({Role.MTA, Role.MSA} & set(h.roles) and Role.FILTER not in h.roles for h in others) else set()
+        ports |= (
+            {11332}
+            if any({Role.MTA, Role.MSA} & set(h.roles) and Role.FILTER not in h.roles for h in others)
+            else set()
+        )
     return sorted(ports)
 
 
@@ -111,12 +115,21 @@ class Egress(Control):
             "site_ports": Model(_peers, "the ports of other hosts that this one uses"),
             "recursive": Model(lambda c: 0 if c.site.resolver.forwarders else 53, "53, unless forwarders are named"),
             "dns_user": "unbound",
-            "zone_user": Model(lambda c: "knot" if c.has(Role.NAMESERVER) and len(keepers(c.site)) > 1 else "", "knot, where name servers of the site hand each other zones"),
+            "zone_user": Model(
+                lambda c: "knot" if c.has(Role.NAMESERVER) and len(keepers(c.site)) > 1 else "",
+                "knot, where name servers of the site hand each other zones",
+            ),
             "time_user": "systemd-timesync",
             "web": Only("80", "443"),
             "web_users": Only("root", "_apt", "clamav", "_rspamd", "_mta-sts"),
-            "chat_servers": Model(lambda c: ["5269", "5270"] if federated(c) else [], "5269 and 5270, where chat speaks to other servers"),
-            "chat_user": Model(lambda c: "prosody" if federated(c) else "", "prosody, where chat speaks to other servers", optional=True),
+            "chat_servers": Model(
+                lambda c: ["5269", "5270"] if federated(c) else [], "5269 and 5270, where chat speaks to other servers"
+            ),
+            "chat_user": Model(
+                lambda c: "prosody" if federated(c) else "",
+                "prosody, where chat speaks to other servers",
+                optional=True,
+            ),
         }
     }
     live = ("egress",)
@@ -138,14 +151,21 @@ _OTHERS = tuple(map(ip_network, ("64:ff9b::/96", "64:ff9b:1::/48", "2001::/32", 
 
 
 def reached(addresses: Sequence[str]) -> set[str]:
-    """The families ("IPv4", "IPv6") in which strangers reach one of these addresses, or, where all are private, those of the same net."""
+    """The families ("IPv4", "IPv6") in which strangers reach one of these addresses, or, where all are private, those
+    of the same net."""
     kinds = {a: ip_address(a) for a in addresses}
     inside = all(map(private, addresses))
     return {f"IPv{k.version}" for a, k in kinds.items() if not _odd(k) and (inside or not private(a))}
 
 
 def _odd(address: IPv4Address | IPv6Address) -> bool:
-    return address.is_loopback or address.is_link_local or address.is_multicast or address.is_unspecified or _within(address, _OTHERS)
+    return (
+        address.is_loopback
+        or address.is_link_local
+        or address.is_multicast
+        or address.is_unspecified
+        or _within(address, _OTHERS)
+    )
 
 
 def _within(address: IPv4Address | IPv6Address, networks: Iterable[IPv4Network | IPv6Network]) -> bool:
@@ -163,10 +183,18 @@ class Ipv6(Control):
         PROSODY: {"interfaces": Model(listening, "as address_families says")},
         f"{NNTP}.socket": {"listen[*].address": Model(lambda c: listening(c, 119), "as address_families says")},
         f"{NNTPS}.socket": {"listen[*].address": Model(lambda c: listening(c, 563), "as address_families says")},
-        NGINX: {f"{key}[*].address": Model(partial(listening, port=port), "as address_families says") for key, port in (("plain", 80), ("secure", 443))},
+        NGINX: {
+            f"{key}[*].address": Model(partial(listening, port=port), "as address_families says")
+            for key, port in (("plain", 80), ("secure", 443))
+        },
         UNBOUND: {"do_ip6": Model(lambda c: "ipv6" in c.site.address_families, "as address_families says")},
         DOVECOT: {"listen": Model(_listen, "as address_families says")},
-        MAIN: {"inet_protocols": Model(lambda c: c.site.address_families[0] if len(c.site.address_families) == 1 else "all", "as address_families says")},
+        MAIN: {
+            "inet_protocols": Model(
+                lambda c: c.site.address_families[0] if len(c.site.address_families) == 1 else "all",
+                "as address_families says",
+            )
+        },
     }
     live = ("smtp", "submission", "submissions", "imap")
 
@@ -175,8 +203,13 @@ class Ipv6(Control):
         """Every host has an address of each promised family: one that others reach, if it has any such."""
         for host in case.site.hosts:
             found = {family.lower() for family in reached(host.outside)}
-            yield Claim(f"{host.name} has addresses of {', '.join(case.site.address_families)} that others reach", ", ".join(sorted(found)) or "none",
-                        set(case.site.address_families) <= found, "hosts", remedy=f"give {host.name} such an address, or shorten address_families")  # fmt: skip
+            yield Claim(
+                f"{host.name} has addresses of {', '.join(case.site.address_families)} that others reach",
+                ", ".join(sorted(found)) or "none",
+                set(case.site.address_families) <= found,
+                "hosts",
+                remedy=f"give {host.name} such an address, or shorten address_families",
+            )
 
 
 class Ipv6Mx(Control):
@@ -193,8 +226,13 @@ class Ipv6Mx(Control):
         for host in case.site.hosts:
             if Role.MTA in host.roles:
                 families = reached(host.outside)
-                yield Claim(f"{host.name} has IPv4 and IPv6 addresses that others reach", " and ".join(sorted(families)) or "none", len(families) > 1, "hosts",
-                            remedy=f"give {host.name} an address of each family that strangers can reach")  # fmt: skip
+                yield Claim(
+                    f"{host.name} has IPv4 and IPv6 addresses that others reach",
+                    " and ".join(sorted(families)) or "none",
+                    len(families) > 1,
+                    "hosts",
+                    remedy=f"give {host.name} an address of each family that strangers can reach",
+                )
         promised = case.site.address_families
         yield Claim("address_families: ipv4 and ipv6", ", ".join(promised), len(promised) > 1, "address_families")
 

@@ -62,7 +62,13 @@ class SupportedOs(Control):
         """Each release's end lies ahead."""
         for release in sorted({h.release for h in case.site.hosts}):
             end = SUPPORTED[release]
-            yield Claim(f"Debian {release} is supported on {case.today}", f"until {end}", case.today <= end, "hosts", remedy="renew these hosts with a newer release")
+            yield Claim(
+                f"Debian {release} is supported on {case.today}",
+                f"until {end}",
+                case.today <= end,
+                "hosts",
+                remedy="renew these hosts with a newer release",
+            )
 
 
 class Time(Control):
@@ -74,7 +80,10 @@ class Time(Control):
     id, level, sources = "ops.time", "basic", ("G:23",)
     settings: ClassVar = {
         NFT: {"time_user": "systemd-timesync"},
-        TIMESYNCD: {"servers": Model(lambda c: list(c.site.network.time_servers), "network.time_servers"), "distance": AtMost(10)},
+        TIMESYNCD: {
+            "servers": Model(lambda c: list(c.site.network.time_servers), "network.time_servers"),
+            "distance": AtMost(10),
+        },
     }
     files = (TIMESYNCD,)
 
@@ -180,8 +189,9 @@ class RestoreTest(Control):
 class TwoNodes(Control):
     """No single host is needed for mail to be taken, sent and read.
 
-    Two hosts that do not fail together, whatever mail passes: MX, filter, the way out, mailboxes. Measured is the service, not the
-    server: of two filters of which Postfix asks one, that one is needed. This version knows one store, so a site has to waive this.
+    Two hosts that do not fail together, whatever mail passes: MX, filter, the way out, mailboxes. Measured is the
+    service, not the server: of two filters of which Postfix asks one, that one is needed. This version knows one store,
+    so a site has to waive this.
     """
 
     id, level, sources = "ha.two-nodes", "silver", ("Q:14", "BSI IT-Grundschutz APP.5.3.A11")
@@ -192,29 +202,42 @@ class TwoNodes(Control):
         """The ways that mail takes by the rendered files lead around each host."""
         for service, hosts in needed([route(case) for case in cases]):
             names = ", ".join(hosts)
-            yield Claim(f"{service} while any one host is away", f"not without {names}" if hosts else "yes", not hosts, "hosts", remedy=_WAYS[service])
+            yield Claim(
+                f"{service} while any one host is away",
+                f"not without {names}" if hosts else "yes",
+                not hosts,
+                "hosts",
+                remedy=_WAYS[service],
+            )
 
 
 _WAYS = {
     "mail for the domains is taken": "give the roles mta and filter to a second host",
     "users hand in mail": "give the roles msa and filter to a second host",
     "mail leaves the site": "give the roles mta, msa and filter to two hosts: each then sends by itself",
-    "users read their mail": "this version of gmconf keeps all mailboxes on one host: waive ha.two-nodes, with the reason, or declare bronze",
+    "users read their mail": (
+        "this version of gmconf keeps all mailboxes on one host: waive ha.two-nodes, with the reason, or declare bronze"
+    ),
 }
 
 
 class Rolling(Control):
     """Updates go host by host, and stop at the first that is not well afterwards.
 
-    A mistake then reaches one host, not all. Roll-outs of gmconf do so by themselves; Debian's own updates come every night on every
-    host, and what keeps two of them apart a person shows.
+    A mistake then reaches one host, not all. Roll-outs of gmconf do so by themselves; Debian's own updates come every
+    night on every host, and what keeps two of them apart a person shows.
     """
 
     id, level, sources = "ops.rolling", "silver", ("Q:37",)
-    evidence = Evidence("that Debian's updates never restart two hosts at once, and what stops them when a host is not well afterwards", 366)
+    evidence = Evidence(
+        "that Debian's updates never restart two hosts at once, and what stops them when a host is not well afterwards",
+        366,
+    )
 
     @classmethod
     def of_site(cls, case: SiteCase) -> Iterable[Claim]:
-        """The playbook takes one host first and ends at the first failure; with one host there is nothing to roll over."""
+        """The playbook takes one host first and ends at the first failure;
+        with one host there is nothing to roll over.
+        """
         names = ", ".join(h.name for h in case.site.hosts)
         yield Claim("more than one host", names, len(case.site.hosts) > 1, "hosts", remedy="add a second host")

@@ -61,8 +61,8 @@ class AbuseHeader(Control):
 class SelfCheck(Control):
     """Our own mail passes a receiver as strict as we are.
 
-    What we ask of others we must give: matching names, SPF, two DKIM signatures, TLS. The live tests send from one host of a
-    site to another that applies all of this.
+    What we ask of others we must give: matching names, SPF, two DKIM signatures, TLS. The live tests send from one host
+    of a site to another that applies all of this.
     """
 
     id, level, sources = "out.self-check", "basic", ("F:6",)
@@ -72,7 +72,8 @@ class SelfCheck(Control):
 class Static(Control):
     """Mail leaves from addresses that are ours for good.
 
-    Dynamically assigned addresses are listed as such, their owner of yesterday has spoilt them, and their names are not ours.
+    Dynamically assigned addresses are listed as such, their owner of yesterday has spoilt them, and their names are not
+    ours.
     """
 
     id, level, sources = "out.no-dynamic", "basic", ("F:15",)
@@ -90,7 +91,8 @@ class Alert(Control):
 
 
 class Fallback(Control):
-    """A second path out is kept warm: another data centre, with DNS that covers it, used for a small share all the time.
+    """A second path out is kept warm: another data centre, with DNS that covers it, used for a small share all the
+    time.
 
     Addresses that never sent mail are distrusted just when they are needed.
     """
@@ -109,7 +111,11 @@ class SwitchAddress(Control):
     documents = ("runbooks",)
     on = BY_MTA
     settings: ClassVar = {
-        MAIN: {"smtp_bind_address": Model(lambda c: str(c.host.sends_from.address) if c.host.sends_from else "", "hosts[].sends_from")}
+        MAIN: {
+            "smtp_bind_address": Model(
+                lambda c: str(c.host.sends_from.address) if c.host.sends_from else "", "hosts[].sends_from"
+            )
+        }
     }
 
     @classmethod
@@ -117,4 +123,10 @@ class SwitchAddress(Control):
         """A host that sends from another address than its first says why; and there is one to switch to."""
         host = case.host
         spare = [a for a in host.addresses if ":" not in a]
-        yield Claim("a second IPv4 address to switch to", ", ".join(spare), len(spare) > 1, "hosts", remedy=f"give {host.name} a second IPv4 address")
+        yield Claim(
+            "a second IPv4 address to switch to",
+            ", ".join(spare),
+            len(spare) > 1,
+            "hosts",
+            remedy=f"give {host.name} a second IPv4 address",
+        )

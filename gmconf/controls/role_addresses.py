@@ -17,13 +17,18 @@ BY_MTA = (Role.MTA,)
 
 def reaching(mail: Directory, address: str) -> list[str]:
     """Who gets what is sent to an address; accounts that nobody may log in to do not count."""
-    return [name for name in mail.aliases.get(address, (address,)) if name not in mail.closed and (name != address or mail.has(name))]
+    return [
+        name
+        for name in mail.aliases.get(address, (address,))
+        if name not in mail.closed and (name != address or mail.has(name))
+    ]
 
 
 class Postmaster(Control):
     """postmaster, with and without domain, takes mail from anyone.
 
-    The one address that RFC 5321 says must work is how others tell us that something is wrong; no filter may stand before it.
+    The one address that RFC 5321 says must work is how others tell us that something is wrong; no filter may stand
+    before it.
     """
 
     id, level = "role.postmaster", "basic"
@@ -67,8 +72,8 @@ class Abuse(Control):
 class RoleAddresses(Control):
     """The addresses that RFC 2142 names for the services of this site lead to somebody.
 
-    postmaster@ and abuse@ in every domain; hostmaster@, noc@ and security@ in the domain of the postmaster, who runs DNS, network
-    and hosts. They go to the postmaster unless the site names somebody else.
+    postmaster@ and abuse@ in every domain; hostmaster@, noc@ and security@ in the domain of the postmaster, who runs
+    DNS, network and hosts. They go to the postmaster unless the site names somebody else.
     """
 
     id, level, sources = "role.rfc2142", "basic", ("P:16", "RFC 2142")
@@ -81,4 +86,6 @@ class RoleAddresses(Control):
         own = case.site.organisation.postmaster.rpartition("@")[2] == case.domain.name
         for role in (*ROLE_ADDRESSES, *(OPERATOR_ADDRESSES if own else ())):
             reached = reaching(case.mail, f"{role}@{case.domain.name}")
-            yield Claim(f"{role}@{case.domain.name} reaches somebody", ", ".join(reached) or "nobody", bool(reached), "domains")
+            yield Claim(
+                f"{role}@{case.domain.name} reaches somebody", ", ".join(reached) or "nobody", bool(reached), "domains"
+            )

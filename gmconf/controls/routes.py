@@ -36,11 +36,14 @@ class Route(NamedTuple):
 def route(case: HostCase) -> Route:
     """Read off the rendered settings of a host."""
     relays = frozenset(_owner(case, name.strip("[]").partition("]")[0]) for name in _listed(case, "relayhost"))
-    return Route(case.host.name, case.has(Role.MTA), case.has(Role.MSA), case.has(Role.STORE), frozenset(filters(case)), relays)
+    return Route(
+        case.host.name, case.has(Role.MTA), case.has(Role.MSA), case.has(Role.STORE), frozenset(filters(case)), relays
+    )
 
 
 def filters(case: HostCase) -> Iterator[str]:
-    """Names of the hosts that the milters of this one run on, over TCP; an address as it is where no host of the site has it."""
+    """Names of the hosts that the milters of this one run on, over TCP; an address as it is where no host of the site
+    has it."""
     for place in _listed(case, "smtpd_milters"):
         found = _INET.match(place)
         if found:
@@ -50,7 +53,9 @@ def filters(case: HostCase) -> Iterator[str]:
 def _listed(case: HostCase, key: str) -> list[str]:
     setting = case.value(MAIN, key)
     value = setting.value if setting else ""
-    return [str(v) for v in value] if isinstance(value, list | tuple) else re.split(r"[,\s]+", str(value)) if value else []
+    return (
+        [str(v) for v in value] if isinstance(value, list | tuple) else re.split(r"[,\s]+", str(value)) if value else []
+    )
 
 
 def _owner(case: HostCase, address: str) -> str:
@@ -62,11 +67,15 @@ def _owner(case: HostCase, address: str) -> str:
 
 
 def needed(routes: Sequence[Route]) -> Iterator[tuple[str, list[str]]]:
-    """(service, hosts that it cannot do without) for each service of a site; a service that nobody offers is left out."""
+    """(service, hosts that it cannot do without) for each service of a site;
+    a service that nobody offers is left out.
+    """
     chains = {
         "mail for the domains is taken": [{r.host, *r.filters} for r in routes if r.takes],
         "users hand in mail": [{r.host, *r.filters} for r in routes if r.submits],
-        "mail leaves the site": [{r.host, *r.filters, *(r.relays if len(r.relays) == 1 else ())} for r in routes if r.submits],
+        "mail leaves the site": [
+            {r.host, *r.filters, *(r.relays if len(r.relays) == 1 else ())} for r in routes if r.submits
+        ],
         "users read their mail": [{r.host} for r in routes if r.stores],
     }
     for service, ways in chains.items():

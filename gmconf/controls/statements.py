@@ -1,7 +1,7 @@
 """Every sentence of the founding documents that asks for something, and those that do not with the reason.
 
-The letter is the document, the number the line of it, a small letter tells several sentences of one line apart.
-The page of GoodMessaging for Systems lost headings and lists: what its lines 10, 17, 18, 20 and 22 enumerated, and every
+The letter is the document, the number the line of it, a small letter tells several sentences of one line apart. The
+page of GoodMessaging for Systems lost headings and lists: what its lines 10, 17, 18, 20 and 22 enumerated, and every
 heading after the fifth, is not to be had any more. What stands for it here is our own interpretation.
 """
 
@@ -180,11 +180,20 @@ _ASKING = {
     "Q:54b": "temporarily switch the outgoing server to a different IP, only after you have fixed the issue",
 }
 _NOT_ASKING = {
-    "G:8b": ("tools such as Anomy Sanitizer and MIMEDefang", "names of programs, not maintained any more; rspamd and Postfix do their work"),
+    "G:8b": (
+        "tools such as Anomy Sanitizer and MIMEDefang",
+        "names of programs, not maintained any more; rspamd and Postfix do their work",
+    ),
     "G:19b": ("Client-side MAs do not need monitoring", "says what need not be done"),
-    "D:vcard": ("vCard and vCalendar support", "asks it of developers of mail programs; no server setting exists, and the supplied program has it"),
-    "Q:45": ("munin, nagios, cacti, queuegraph, mailgraph", "examples of programs; the functions are asked for by mon.*"),
+    "D:vcard": (
+        "vCard and vCalendar support",
+        "asks it of developers of mail programs; no server setting exists, and the supplied program has it",
+    ),
+    "Q:45": (
+        "munin, nagios, cacti, queuegraph, mailgraph",
+        "examples of programs; the functions are asked for by mon.*",
+    ),
     "Q:58": ("(text cut off)", "no sentence survives"),
-}  # fmt: skip
+}
 STATEMENTS = {key: Statement(key, quote) for key, quote in _ASKING.items()}
 STATEMENTS |= {key: Statement(key, quote, reason) for key, (quote, reason) in _NOT_ASKING.items()}

@@ -19,7 +19,10 @@ PEOPLE = (465, 587)
 
 def services(case: HostCase) -> list[str]:
     """Users whose services hand mail in on the host itself; none: nothing does."""
-    found = [*(["vmail"] if case.has(Role.STORE) else []), *(["_rspamd"] if case.has(Role.FILTER) and sends_reports(case.site) else [])]
+    found = [
+        *(["vmail"] if case.has(Role.STORE) else []),
+        *(["_rspamd"] if case.has(Role.FILTER) and sends_reports(case.site) else []),
+    ]
     return ["root", *found] if found else []
 
 
@@ -55,7 +58,10 @@ class AuthRequired(Control):
             "smtpd_sasl_type": "dovecot",
             "smtpd_sasl_path": "/run/dovecot/auth-smtp",
             "smtpd_sasl_security_options": exactly("noanonymous"),
-            "submission_client_restrictions": (Only("permit_sasl_authenticated", "reject"), First("permit_sasl_authenticated", "reject")),
+            "submission_client_restrictions": (
+                Only("permit_sasl_authenticated", "reject"),
+                First("permit_sasl_authenticated", "reject"),
+            ),
             "submission_recipient_restrictions": First("permit_sasl_authenticated", "reject"),
             "submission_data_restrictions": First("permit_sasl_authenticated", "reject"),
         },
@@ -84,7 +90,9 @@ class AuthAnywhere(Control):
         """Both ports are open to everybody."""
         opened = case.value(NFT, "public_tcp")
         ports = opened.value if opened and isinstance(opened.value, list | tuple) else []
-        yield Claim("465 and 587 open to everybody", ", ".join(map(str, ports)), set(PEOPLE) <= set(ports), f"{NFT}:public_tcp")
+        yield Claim(
+            "465 and 587 open to everybody", ", ".join(map(str, ports)), set(PEOPLE) <= set(ports), f"{NFT}:public_tcp"
+        )
 
 
 class OnlyPath(Control):
@@ -116,7 +124,9 @@ class SenderRights(Control):
                 OnMsa(First("permit_sasl_authenticated", "reject")),
                 OnMsa(Guarded(("permit_sasl_authenticated",), ("reject", f"check_sasl_access lmdb:{MAPS}/"))),
             ),
-            "authorized_submit_users": Model(lambda c: ["root", *(["news"] if c.has(Role.NEWS) else [])], "root, and INN where it runs"),
+            "authorized_submit_users": Model(
+                lambda c: ["root", *(["news"] if c.has(Role.NEWS) else [])], "root, and INN where it runs"
+            ),
             "smtpd_client_restrictions": f"check_client_access cidr:{MAPS}/own-clients",
         },
         LUA: {"senders": f"{RSPAMD}/maps.d/senders.map", "host_mail": "gmconf-own"},
@@ -127,7 +137,9 @@ class SenderRights(Control):
             "services": _served("127.0.0.1:10026"),
             "services_networks": _served("127.0.0.0/8"),
             "services_client": _served("permit_mynetworks,reject"),
-            "services_recipient": _served("reject_non_fqdn_recipient,reject_unlisted_recipient,permit_mynetworks,reject"),
+            "services_recipient": _served(
+                "reject_non_fqdn_recipient,reject_unlisted_recipient,permit_mynetworks,reject"
+            ),
             "users_sender": on_msa("$submission_sender_restrictions"),
         },
     }
@@ -139,7 +151,12 @@ class SenderRights(Control):
         users = case.value(NFT, "services_users")
         if services(case):
             allowed = list(users.value) if users and isinstance(users.value, list) else []
-            yield Claim("services_users: root, Dovecot and rspamd alone", ", ".join(map(str, allowed)), allowed == services(case), f"{NFT}:services_users")
+            yield Claim(
+                "services_users: root, Dovecot and rspamd alone",
+                ", ".join(map(str, allowed)),
+                allowed == services(case),
+                f"{NFT}:services_users",
+            )
         wanted = [f"{MAPS}/senders", f"{MAPS}/receive-only"] if case.has(Role.MSA) else []
         wanted += [f"{RSPAMD}/maps.d/senders.map"] if case.has(Role.FILTER) else []
         yield from case.there(*wanted)
@@ -148,8 +165,8 @@ class SenderRights(Control):
 class SpamRejectNoModify(Control):
     """Outgoing mail is refused when it is spam, and otherwise not changed.
 
-    The sender learns at once that it was refused and why. ``filter.outbound: hold`` keeps it in the queue for a person instead;
-    marking or rewriting a user's mail is never done.
+    The sender learns at once that it was refused and why. ``filter.outbound: hold`` keeps it in the queue for a person
+    instead; marking or rewriting a user's mail is never done.
     """
 
     id, level, sources = "msa.spam-reject-nomodify", "basic", ("G:5b", "M:84", "M:76")
@@ -174,7 +191,10 @@ class ServiceAccounts(Control):
 
     id, level, sources = "msa.service-accounts", "bronze", ("F:91", "M:29")
     on = (Role.STORE, Role.FILTER)
-    settings: ClassVar = {DOVECOT: {"auth.passwords": "/etc/dovecot/passwords"}, LUA: {"networks": f"{RSPAMD}/maps.d/networks.map"}}
+    settings: ClassVar = {
+        DOVECOT: {"auth.passwords": "/etc/dovecot/passwords"},
+        LUA: {"networks": f"{RSPAMD}/maps.d/networks.map"},
+    }
     live = ("relay",)
 
     @classmethod

@@ -45,7 +45,12 @@ class Tickets(Control):
         tickets = case.site.support.tickets if case.site.support else None
         if tickets:
             ways = [name for name, on in (("system", tickets.system), ("single_owner", tickets.single_owner)) if on]
-            yield Claim("either a ticket system or one owner for each question", " and ".join(ways) or "neither", len(ways) == 1, "support.tickets")
+            yield Claim(
+                "either a ticket system or one owner for each question",
+                " and ".join(ways) or "neither",
+                len(ways) == 1,
+                "support.tickets",
+            )
 
 
 class Media(Control):
@@ -139,21 +144,28 @@ class AbuseDay(Control):
 class AbuseStop(Control):
     """Abuse from our own accounts is stopped, and stays stopped.
 
-    The runbook suspends the account, ends its sessions and holds its queue with commands that were tried on these hosts.
+    The runbook suspends the account, ends its sessions and holds its queue with commands that were tried on these
+    hosts.
     """
 
     id, level, sources = "prc.abuse-stop", "basic", ("G:11c", "P:129")
     on = (Role.STORE, Role.MSA, Role.FILTER)
     settings: ClassVar = {
-        DOVECOT: {"auth.suspended": SUSPENDED}, LUA: {"suspended": f"{RSPAMD}/maps.d/suspended.map"}, PROSODY: {"shell": "/run/prosody/shell"},
-    }  # fmt: skip
+        DOVECOT: {"auth.suspended": SUSPENDED},
+        LUA: {"suspended": f"{RSPAMD}/maps.d/suspended.map"},
+        PROSODY: {"shell": "/run/prosody/shell"},
+    }
     documents = ("abuse", "runbooks")
 
     @classmethod
     def of_host(cls, case: HostCase) -> Iterable[Claim]:
         """Who may log in no more, whose sessions a roll-out ends, and whose mail is refused in those that were open."""
         ends = ((Role.STORE, "sessions"), (Role.MSA, "submissions"), (Role.CHAT, "chats"), (Role.NEWS, "readers"))
-        files = (((Role.STORE, Role.MSA), SUSPENDED), ((Role.FILTER,), f"{RSPAMD}/maps.d/suspended.map"), *(((role,), f"{ENDS}{name}") for role, name in ends))
+        files = (
+            ((Role.STORE, Role.MSA), SUSPENDED),
+            ((Role.FILTER,), f"{RSPAMD}/maps.d/suspended.map"),
+            *(((role,), f"{ENDS}{name}") for role, name in ends),
+        )
         for roles, file in files:
             if case.has(*roles):
                 yield from case.there(file)
@@ -207,8 +219,13 @@ class Training(Control):
         if procedures and procedures.trained:
             trained = {person.name for person in procedures.trained if case.within(person.day, LIFETIME)}
             missing = [person.name for person in procedures.duty if person.name not in trained]
-            yield Claim("everybody in procedures.duty was trained", f"not {', '.join(missing)}" if missing else "they were", not missing, "procedures.trained",
-                        remedy="add them to procedures.trained, spelled as in procedures.duty, with the day")  # fmt: skip
+            yield Claim(
+                "everybody in procedures.duty was trained",
+                f"not {', '.join(missing)}" if missing else "they were",
+                not missing,
+                "procedures.trained",
+                remedy="add them to procedures.trained, spelled as in procedures.duty, with the day",
+            )
 
 
 class Daily(Control):
@@ -256,8 +273,13 @@ class Registered(Control):
     def of_site(cls, case: SiteCase) -> Iterable[Claim]:
         """Somebody looked at each within the last two years: contacts change."""
         for number, one in enumerate(case.site.procedures.registrations if case.site.procedures else ()):
-            yield Claim(f"{one.at} reviewed within the last two years", f"{one.reviewed}", case.within(one.reviewed, REVIEW_DAYS), f"procedures.registrations[{number}].reviewed",
-                        remedy=f"look at {one.at}, correct it, and write down the day")  # fmt: skip
+            yield Claim(
+                f"{one.at} reviewed within the last two years",
+                f"{one.reviewed}",
+                case.within(one.reviewed, REVIEW_DAYS),
+                f"procedures.registrations[{number}].reviewed",
+                remedy=f"look at {one.at}, correct it, and write down the day",
+            )
 
 
 class ReportOut(Control):
@@ -277,7 +299,13 @@ class Isolate(Control):
     """
 
     id, level, sources = "prc.incident-isolate", "basic", ("P:116",)
-    settings: ClassVar = {ISOLATE: {"admin_tcp": Model(lambda c: [c.site.network.ssh(c.host)], "network.ssh_port"), "admin4": admin(4), "admin6": admin(6)}}
+    settings: ClassVar = {
+        ISOLATE: {
+            "admin_tcp": Model(lambda c: [c.site.network.ssh(c.host)], "network.ssh_port"),
+            "admin4": admin(4),
+            "admin6": admin(6),
+        }
+    }
     files = (ISOLATE,)
     documents = ("runbooks",)
 
@@ -373,8 +401,13 @@ class SecurityTxt(Control):
         """Its date of expiry lies ahead: after it finders take the file for abandoned (RFC 9116 section 2.5.5)."""
         expires = case.site.policies.security_expires if case.site.policies else None
         if expires:
-            yield Claim(f"security.txt is valid on {case.today}", f"until {expires}", expires >= case.today, "policies.security_expires",
-                        remedy="set a day within the next year, render, and publish the file again")  # fmt: skip
+            yield Claim(
+                f"security.txt is valid on {case.today}",
+                f"until {expires}",
+                expires >= case.today,
+                "policies.security_expires",
+                remedy="set a day within the next year, render, and publish the file again",
+            )
 
 
 class Sla(Control):

@@ -14,9 +14,12 @@ from gmconf.model import Role
 
 BY_MTA = (Role.MTA,)
 CHECKS = (
-    "reject_", f"check_recipient_access lmdb:{MAPS}/", f"check_client_access cidr:{MAPS}/", f"check_sender_access lmdb:{MAPS}/",
+    "reject_",
+    f"check_recipient_access lmdb:{MAPS}/",
+    f"check_client_access cidr:{MAPS}/",
+    f"check_sender_access lmdb:{MAPS}/",
     "check_policy_service ",
-)  # fmt: skip
+)
 
 
 def _own(case: HostCase) -> list[str]:
@@ -46,8 +49,8 @@ class Present(Control):
 class LocalOnly(Control):
     """Port 25 takes mail for this site's own domains only, from anyone.
 
-    An open relay is found within hours, sends other people's spam, and gets the site's addresses listed. Port 25 therefore
-    has no login at all: one socket cannot prove both "no relay" and "users may send".
+    An open relay is found within hours, sends other people's spam, and gets the site's addresses listed. Port 25
+    therefore has no login at all: one socket cannot prove both "no relay" and "users may send".
     """
 
     id, level = "mta.local-only", "basic"
@@ -59,16 +62,25 @@ class LocalOnly(Control):
             "relay_domains": NOTHING,
             "permit_mx_backup_networks": NOTHING,
             "parent_domain_matches_subdomains": "",
-            "virtual_mailbox_domains": Model(lambda c: f"lmdb:{MAPS}/domains" if c.has(Role.MTA, Role.MSA) else "", "the site's domains"),
+            "virtual_mailbox_domains": Model(
+                lambda c: f"lmdb:{MAPS}/domains" if c.has(Role.MTA, Role.MSA) else "", "the site's domains"
+            ),
             "strict_rfc821_envelopes": True,
             "allow_percent_hack": False,
             "swap_bangpath": False,
             "resolve_dequoted_address": True,
             "smtpd_relay_before_recipient_restrictions": True,
             "smtpd_sasl_auth_enable": False,
-            "smtpd_relay_restrictions": (Only("permit_mynetworks", "reject_unauth_destination"), Has("reject_unauth_destination")),
+            "smtpd_relay_restrictions": (
+                Only("permit_mynetworks", "reject_unauth_destination"),
+                Has("reject_unauth_destination"),
+            ),
         },
-        MASTER: {"postscreen": Model(lambda c: "postscreen" if c.has(Role.MTA) else "", "postscreen in front of port 25, on MTA hosts only")},
+        MASTER: {
+            "postscreen": Model(
+                lambda c: "postscreen" if c.has(Role.MTA) else "", "postscreen in front of port 25, on MTA hosts only"
+            )
+        },
     }
     live = ("relay", "no-auth-on-25")
 
@@ -76,8 +88,9 @@ class LocalOnly(Control):
 class RecipientValidation(Control):
     """Unknown recipients are refused at RCPT.
 
-    What is accepted and cannot be delivered must be returned, and with a forged sender the notice hits a stranger. A catch-all knows every
-    address; it has to end in a mailbox here, since another server may refuse what is passed on to it.
+    What is accepted and cannot be delivered must be returned, and with a forged sender the notice hits a stranger. A
+    catch-all knows every address; it has to end in a mailbox here, since another server may refuse what is passed on to
+    it.
     """
 
     id, level = "mta.recipient-validation", "basic"
@@ -87,7 +100,9 @@ class RecipientValidation(Control):
         MAIN: {
             "smtpd_recipient_restrictions": (Has("reject_unlisted_recipient"), Guarded(("permit_mynetworks",), CHECKS)),
             "submission_recipient_restrictions": (
-                OnMsa(Has("reject_non_fqdn_recipient", "reject_unlisted_recipient")), OnMsa(Guarded(("permit_sasl_authenticated",), ("reject",)))),
+                OnMsa(Has("reject_non_fqdn_recipient", "reject_unlisted_recipient")),
+                OnMsa(Guarded(("permit_sasl_authenticated",), ("reject",))),
+            ),
             "virtual_mailbox_maps": f"lmdb:{MAPS}/mailboxes",
             "virtual_alias_maps": [f"lmdb:{MAPS}/host-aliases", f"lmdb:{MAPS}/aliases"],
             "unknown_virtual_mailbox_reject_code": NOTHING,
@@ -104,8 +119,16 @@ class RecipientValidation(Control):
         """Where a catch-all ends."""
         if case.domain.catch_all:
             away = sorted(t for t in case.mail.ends(case.domain.catch_all) if not case.mail.has(t))
-            yield Claim(f"mail to unknown addresses of {case.domain.name} ends in a mailbox here", f"it goes to {', '.join(away)}" if away else "it does", not away,
-                        "domains", remedy=f"let the catch-all of {case.domain.name} lead to a mailbox of the site, or list the addresses as aliases")  # fmt: skip
+            yield Claim(
+                f"mail to unknown addresses of {case.domain.name} ends in a mailbox here",
+                f"it goes to {', '.join(away)}" if away else "it does",
+                not away,
+                "domains",
+                remedy=(
+                    f"let the catch-all of {case.domain.name} lead to a mailbox of the site, or list the addresses as"
+                    " aliases"
+                ),
+            )
 
 
 class BannerMin(Control):
@@ -125,7 +148,8 @@ class BannerMin(Control):
 class Smuggling(Control):
     """A message ends with CR LF . CR LF only.
 
-    Servers that take a bare line feed for the end let a stranger hide a second message, with a forged sender, in the first.
+    Servers that take a bare line feed for the end let a stranger hide a second message, with a forged sender, in the
+    first.
     """
 
     id, level, sources = "mta.smuggling", "basic", ("CVE-2023-51764",)
@@ -167,7 +191,13 @@ class NullSender(Control):
     id, level = "mta.null-sender", "basic"
     sources = ("RFC 5321 section 4.5.5", "RFC 2505 section 2.6")
     on = BY_MTA
-    settings: ClassVar = {MAIN: {"smtpd_recipient_restrictions": First(f"check_recipient_access lmdb:{MAPS}/exempt", "reject_non_fqdn_sender")}}
+    settings: ClassVar = {
+        MAIN: {
+            "smtpd_recipient_restrictions": First(
+                f"check_recipient_access lmdb:{MAPS}/exempt", "reject_non_fqdn_sender"
+            )
+        }
+    }
     live = ("null-sender",)
 
 
@@ -178,7 +208,9 @@ class SizeLimit(Control):
     """
 
     id, level, sources = "mta.size-limit", "basic", ("P:81", "RFC 1870")
-    settings: ClassVar = {MAIN: {"message_size_limit": Model(lambda c: chain(c.site).message_size, "limits.message_size")}}
+    settings: ClassVar = {
+        MAIN: {"message_size_limit": Model(lambda c: chain(c.site).message_size, "limits.message_size")}
+    }
     live = ("size",)
 
 

@@ -38,13 +38,18 @@ def _remote(case: HostCase) -> bool:
 
 
 def _by_address(case: HostCase, role: Role) -> str:
-    """The name of the first host with a role, where others of the site reach it by its own address, behind NAT; else empty."""
+    """The name of the first host with a role, where others of the site reach it by its own address, behind NAT; else
+    empty."""
     first = next((h for h in case.site.hosts if role in h.roles), None)
     return first.name if first and first.public_addresses else ""
 
 
 def _webs(case: HostCase, shape: str = "{}") -> list[str]:
-    return [shape.format(f"mta-sts.{d.name}") for d in case.site.domains if d.kind != "parked"] if case.has(Role.WEB) else []
+    return (
+        [shape.format(f"mta-sts.{d.name}") for d in case.site.domains if d.kind != "parked"]
+        if case.has(Role.WEB)
+        else []
+    )
 
 
 def _programs(case: HostCase, shape: str = "autoconfig.{}") -> list[str]:
@@ -58,7 +63,9 @@ def _policies(case: HostCase) -> list[str]:
 
 
 def _own(case: HostCase, shape: str = "{}", *roles: Role) -> list[str]:
-    return [shape.format(name) for name in sorted({name for name, _ in server_names(case.site, roles or case.host.roles)})]
+    return [
+        shape.format(name) for name in sorted({name for name, _ in server_names(case.site, roles or case.host.roles)})
+    ]
 
 
 def _stored(case: HostCase, shape: str = "{}") -> list[str]:
@@ -82,7 +89,11 @@ class MtaOut(Control):
     The weakest promise that costs nothing: nobody who only listens reads the mail.
     """
 
-    id, level, sources = "tls.mta-out", "basic", ("G:18", "BSI TR-03108-04-M", "large mailbox providers (2024): TLS for transmission")
+    id, level, sources = (
+        "tls.mta-out",
+        "basic",
+        ("G:18", "BSI TR-03108-04-M", "large mailbox providers (2024): TLS for transmission"),
+    )
     settings: ClassVar = {
         MAIN: {
             "smtp_tls_security_level": OneOf("dane", "may", "secure"),
@@ -137,7 +148,13 @@ class StsIn(Control):
     def of_site(cls, case: SiteCase) -> Iterable[Claim]:
         """A host serves it, and it asks for something."""
         served = any(Role.WEB in h.roles for h in case.site.hosts)
-        yield Claim("a host with the role web", "there" if served else "none", served, "hosts", remedy="give the role web to a host")
+        yield Claim(
+            "a host with the role web",
+            "there" if served else "none",
+            served,
+            "hosts",
+            remedy="give the role web to a host",
+        )
         mode = sts_mode(case.site)
         yield Claim("web.mta_sts: testing or enforce", mode, mode != "none", "web.mta_sts")
 
@@ -145,10 +162,17 @@ class StsIn(Control):
     def of_domain(cls, case: DomainCase) -> Iterable[Claim]:
         """The record that tells of it, and the name under which it is found."""
         if case.domain.kind != "parked":
-            found = ["".join(r.rdata) for r in case.records if r.owner == f"_mta-sts.{case.domain.name}" and r.type == "TXT"]
+            found = [
+                "".join(r.rdata) for r in case.records if r.owner == f"_mta-sts.{case.domain.name}" and r.type == "TXT"
+            ]
             there = any(r.owner == f"mta-sts.{case.domain.name}" and r.type in ("A", "AAAA") for r in case.records)
             good = len(found) == 1 and found[0] == f"v=STSv1; id={sts_id(case.site, case.domain)}" and there
-            yield Claim(f"_mta-sts.{case.domain.name} TXT with the policy's id, and an address of mta-sts.{case.domain.name}", ", ".join(found) or "nothing", good, "dns")
+            yield Claim(
+                f"_mta-sts.{case.domain.name} TXT with the policy's id, and an address of mta-sts.{case.domain.name}",
+                ", ".join(found) or "nothing",
+                good,
+                "dns",
+            )
 
 
 class StsEnforce(Control):
@@ -168,18 +192,23 @@ class StsEnforce(Control):
 
 
 class StsOut(Control):
-    """MTA-STS policies of receivers are enforced, unless DANE says more: a certificate for a name of the policy, or the message waits.
+    """MTA-STS policies of receivers are enforced, unless DANE says more: a certificate for a name of the policy, or the
+    message waits.
 
-    Receivers without DNSSEC say it over https. Where both are published DANE decides (RFC 8461): the packaged resolver does not know,
-    so gmconf's program asks DNS before Postfix hears its answer.
+    Receivers without DNSSEC say it over https. Where both are published DANE decides (RFC 8461): the packaged resolver
+    does not know, so gmconf's program asks DNS before Postfix hears its answer.
     """
 
     id, level, sources = "sts.out", "silver", ("BSI TR-03108-08-R", "RFC 8461", "BSI Grundschutz++ KONF.13.11")
     on = (Role.MTA,)
     settings: ClassVar = {
-        MAIN: {"smtp_tls_policy_maps": ["lmdb:/etc/postfix/maps/tls-destinations", "socketmap:inet:127.0.0.1:8462:postfix"]},
+        MAIN: {
+            "smtp_tls_policy_maps": ["lmdb:/etc/postfix/maps/tls-destinations", "socketmap:inet:127.0.0.1:8462:postfix"]
+        },
         STS: {"host": "127.0.0.1", "port": 8461, "refresh": "true"},
-        TLS_POLICY: {"command": ["/usr/local/lib/gmconf/tls-policy", "127.0.0.1:8462", "127.0.0.1:8461", "127.0.0.1:53"]},
+        TLS_POLICY: {
+            "command": ["/usr/local/lib/gmconf/tls-policy", "127.0.0.1:8462", "127.0.0.1:8461", "127.0.0.1:53"]
+        },
     }
     files = ("/usr/local/lib/gmconf/tls-policy",)
     live = ("tls-policy",)
@@ -201,7 +230,8 @@ class Implicit(Control):
 
 
 class StarttlsAll(Control):
-    """STARTTLS is there in every protocol that starts in clear: SMTP, submission, IMAP, ManageSieve, and chat and news if hosted.
+    """STARTTLS is there in every protocol that starts in clear: SMTP, submission, IMAP, ManageSieve, and chat and news
+    if hosted.
 
     The original list is lost; this is every protocol the site speaks.
     """
@@ -209,7 +239,10 @@ class StarttlsAll(Control):
     id, level, sources = "tls.starttls-all", "basic", ("G:17", "G:18", "D:encryption", "BSI TR-03108-02-R")
     settings: ClassVar = {
         MAIN: {"smtpd_tls_security_level": OneOf("may", "encrypt"), "smtpd_tls_chain_files": Has(f"{TLS}/")},
-        DOVECOT: {"ssl.required": "required", "ssl.certificate": Model(lambda c: f"{TLS}/{c.host.name}.crt", "the host's certificate")},
+        DOVECOT: {
+            "ssl.required": "required",
+            "ssl.certificate": Model(lambda c: f"{TLS}/{c.host.name}.crt", "the host's certificate"),
+        },
         PROSODY: {"c2s.tls": True, "s2s.tls": True},
         READERS: {"encryption": True},
         INN: {"tls.certificate": "/etc/news/tls/host.crt"},
@@ -220,25 +253,37 @@ class StarttlsAll(Control):
 class MuaRequired(Control):
     """Users' passwords and mail never cross a net in clear, nor does mail between hosts of the site.
 
-    Required, not offered: a program that is set up wrong fails at once instead of leaking for years. A filter on another host gets
-    every message by the milter protocol, which has no TLS. (The question whether a mailbox is full carries an address, no mail.)
+    Required, not offered: a program that is set up wrong fails at once instead of leaking for years. A filter on
+    another host gets every message by the milter protocol, which has no TLS. (The question whether a mailbox is full
+    carries an address, no mail.)
     """
 
-    id, level, sources = "tls.mua-required", "basic", ("G:18", "BSI TR-03108-01-M", "BSI IT-Grundschutz APP.5.3.A2", "RFC 8314 section 4.1", "RFC 8997")
+    id, level, sources = (
+        "tls.mua-required",
+        "basic",
+        ("G:18", "BSI TR-03108-01-M", "BSI IT-Grundschutz APP.5.3.A2", "RFC 8314 section 4.1", "RFC 8997"),
+    )
     settings: ClassVar = {
         DOVECOT: {"ssl.required": "required", "auth.cleartext": False},
         PROSODY: {"auth.plain": False, "c2s.tls": True},
         READERS: {"encryption": True},
         MASTER: {"users_tls": on_msa("encrypt")},
         MAIN: {
-            "lmtp_tls_security_level": Model(lambda c: "verify" if _remote(c) else "", "verify, where the store is another host"),
-            "lmtp_tls_CAfile": Model(lambda c: f"{TLS}/ca.crt" if _remote(c) and c.site.tls.own_ca else "", "the site's own CA if it has one"),
+            "lmtp_tls_security_level": Model(
+                lambda c: "verify" if _remote(c) else "", "verify, where the store is another host"
+            ),
+            "lmtp_tls_CAfile": Model(
+                lambda c: f"{TLS}/ca.crt" if _remote(c) and c.site.tls.own_ca else "", "the site's own CA if it has one"
+            ),
             "lmtp_tls_verify_cert_match": Model(
                 lambda c: _by_address(c, Role.STORE) if _remote(c) else "",
                 "the name of the store, where it is reached by an address",
                 optional=True,
             ),
-            "lmtp_tls_CApath": Model(lambda c: "/etc/ssl/certs" if _remote(c) and c.site.tls.source != "internal-ca" else "", "public CAs if the certificates are theirs"),
+            "lmtp_tls_CApath": Model(
+                lambda c: "/etc/ssl/certs" if _remote(c) and c.site.tls.source != "internal-ca" else "",
+                "public CAs if the certificates are theirs",
+            ),
         },
     }
     live = ("auth-needs-tls",)
@@ -247,11 +292,21 @@ class MuaRequired(Control):
     def of_host(cls, case: HostCase) -> Iterable[Claim]:
         """No message goes to a filter on another host, and none without TLS to the MTA host that takes it."""
         for name in filters(case):
-            yield Claim("the filter on the host itself", f"mail goes to {name} by the milter protocol, in clear", holds=False, where=f"{MAIN}:smtpd_milters",
-                        remedy=f"give the role filter to {case.host.name}")  # fmt: skip
+            yield Claim(
+                "the filter on the host itself",
+                f"mail goes to {name} by the milter protocol, in clear",
+                holds=False,
+                where=f"{MAIN}:smtpd_milters",
+                remedy=f"give the role filter to {case.host.name}",
+            )
         level = case.value(MAIN, "smtp_tls_security_level")
         if route(case).relays and level:
-            yield Claim("TLS on the way to the next host", spelled(level.value), level.value in _ENCRYPTED, f"{MAIN}:smtp_tls_security_level")
+            yield Claim(
+                "TLS on the way to the next host",
+                spelled(level.value),
+                level.value in _ENCRYPTED,
+                f"{MAIN}:smtp_tls_security_level",
+            )
 
 
 _ENCRYPTED = ("encrypt", "secure", "verify", "fingerprint", "dane-only")
@@ -284,7 +339,11 @@ class Ciphers(Control):
     ECDHE with AES-GCM or ChaCha20; what was recorded today cannot be read with a key stolen tomorrow.
     """
 
-    id, level, sources = "tls.ciphers", "bronze", ("NCSC-NL TLS guidelines 2025-05", "internet.nl mail test: tls_ciphers")
+    id, level, sources = (
+        "tls.ciphers",
+        "bronze",
+        ("NCSC-NL TLS guidelines 2025-05", "internet.nl mail test: tls_ciphers"),
+    )
     settings: ClassVar = {
         DOVECOT: {"ssl.ciphers": SUITES},
         PROSODY: {"ssl.ciphers": SUITES},
@@ -304,14 +363,28 @@ class Ciphers(Control):
 class Sigalgs(Control):
     """No SHA-1 in the signatures of a key exchange.
 
-    Postfix lowers OpenSSL's own floor; security level 2 in its cipher list raises it again, and a configuration file of its own
-    leaves SHA-224 out as well.
+    Postfix lowers OpenSSL's own floor; security level 2 in its cipher list raises it again, and a configuration file of
+    its own leaves SHA-224 out as well.
     """
 
-    id, level, sources = "tls.sigalgs", "bronze", ("NCSC-NL TLS guidelines 2025-05 section 3.3.5", "internet.nl mail test: kex_hash_func")
+    id, level, sources = (
+        "tls.sigalgs",
+        "bronze",
+        ("NCSC-NL TLS guidelines 2025-05 section 3.3.5", "internet.nl mail test: kex_hash_func"),
+    )
     settings: ClassVar = {
-        MAIN: {"tls_config_file": OPENSSL, "tls_config_name": "postfix", "tls_high_cipherlist": f"{SUITES}:@SECLEVEL=2"},
-        OPENSSL: {"signatures": Parts(":", tuple(f"{kind}+SHA{size}" for kind in ("ECDSA", "RSA-PSS", "RSA") for size in (256, 384, 512)), ("ed25519", "ed448"))},
+        MAIN: {
+            "tls_config_file": OPENSSL,
+            "tls_config_name": "postfix",
+            "tls_high_cipherlist": f"{SUITES}:@SECLEVEL=2",
+        },
+        OPENSSL: {
+            "signatures": Parts(
+                ":",
+                tuple(f"{kind}+SHA{size}" for kind in ("ECDSA", "RSA-PSS", "RSA") for size in (256, 384, 512)),
+                ("ed25519", "ed448"),
+            )
+        },
     }
     files = (OPENSSL,)
     live = ("tls-sigalgs",)
@@ -333,10 +406,16 @@ class NoRenegotiation(Control):
     The first wears a server out, the second leaks what was compressed.
     """
 
-    id, level, sources = "tls.no-reneg-compress", "bronze", ("internet.nl mail test: renegotiation_client, tls_compression",)
+    id, level, sources = (
+        "tls.no-reneg-compress",
+        "bronze",
+        ("internet.nl mail test: renegotiation_client, tls_compression",),
+    )
     settings: ClassVar = {
         MAIN: {"tls_ssl_options": exactly("NO_RENEGOTIATION", "NO_COMPRESSION")},
-        PROSODY: {"ssl.options": exactly("cipher_server_preference", "no_compression", "no_renegotiation", "no_ticket")},
+        PROSODY: {
+            "ssl.options": exactly("cipher_server_preference", "no_compression", "no_renegotiation", "no_ticket")
+        },
         INN: {"tls.compression": False},
     }
     live = ("tls-renegotiation",)
@@ -345,27 +424,44 @@ class NoRenegotiation(Control):
 class Certificate(Control):
     """Certificate and key belong together, name the host, and are strong.
 
-    A domain's own name for the host has a certificate of its own. They are checked before a roll-out switches to them; ECDSA P-256 is what
-    gmconf makes. Of certificates that come as files, key and signature are looked at: RSA of 2048 bits at least, no SHA-1.
+    A domain's own name for the host has a certificate of its own. They are checked before a roll-out switches to them;
+    ECDSA P-256 is what gmconf makes. Of certificates that come as files, key and signature are looked at: RSA of 2048
+    bits at least, no SHA-1.
     """
 
-    id, level, sources = "tls.cert", "basic", ("NCSC-NL TLS guidelines 2025-05", "internet.nl mail test: cert_pubkey, cert_signature", "BSI TR-03108")
+    id, level, sources = (
+        "tls.cert",
+        "basic",
+        ("NCSC-NL TLS guidelines 2025-05", "internet.nl mail test: cert_pubkey, cert_signature", "BSI TR-03108"),
+    )
     settings: ClassVar = {
         DOVECOT: {
             "ssl.certificate": Model(lambda c: f"{TLS}/{c.host.name}.crt", "the host's certificate"),
             "ssl.key": Model(lambda c: f"{TLS}/{c.host.name}.key", "the host's key"),
             "own[*].name": Model(_stored, "the domains' own names for the host"),
-            **{f"own[*].{key}": Model(partial(_stored, shape=f"{TLS}/{{}}.{end}"), "that of its name") for key, end in (("certificate", "crt"), ("key", "key"))},
+            **{
+                f"own[*].{key}": Model(partial(_stored, shape=f"{TLS}/{{}}.{end}"), "that of its name")
+                for key, end in (("certificate", "crt"), ("key", "key"))
+            },
         },
         MAIN: {
-            "smtpd_tls_chain_files": Model(lambda c: [f"{TLS}/{c.host.name}.key", f"{TLS}/{c.host.name}.crt"], "the host's key and certificate"),
-            "tls_server_sni_maps": Model(lambda c: f"texthash:{SNI}" if _own(c) else "", "the table of the domains' own names, if there are any", optional=True),
+            "smtpd_tls_chain_files": Model(
+                lambda c: [f"{TLS}/{c.host.name}.key", f"{TLS}/{c.host.name}.crt"], "the host's key and certificate"
+            ),
+            "tls_server_sni_maps": Model(
+                lambda c: f"texthash:{SNI}" if _own(c) else "",
+                "the table of the domains' own names, if there are any",
+                optional=True,
+            ),
         },
         PROSODY: {"ssl.certificates": "/etc/prosody/tls"},
         INN: {"tls.certificate": "/etc/news/tls/host.crt", "tls.key": "/etc/news/tls/host.key"},
-        NGINX: {f"{rows}[*].{key}": Model(partial(names, shape=f"/etc/nginx/gmconf-tls/{shape}.{end}"), "that of its name")
-                for rows, names, shape in (("servers", _webs, "{}"), ("programs", _programs, "autoconfig.{}")) for key, end in (("certificate", "crt"), ("key", "key"))},
-    }  # fmt: skip
+        NGINX: {
+            f"{rows}[*].{key}": Model(partial(names, shape=f"/etc/nginx/gmconf-tls/{shape}.{end}"), "that of its name")
+            for rows, names, shape in (("servers", _webs, "{}"), ("programs", _programs, "autoconfig.{}"))
+            for key, end in (("certificate", "crt"), ("key", "key"))
+        },
+    }
     live = ("certificates",)
 
     @classmethod
@@ -374,7 +470,13 @@ class Certificate(Control):
         for name, chain in sorted(case.public.items()) if case.site.tls.source == "files" else ():
             if name.startswith("tls/") and name.endswith(".crt"):
                 found = weak(chain)
-                yield Claim(f"{name} has strong keys and signatures", found or "it has", not found, name, remedy="have it issued again for a new key: ECDSA P-256, or RSA of 3072 bits")
+                yield Claim(
+                    f"{name} has strong keys and signatures",
+                    found or "it has",
+                    not found,
+                    name,
+                    remedy="have it issued again for a new key: ECDSA P-256, or RSA of 3072 bits",
+                )
 
     @classmethod
     def of_host(cls, case: HostCase) -> Iterable[Claim]:
@@ -385,10 +487,17 @@ class Certificate(Control):
             paths += [f"{TLS}/{name}.{end}" for name in own for end in ("crt", "key")]
             paths += [SNI] if MAIN in case.settings else []
         if case.has(Role.CHAT):
-            paths += [f"/etc/prosody/tls/{d.name}.{end}" for d in case.site.domains if d.kind == "hosted" for end in ("crt", "key")]
+            paths += [
+                f"/etc/prosody/tls/{d.name}.{end}"
+                for d in case.site.domains
+                if d.kind == "hosted"
+                for end in ("crt", "key")
+            ]
         if case.has(Role.NEWS):
             paths += ["/etc/news/tls/host.crt", "/etc/news/tls/host.key"]
-        paths += [f"/etc/nginx/gmconf-tls/{name}.{end}" for name in (*_webs(case), *_programs(case)) for end in ("crt", "key")]
+        paths += [
+            f"/etc/nginx/gmconf-tls/{name}.{end}" for name in (*_webs(case), *_programs(case)) for end in ("crt", "key")
+        ]
         if case.site.tls.source == "acme":
             paths += [f"/etc/gmconf/acme/{name}.{end}" for name in _shown(case) for end in ("crt", "key")]
         yield from case.there(*paths)
@@ -411,20 +520,33 @@ class CertificateTrust(Control):
             "directory": Model(lambda c: c.site.tls.acme.directory if c.site.tls.acme else "", "that of tls.acme"),
             "pairs[*].name": Model(_shown, "every name that the host shows a certificate for"),
         },
-        "/etc/systemd/system/gmconf-acme.service": {"command": "/usr/bin/python3 -B /usr/local/lib/gmconf/acme /etc/gmconf/acme.ini"},
+        "/etc/systemd/system/gmconf-acme.service": {
+            "command": "/usr/bin/python3 -B /usr/local/lib/gmconf/acme /etc/gmconf/acme.ini"
+        },
     }
 
     @classmethod
     def of_site(cls, case: SiteCase) -> Iterable[Claim]:
         """They are the operator's files, or come by ACME."""
         tls = case.site.tls
-        own = "a CA of the site's own" if tls.source == "internal-ca" else f"{tls.acme.authority}, which systems do not know" if tls.acme and tls.acme.authority else ""
+        own = (
+            "a CA of the site's own"
+            if tls.source == "internal-ca"
+            else f"{tls.acme.authority}, which systems do not know"
+            if tls.acme and tls.acme.authority
+            else ""
+        )
         yield Claim("tls.source: acme, or files", own or tls.source, not own, "tls.source")
         for name, chain in sorted(case.public.items()) if tls.source == "files" else ():
             if name.startswith("tls/") and name.endswith(".crt"):
                 wrong = distrusted(chain, case.today)
-                yield Claim(f"{name} is valid on {case.today} and leads to an authority that systems know", wrong or "it is", not wrong, "tls.source",
-                            remedy=f"have it issued again, and put the whole chain into {name}")  # fmt: skip
+                yield Claim(
+                    f"{name} is valid on {case.today} and leads to an authority that systems know",
+                    wrong or "it is",
+                    not wrong,
+                    "tls.source",
+                    remedy=f"have it issued again, and put the whole chain into {name}",
+                )
 
     @classmethod
     def of_host(cls, case: HostCase) -> Iterable[Claim]:
@@ -433,7 +555,9 @@ class CertificateTrust(Control):
         if acme:
             secret = ["/etc/gmconf/acme/tsig.secret"] if acme.update else []
             units = [f"/etc/systemd/system/gmconf-acme.{kind}" for kind in ("service", "timer")]
-            yield from case.there(ACME, "/usr/local/lib/gmconf/acme", "/usr/local/lib/gmconf/places.py", *units, *secret)
+            yield from case.there(
+                ACME, "/usr/local/lib/gmconf/acme", "/usr/local/lib/gmconf/places.py", *units, *secret
+            )
 
 
 class Received(Control):

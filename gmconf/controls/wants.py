@@ -129,7 +129,8 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class Guarded:
-    """A restriction list of Postfix in which nothing lets mail through but these items, each at its place or not at all."""
+    """A restriction list of Postfix in which nothing lets mail through but these items, each at its place or not at
+    all."""
 
     permits: tuple[str, ...]
     checks: tuple[str, ...]
@@ -225,7 +226,9 @@ class OnMsa:
         return self.want.holds(value, case) if case.has(Role.MSA) else value in ("", [])
 
 
-SECOND = Model(lambda c: "::1" if "ipv6" in c.site.address_families else "", "::1, unless the site is IPv4 only", optional=True)
+SECOND = Model(
+    lambda c: "::1" if "ipv6" in c.site.address_families else "", "::1, unless the site is IPv4 only", optional=True
+)
 """The second loopback address of a local service."""
 Want = AtMost | AtLeast | Has | First | Only | OneOf | Model | Within | Parts | Guarded | Begins | OnMsa
 Wanted = Value | Want | tuple[Want, ...]

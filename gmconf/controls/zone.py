@@ -40,7 +40,9 @@ class MxValid(Control):
             hosts = {f"{own}."} if any(r.owner == own and r.type in ("A", "AAAA") for r in case.records) else set()
         found = at(case.records, case.domain.name, "MX")
         targets = {value.partition(" ")[2] for value in found}
-        yield _claim(f"MX of {case.domain.name} name hosts with addresses", found, bool(targets) and targets <= hosts, "hosts")
+        yield _claim(
+            f"MX of {case.domain.name} name hosts with addresses", found, bool(targets) and targets <= hosts, "hosts"
+        )
 
 
 class NullMx(Control):
@@ -68,8 +70,8 @@ class NullMx(Control):
 class Caa(Control):
     """CAA records say which CA may certify the hosts, for which account.
 
-    Without them every CA of the world may, asked by whoever bends a route for an hour. Names of customers' domains are left to
-    them: their web sites have CAs of their own.
+    Without them every CA of the world may, asked by whoever bends a route for an hour. Names of customers' domains are
+    left to them: their web sites have CAs of their own.
     """
 
     id, level = "dns.caa", "bronze"
@@ -80,7 +82,12 @@ class Caa(Control):
     def of_site(cls, case: SiteCase) -> Iterable[Claim]:
         """The site names its CAs, or has its own."""
         named = [i.name for i in case.site.dns.caa]
-        yield _claim("dns.caa in site.yml", named or [case.site.tls.source], bool(named) or case.site.tls.source == "internal-ca", "dns.caa")
+        yield _claim(
+            "dns.caa in site.yml",
+            named or [case.site.tls.source],
+            bool(named) or case.site.tls.source == "internal-ca",
+            "dns.caa",
+        )
 
     @classmethod
     def of_host(cls, case: HostCase) -> Iterable[Claim]:
@@ -109,13 +116,19 @@ class TwoNs(Control):
 class SpfPublish(Control):
     """Every sending domain and every HELO name has one SPF record that lists our hosts and ends in -all or ~all.
 
-    It is made of addresses, so that no look-up of a receiver can fail; only records of other senders (``domains[].senders``) are
-    included. Ten look-ups are allowed at most, and such a record that lets everybody send counts as a mistake.
+    It is made of addresses, so that no look-up of a receiver can fail; only records of other senders
+    (``domains[].senders``) are included. Ten look-ups are allowed at most, and such a record that lets everybody send
+    counts as a mistake.
     """
 
     id, level = "auth.spf-publish", "basic"
-    sources = ("RFC 7208", "BSI TR-03182-01-M", "BSI IT-Grundschutz APP.5.3.A9", "internet.nl mail test: spf_policy",
-               "large mailbox providers (2024): SPF for every sender")  # fmt: skip
+    sources = (
+        "RFC 7208",
+        "BSI TR-03182-01-M",
+        "BSI IT-Grundschutz APP.5.3.A9",
+        "internet.nl mail test: spf_policy",
+        "large mailbox providers (2024): SPF for every sender",
+    )
     live = ("spf", "helo-spf")
 
     @classmethod
@@ -134,7 +147,11 @@ def _spf(records: Sequence[Record], name: str) -> Claim:
     found = [text for text in at(records, name, "TXT") if spf.is_spf(text)]
     read = [spf.parse(text) for text in found]
     good = len(read) == 1 and read[0].end in ("-", "~") and not read[0].wrong and read[0].lookups <= spf.LOOKUPS
-    return _claim(f"one SPF record of {name}, ending in -all or ~all, with ten look-ups at most", found, good and not any(m.kind == "ptr" for m in read[0].asking))
+    return _claim(
+        f"one SPF record of {name}, ending in -all or ~all, with ten look-ups at most",
+        found,
+        good and not any(m.kind == "ptr" for m in read[0].asking),
+    )
 
 
 class DmarcPublish(Control):
@@ -152,7 +169,13 @@ class DmarcPublish(Control):
         """p stands directly after v, rua is there, removed tags are not."""
         found = at(case.records, f"_dmarc.{case.domain.name}", "TXT")
         seen = taglist.parse("".join(found[:1]))
-        good = len(found) == 1 and not seen.wrong and seen.names[:2] == ["v", "p"] and "rua" in seen.tags and not {"pct", "rf", "ri"} & set(seen.tags)
+        good = (
+            len(found) == 1
+            and not seen.wrong
+            and seen.names[:2] == ["v", "p"]
+            and "rua" in seen.tags
+            and not {"pct", "rf", "ri"} & set(seen.tags)
+        )
         yield _claim(f"one DMARC record of {case.domain.name} with rua", found, good)
 
 
@@ -162,19 +185,29 @@ class DmarcQuarantine(Control):
     A policy of none protects nobody; it is for the time of learning.
     """
 
-    id, level, sources = "auth.dmarc-quarantine", "bronze", ("RFC 9989", "BSI TR-03182-06-M", "internet.nl mail test: dmarc_policy")
+    id, level, sources = (
+        "auth.dmarc-quarantine",
+        "bronze",
+        ("RFC 9989", "BSI TR-03182-06-M", "internet.nl mail test: dmarc_policy"),
+    )
 
     @classmethod
     def of_site(cls, case: SiteCase) -> Iterable[Claim]:
         """The policy of domains that send."""
         policy = published.dmarc_policy(case.site)
-        yield _claim("a DMARC policy of quarantine or reject", [f"p={policy}"], published.strictness(policy) >= 1, "dns.dmarc.policy")
+        yield _claim(
+            "a DMARC policy of quarantine or reject",
+            [f"p={policy}"],
+            published.strictness(policy) >= 1,
+            "dns.dmarc.policy",
+        )
 
 
 class DmarcReject(Control):
     """DMARC asks receivers to reject what is not ours, unless users post to lists.
 
-    Lists change messages and break their signatures; a site whose users post there says so (``dns.users_post_to_lists``).
+    Lists change messages and break their signatures; a site whose users post there says so
+    (``dns.users_post_to_lists``).
     """
 
     id, level, sources = "auth.dmarc-reject", "silver", ("RFC 9989 section 7.4", "BSI TR-03182-06-M")
@@ -183,18 +216,24 @@ class DmarcReject(Control):
     def of_site(cls, case: SiteCase) -> Iterable[Claim]:
         """The policy of domains that send."""
         policy, lists = published.dmarc_policy(case.site), case.site.dns.users_post_to_lists
-        wanted = "a DMARC policy of quarantine or reject, since users post to lists" if lists else "a DMARC policy of reject"
+        wanted = (
+            "a DMARC policy of quarantine or reject, since users post to lists" if lists else "a DMARC policy of reject"
+        )
         yield _claim(wanted, [f"p={policy}"], published.strictness(policy) >= (1 if lists else 2), "dns.dmarc.policy")
 
 
 class DmarcExternal(Control):
     """Whoever gets reports about another domain has allowed it in DNS.
 
-    Without this record reporters send nothing: it keeps others from flooding a stranger with reports. Strict parsers want the semicolon
-    that RFC 7489's grammar has after the version.
+    Without this record reporters send nothing: it keeps others from flooding a stranger with reports. Strict parsers
+    want the semicolon that RFC 7489's grammar has after the version.
     """
 
-    id, level, sources = "auth.dmarc-extreport", "basic", ("RFC 9990", "RFC 7489", "internet.nl mail test: dmarc_policy")
+    id, level, sources = (
+        "auth.dmarc-extreport",
+        "basic",
+        ("RFC 9990", "RFC 7489", "internet.nl mail test: dmarc_policy"),
+    )
     live = ("dmarc-reports",)
 
     @classmethod
@@ -211,8 +250,14 @@ class DmarcExternal(Control):
     def unseen(cls, case: SiteCase, hosts: Sequence[HostCase]) -> str:
         """In a domain of others the record is theirs to publish."""
         del hosts
-        theirs = [t for t in published.report_domains(case.site) if not any(f".{t}".endswith(f".{d.name}") for d in case.site.domains)]
-        return f"whether the keeper of {' and of '.join(theirs)} has published it; gmconf dns check asks" if theirs else ""
+        theirs = [
+            t
+            for t in published.report_domains(case.site)
+            if not any(f".{t}".endswith(f".{d.name}") for d in case.site.domains)
+        ]
+        return (
+            f"whether the keeper of {' and of '.join(theirs)} has published it; gmconf dns check asks" if theirs else ""
+        )
 
 
 class TlsReports(Control):
@@ -231,7 +276,12 @@ class TlsReports(Control):
         if case.domain.kind != "parked":
             found = at(case.records, f"_smtp._tls.{case.domain.name}", "TXT")
             seen = taglist.parse("".join(found[:1]))
-            good = len(found) == 1 and not seen.wrong and seen.tags.get("v") == "TLSRPTv1" and seen.tags.get("rua", "").startswith("mailto:")
+            good = (
+                len(found) == 1
+                and not seen.wrong
+                and seen.tags.get("v") == "TLSRPTv1"
+                and seen.tags.get("rua", "").startswith("mailto:")
+            )
             yield _claim(f"one TLSRPT record of {case.domain.name} with a mail address", found, good, "dns.tls_reports")
 
 
@@ -242,7 +292,9 @@ class TlsReportsEval(Control):
     """
 
     id, level, sources = "tls.rpt-eval", "silver", ("BSI TR-03108-11-R", "RFC 8460")
-    evidence = Evidence("how often gmconf reports, or another program, counts the reports, and who reads the numbers", 92)
+    evidence = Evidence(
+        "how often gmconf reports, or another program, counts the reports, and who reads the numbers", 92
+    )
 
 
 class DaneIn(Control):

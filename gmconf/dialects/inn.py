@@ -1,4 +1,6 @@
-"""How INN's files spell values: inn.conf and readers.conf with strings in double quotes, the others with plain words."""
+"""How INN's files spell values: inn.conf and readers.conf with strings in double quotes,
+the others with plain words.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""How Markdown (CommonMark with tables, as GitHub reads it too) spells values: what a person wrote is text, never markup."""
+"""How Markdown (CommonMark with tables, as GitHub reads it too) spells values: what a person wrote is text, never
+markup."""
 
 from __future__ import annotations
 
@@ -24,7 +25,11 @@ class _Marked(str):
     __slots__ = ()
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and str.__eq__(self, str(other)) and getattr(self, "target", "") == getattr(other, "target", "")
+        return (
+            type(self) is type(other)
+            and str.__eq__(self, str(other))
+            and getattr(self, "target", "") == getattr(other, "target", "")
+        )
 
     def __ne__(self, other: object) -> bool:
         return not self == other
@@ -75,7 +80,9 @@ def spell(value: Value) -> str:
         if not _TARGET.match(value.target):
             raise GmconfError(f"a document cannot link to {value.target!r}")
         # An address as its own words (CommonMark 6.5): the targets allowed above hold nothing that would end it.
-        return f"<{value.target}>" if str(value) == value.target and ":" in value else f"[{_inner(value)}]({value.target})"
+        return (
+            f"<{value.target}>" if str(value) == value.target and ":" in value else f"[{_inner(value)}]({value.target})"
+        )
     if isinstance(value, Code):
         return _code(value)
     if isinstance(value, Verbatim):

@@ -1,4 +1,5 @@
-"""How nftables spells values: numbers, ranges, addresses, networks and its own words bare, everything else in quotes (it knows no escapes)."""
+"""How nftables spells values: numbers, ranges, addresses, networks and its own words bare, everything else in quotes
+(it knows no escapes)."""
 
 from __future__ import annotations
 

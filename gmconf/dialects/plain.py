@@ -9,10 +9,13 @@ from gmconf.errors import GmconfError
 from gmconf.settings import Value
 
 
-def spell(value: Value, file: str, word: re.Pattern[str], listed: Callable[[Iterable[str]], str], empty: str | None = None) -> str:
+def spell(
+    value: Value, file: str, word: re.Pattern[str], listed: Callable[[Iterable[str]], str], empty: str | None = None
+) -> str:
     """on/off, numbers, words that fit ``word``, and lists of them as ``listed`` writes them.
 
-    ``empty`` is how a text of no characters is written; without it there are none. Raises GmconfError, naming the file, for all else.
+    ``empty`` is how a text of no characters is written; without it there are none. Raises GmconfError, naming the file,
+    for all else.
     """
     if isinstance(value, bool):
         return "on" if value else "off"

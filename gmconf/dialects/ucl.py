@@ -20,7 +20,9 @@ def spell(value: Value) -> str:
         return repr(value)
     if isinstance(value, str):
         if not value.isprintable() or _LIVE.search(value):
-            raise GmconfError(f"rspamd would not take {value!r} literally: no $, {{%, {{#, {{=, {{{{ or control characters")
+            raise GmconfError(
+                f"rspamd would not take {value!r} literally: no $, {{%, {{#, {{=, {{{{ or control characters"
+            )
         escaped = value.replace("\\", "\\\\").replace('"', '\\"')
         return f'"{escaped}"'
     return f"[{', '.join(spell(item) for item in value)}]"

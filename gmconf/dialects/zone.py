@@ -1,4 +1,6 @@
-"""How zone files spell values (RFC 1035 section 5.1): numbers, names with their final dot, types, and rdata of records."""
+"""How zone files spell values (RFC 1035 section 5.1): numbers, names with their final dot, types,
+and rdata of records.
+"""
 
 from __future__ import annotations
 

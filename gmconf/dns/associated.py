@@ -29,8 +29,9 @@ def dated(chain: Sequence[x509.Certificate], now: datetime) -> bool:
 def associated(chain: Sequence[x509.Certificate], record: str, host: str) -> bool:
     """Whether a TLSA record, as a zone file has it, is about this chain.
 
-    Usage 3 is about the host's own certificate and asks neither for a name nor for a date (RFC 7671 section 5.1); usage 2 about one above
-    it, whose signatures lead to the host's own, which has to name the host; all of them have to be within their dates (RFC 7671 section 5.2).
+    Usage 3 is about the host's own certificate and asks neither for a name nor for a date (RFC 7671 section 5.1); usage
+    2 about one above it, whose signatures lead to the host's own, which has to name the host; all of them have to be
+    within their dates (RFC 7671 section 5.2).
     """
     words = record.split()
     usage, selector, matching = map(int, words[:3])
@@ -45,7 +46,9 @@ def associated(chain: Sequence[x509.Certificate], record: str, host: str) -> boo
 
 
 def _way(chain: Sequence[x509.Certificate], anchor: x509.Certificate) -> list[x509.Certificate]:
-    """From the host's own certificate up to the anchor, in whatever order they were sent; empty where none leads there."""
+    """From the host's own certificate up to the anchor, in whatever order they were sent;
+    empty where none leads there.
+    """
     way = [chain[0]]
     while way[-1] != anchor:
         above = next((c for c in chain[1:] if c not in way and _is_authority(c) and _issued(way[-1], c)), None)
@@ -64,7 +67,8 @@ def _issued(lower: x509.Certificate, upper: x509.Certificate) -> bool:
 
 
 def _is_authority(certificate: x509.Certificate) -> bool:
-    """Whether it may sign others at all (RFC 5280 section 4.2.1.9); those of the first version, which cannot say so, only where they are roots."""
+    """Whether it may sign others at all (RFC 5280 section 4.2.1.9); those of the first version, which cannot say so,
+    only where they are roots."""
     try:
         return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
     except x509.ExtensionNotFound:
@@ -78,7 +82,9 @@ def _data(certificate: x509.Certificate, selector: int, matching: int) -> str | 
         data = certificate.public_bytes(serialization.Encoding.DER)
     elif selector == 1:
         try:
-            data = certificate.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+            data = certificate.public_key().public_bytes(
+                serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+            )
         except (ValueError, UnsupportedAlgorithm):
             return None
     else:

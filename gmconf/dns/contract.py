@@ -32,12 +32,15 @@ class Unit(NamedTuple):
 
 
 class Contract:
-    """The records of a site by domain and by host; ``public`` are the public files beside it, ``why`` gives reasons for fields.
+    """The records of a site by domain and by host; ``public`` are the public files beside it, ``why`` gives reasons for
+    fields.
 
     ``rollover`` says which keys are published besides those in use.
     """
 
-    def __init__(self, site: Site, public: Mapping[str, str], why: Callable[[str], Reason], rollover: Rollover = NOTHING) -> None:
+    def __init__(
+        self, site: Site, public: Mapping[str, str], why: Callable[[str], Reason], rollover: Rollover = NOTHING
+    ) -> None:
         self.site, self.public, self.why, self.rollover = site, public, why, rollover
         self.zones = Zones(site)
         self.numbers = {h.name: n for n, h in enumerate(site.hosts)}
@@ -46,7 +49,11 @@ class Contract:
 
     def need(self, id_: str) -> Need:
         """Whether the site's level (basic without one) asks for the control."""
-        return "required" if LEVELS.index(CATALOGUE[id_].level) <= LEVELS.index(self.site.level or "basic") else "recommended"
+        return (
+            "required"
+            if LEVELS.index(CATALOGUE[id_].level) <= LEVELS.index(self.site.level or "basic")
+            else "recommended"
+        )
 
     def of_domain(self, domain: Domain) -> Iterator[Record]:
         """What lies at and below a domain's name, sorted."""
@@ -75,7 +82,8 @@ class Contract:
         return units[0].domain if len(units) == 1 and zone not in self.others else None
 
     def rows(self, domain: Domain) -> list[Row]:
-        """The rows that domains of the same kind and selectors share; one with names or other senders of its own has them for itself."""
+        """The rows that domains of the same kind and selectors share; one with names or other senders of its own has
+        them for itself."""
         if domain.server_names or domain.senders:
             return _sorted(sending(self, domain))
         key = (domain.kind, domain.dkim.selector, domain.dkim.retired, *self.rollover.published(domain.name))
@@ -94,10 +102,13 @@ class Contract:
         return (self._placed(found, zone) for found in of_host(self, host))
 
     def _placed(self, found: Found, zone: str) -> Record:
-        return Record(found.zone or zone, found.owner, found.type, found.rdata, self.site.dns.ttl, found.need, found.because)
+        return Record(
+            found.zone or zone, found.owner, found.type, found.rdata, self.site.dns.ttl, found.need, found.because
+        )
 
     def authorisation(self, domain: Domain) -> Iterator[Record]:
-        """What allows reports about the domain to be sent to addresses elsewhere (RFC 9990), in the zones of these addresses."""
+        """What allows reports about the domain to be sent to addresses elsewhere (RFC 9990), in the zones of these
+        addresses."""
         for target in self.report_zones:
             if record := self._authorised(domain, target):
                 yield record
@@ -106,8 +117,15 @@ class Contract:
         zone, id_ = self.report_zones[target], "auth.dmarc-extreport"
         if self.zones.of(domain.name) == zone:
             return None
-        return Record(zone, f"{domain.name}._report._dmarc.{target}", "TXT", ("v=DMARC1;",), self.site.dns.ttl, self.need(id_),
-                      (control(id_), self.reports_why))  # fmt: skip
+        return Record(
+            zone,
+            f"{domain.name}._report._dmarc.{target}",
+            "TXT",
+            ("v=DMARC1;",),
+            self.site.dns.ttl,
+            self.need(id_),
+            (control(id_), self.reports_why),
+        )
 
     def authorisations(self, target: str) -> Iterator[Record]:
         """Those of all domains for one domain of addresses, sorted."""
@@ -129,7 +147,15 @@ class Contract:
         """The parts of an SPF record that is too long for one."""
         for name, text in published.spf_parts(self.site)[1]:
             id_ = "auth.spf-publish"
-            yield Record(self.zones.of(name), name, "TXT", strings(text), self.site.dns.ttl, self.need(id_), (control(id_), self.why("hosts")))
+            yield Record(
+                self.zones.of(name),
+                name,
+                "TXT",
+                strings(text),
+                self.site.dns.ttl,
+                self.need(id_),
+                (control(id_), self.why("hosts")),
+            )
 
     def nameservers(self) -> Iterator[Record]:
         """Addresses of name servers inside the site's zones that are no hosts of it."""
@@ -161,7 +187,11 @@ class Contract:
 
     def foreign(self, zone: str) -> str:
         """What to do with the records of a zone that is not the site's; empty for one that is."""
-        return "" if zone in self.zones.cuts else f"{zone} is no zone of this site (domains, dns.zones): give these records to whoever keeps it"
+        return (
+            ""
+            if zone in self.zones.cuts
+            else f"{zone} is no zone of this site (domains, dns.zones): give these records to whoever keeps it"
+        )
 
     @cached_property
     def delegations(self) -> dict[str, list[str]]:
@@ -179,7 +209,8 @@ class Contract:
                 yield from self.of_zone(zone)
 
     def of_zone(self, zone: str) -> Iterator[Record]:
-        """The records of one zone, sorted; none where it has none. Raises GmconfError where one of the operator's is one of the site's."""
+        """The records of one zone, sorted; none where it has none. Raises GmconfError where one of the operator's is
+        one of the site's."""
         found, added = _merged(self.units.get(zone, [])), self.others.get(zone)
         return beside(self.site, found, added) if added else found
 
@@ -188,10 +219,14 @@ class Contract:
         """By zone; what is small is made at once, domains when their turn comes."""
         found: dict[str, list[Unit]] = {}
         for domain in self.site.domains:
-            found.setdefault(self.zones.of(domain.name), []).append(Unit(domain.name, partial(self.of_domain, domain), domain))
+            found.setdefault(self.zones.of(domain.name), []).append(
+                Unit(domain.name, partial(self.of_domain, domain), domain)
+            )
         for target, zone in self.report_zones.items():
             if any(self.zones.of(d.name) != zone for d in self.site.domains):
-                found.setdefault(zone, []).append(Unit(f"_report._dmarc.{target}", partial(self.authorisations, target)))
+                found.setdefault(zone, []).append(
+                    Unit(f"_report._dmarc.{target}", partial(self.authorisations, target))
+                )
         loose = [*self.included(), *self.nameservers(), *(r for h in self.site.hosts for r in self.of_host(h))]
         by_zone: dict[str, list[Record]] = {}
         for record in loose:

@@ -54,7 +54,12 @@ def _mail(contract: Contract, domain: Domain) -> Iterator[Row]:
         yield Row("", "MX", f"{PREFERENCE} {name}.", contract.need(id_), (control(id_), why(field)))
     id_ = "auth.spf-publish"
     mechanisms, included = published.spf_of(site, domain)
-    because = (control(id_), why("hosts"), why("dns.spf"), *([why(f"{contract.place(domain)}.senders")] if domain.senders else []))
+    because = (
+        control(id_),
+        why("hosts"),
+        why("dns.spf"),
+        *([why(f"{contract.place(domain)}.senders")] if domain.senders else []),
+    )
     yield Row("", "TXT", strings(spf.policy(mechanisms, published.spf_end(site))), contract.need(id_), because)
     for name, text in included:
         yield Row(name.removesuffix(domain.name), "TXT", strings(text), contract.need(id_), because)
@@ -69,11 +74,17 @@ def _own_names(contract: Contract, domain: Domain) -> Iterator[Row]:
     why = contract.why(f"{contract.place(domain)}.server_names")
     for name in below:
         prefix = name.removesuffix(domain.name)
-        roles = {*((Role.MSA, Role.STORE) if name == domain.own_clients else ()), *((Role.MTA,) if name == domain.own_mx else ())}
+        roles = {
+            *((Role.MSA, Role.STORE) if name == domain.own_clients else ()),
+            *((Role.MTA,) if name == domain.own_mx else ()),
+        }
         id_ = "dns.mx-valid" if name == domain.own_mx else "dns.srv"
         for type_, address in addresses(a for h in site.hosts if not roles.isdisjoint(h.roles) for a in h.outside):
             yield Row(prefix, type_, address, contract.need(id_), (control(id_), why))
-        for type_, rdata, need, because in (*certifiers(contract), *(associated(contract, name) if name == domain.own_mx else ())):
+        for type_, rdata, need, because in (
+            *certifiers(contract),
+            *(associated(contract, name) if name == domain.own_mx else ()),
+        ):
             yield Row(prefix if type_ == "CAA" else f"_25._tcp.{prefix}", type_, rdata, need, (*because, why))
 
 
@@ -91,7 +102,9 @@ def _signatures(contract: Contract, domain: Domain) -> Iterator[Row]:
 
 
 def _dmarc(contract: Contract, policy: str, id_: str) -> Row:
-    """Tags in the order that RFC 7489's grammar wants too: p directly after v. Tags that RFC 9989 removed are not used."""
+    """Tags in the order that RFC 7489's grammar wants too: p directly after v.
+    Tags that RFC 9989 removed are not used.
+    """
     site = contract.site
     dmarc = site.dns.dmarc
     alone = id_ == "dns.parked"
@@ -99,16 +112,31 @@ def _dmarc(contract: Contract, policy: str, id_: str) -> Row:
     # Names that do not exist send nothing: once the domain is watched, nobody loses mail by refusing them.
     nonexistent = "none" if policy == "none" else "reject"
     mode = "r" if dmarc.alignment == "relaxed" and not alone else "s"
-    tags = ["v=DMARC1", f"p={policy}", f"sp={below}", f"np={nonexistent}", f"adkim={mode}", f"aspf={mode}",
-            f"rua={published.rua(published.reports_to(site))}"]  # fmt: skip
+    tags = [
+        "v=DMARC1",
+        f"p={policy}",
+        f"sp={below}",
+        f"np={nonexistent}",
+        f"adkim={mode}",
+        f"aspf={mode}",
+        f"rua={published.rua(published.reports_to(site))}",
+    ]
     field = "dns.dmarc.policy" if dmarc.policy else "level"
-    because = (control(id_), contract.reports_why) if alone else (control(id_), contract.why(field), contract.reports_why)
+    because = (
+        (control(id_), contract.reports_why) if alone else (control(id_), contract.why(field), contract.reports_why)
+    )
     return Row("_dmarc.", "TXT", strings("; ".join(tags)), contract.need(id_), because)
 
 
 def _tls_reports(contract: Contract) -> Row:
     id_ = "tls.rpt"
-    field = "dns.tls_reports" if contract.site.dns.tls_reports else "dns.reports" if contract.site.dns.reports else "organisation.postmaster"
+    field = (
+        "dns.tls_reports"
+        if contract.site.dns.tls_reports
+        else "dns.reports"
+        if contract.site.dns.reports
+        else "organisation.postmaster"
+    )
     text = f"v=TLSRPTv1; rua={published.rua(published.tls_reports_to(contract.site))}"
     return Row("_smtp._tls.", "TXT", strings(text), contract.need(id_), (control(id_), contract.why(field)))
 
@@ -142,8 +170,15 @@ def _services(contract: Contract, domain: Domain) -> Iterator[Row]:
         store = msa = [own]
     chat = [h.name for h in site.hosts if Role.CHAT in h.roles] if domain.kind == "hosted" else []
     pop3 = store if site.pop3.enabled else []
-    services = [("submissions", 0, 465, msa), ("submission", 10, 587, msa), ("imaps", 0, 993, store), ("imap", 10, 143, store),
-                ("pop3s", 20, 995, pop3), ("pop3", 0, 0, []), ("sieve", 0, 4190, store)]  # fmt: skip
+    services = [
+        ("submissions", 0, 465, msa),
+        ("submission", 10, 587, msa),
+        ("imaps", 0, 993, store),
+        ("imap", 10, 143, store),
+        ("pop3s", 20, 995, pop3),
+        ("pop3", 0, 0, []),
+        ("sieve", 0, 4190, store),
+    ]
     if chat:
         services += [("xmpps-client", 0, 5223, chat), ("xmpp-client", 10, 5222, chat)]
     if chat and (site.chat is None or site.chat.federation):
@@ -156,7 +191,8 @@ def _services(contract: Contract, domain: Domain) -> Iterator[Row]:
 
 
 def parked(contract: Contract) -> Iterator[Row]:
-    """A domain that neither sends nor receives says so in every way there is (RFC 7505, M3AAWG: Protecting Parked Domains)."""
+    """A domain that neither sends nor receives says so in every way there is (RFC 7505, M3AAWG: Protecting Parked
+    Domains)."""
     site, id_ = contract.site, "dns.parked"
     because, need = (control(id_),), contract.need(id_)
     if published.can(site, "null-mx"):

@@ -37,7 +37,9 @@ def addresses(of: Iterable[str]) -> Iterator[tuple[str, str]]:
 def of_host(contract: Contract, host: Host) -> Iterator[Found]:
     """Everything about one host, its reverse names included."""
     id_ = "dns.fcrdns"
-    place = contract.why(f"hosts[{contract.numbers[host.name]}].{'public_addresses' if host.public_addresses else 'addresses'}")
+    place = contract.why(
+        f"hosts[{contract.numbers[host.name]}].{'public_addresses' if host.public_addresses else 'addresses'}"
+    )
     because, must = (control(id_), place), contract.need(id_)
     for type_, address in addresses(host.outside):
         yield Found(host.name, type_, address, must, because)
@@ -45,7 +47,13 @@ def of_host(contract: Contract, host: Host) -> Iterator[Found]:
         yield Found(owner, "PTR", f"{host.name}.", must, because, zone)
     # Notices have an empty sender, so SPF is asked about the name in HELO (RFC 7208 section 2.3).
     id_ = "auth.spf-publish"
-    yield Found(host.name, "TXT", strings(spf.policy(spf.terms(host.outside), "-all")), contract.need(id_), (control(id_), place))
+    yield Found(
+        host.name,
+        "TXT",
+        strings(spf.policy(spf.terms(host.outside), "-all")),
+        contract.need(id_),
+        (control(id_), place),
+    )
     for found in certifiers(contract):
         yield Found(host.name, *found)
     if Role.MTA in host.roles:
@@ -58,7 +66,8 @@ Part = tuple[str, str, Need, tuple[Reason, ...]]
 
 
 def certifiers(contract: Contract) -> Iterator[Part]:
-    """CAA, for names that hosts show certificates for only: who certifies a domain's web site is its owner's business (RFC 8659, RFC 8657)."""
+    """CAA, for names that hosts show certificates for only: who certifies a domain's web site is its owner's business
+    (RFC 8659, RFC 8657)."""
     site, id_ = contract.site, "dns.caa"
     values = [("issue", _issuer(issuer)) for issuer in site.dns.caa]
     if not values and site.tls.source == "internal-ca":

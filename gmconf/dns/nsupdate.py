@@ -13,10 +13,11 @@ SETS = 50
 
 
 def zone(apexes: frozenset[str], name: str, found: Iterable[Record], foreign: str = "") -> Iterator[str]:
-    """The script of one zone; ``apexes`` are the domains whose TXT records are not all ours, ``foreign`` is said of a zone that is not.
+    """The script of one zone; ``apexes`` are the domains whose TXT records are not all ours, ``foreign`` is said of a
+    zone that is not.
 
-    A mail domain's name has TXT records of others (proofs of ownership). There only our own record is added; an older SPF record
-    has to be deleted by hand, and ``gmconf dns check`` says so.
+    A mail domain's name has TXT records of others (proofs of ownership). There only our own record is added; an older
+    SPF record has to be deleted by hand, and ``gmconf dns check`` says so.
     """
     yield f"; {name}: written by gmconf; nsupdate -k KEYFILE THIS"
     if foreign:

@@ -14,11 +14,15 @@ Value = str | dict[str, str | int | Parameters]
 
 
 def zone(name: str, found: Iterable[Record], foreign: str = "") -> Iterator[str]:
-    """The lines of one zone's file. Values are JSON, which is YAML, so nothing in them can end them; ``foreign`` is said of a zone that is not the site's."""
+    """The lines of one zone's file. Values are JSON, which is YAML, so nothing in them can end them; ``foreign`` is
+    said of a zone that is not the site's."""
     yield f"# {name}: managed by gmconf, do not edit; change site.yml and run: gmconf dns"
     if foreign:
         yield f"# {foreign}"
-    yield "# Semicolons are escaped: set escaped_semicolons of octoDNS's YAML provider to true, its default before version 2."
+    yield (
+        "# Semicolons are escaped: set escaped_semicolons of octoDNS's YAML provider to true, its default before"
+        " version 2."
+    )
     yield "---"
     published = (r for r in found if r.need != "forbidden")
     # octoDNS wants its keys sorted, numbers by their size.
@@ -33,7 +37,11 @@ def zone(name: str, found: Iterable[Record], foreign: str = "") -> Iterator[str]
             yield f"    type: {type_}"
             values = [_value(r) for r in rows]
             # An alias has one value.
-            yield f"    value: {json.dumps(values[0])}" if type_ == "CNAME" else f"    values: {json.dumps(values, sort_keys=True)}"
+            yield (
+                f"    value: {json.dumps(values[0])}"
+                if type_ == "CNAME"
+                else f"    values: {json.dumps(values, sort_keys=True)}"
+            )
 
 
 def _natural(text: str) -> list[str | int]:
@@ -50,7 +58,12 @@ def _value(record: Record) -> Value:
     if record.type == "SRV":
         return {"priority": int(words[0]), "weight": int(words[1]), "port": int(words[2]), "target": words[3]}
     if record.type == "TLSA":
-        return {"certificate_usage": int(words[0]), "selector": int(words[1]), "matching_type": int(words[2]), "certificate_association_data": words[3]}
+        return {
+            "certificate_usage": int(words[0]),
+            "selector": int(words[1]),
+            "matching_type": int(words[2]),
+            "certificate_association_data": words[3],
+        }
     if record.type == "CAA":
         return {"flags": int(words[0]), "tag": words[1], "value": words[2][1:-1]}
     if record.type == "DS":
@@ -58,7 +71,11 @@ def _value(record: Record) -> Value:
     if record.type == "SSHFP":
         return {"algorithm": int(words[0]), "fingerprint_type": int(words[1]), "fingerprint": words[2]}
     if record.type in ("HTTPS", "SVCB"):
-        return {"svcpriority": int(words[0]), "targetname": words[1], "svcparams": dict(map(_parameter, words[2].split())) if words[2:] else {}}
+        return {
+            "svcpriority": int(words[0]),
+            "targetname": words[1],
+            "svcparams": dict(map(_parameter, words[2].split())) if words[2:] else {},
+        }
     return record.rdata
 
 

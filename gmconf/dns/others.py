@@ -20,7 +20,9 @@ def by_zone(site: Site, zones: Zones, why: Callable[[str], Reason]) -> dict[str,
     found: dict[str, list[Record]] = {}
     for number, other in enumerate(site.dns.records):
         if zone := zones.ours(other.name.removeprefix("*.")):
-            record = Record(zone, other.name, other.type, _rdata(other), site.dns.ttl, "required", (why(f"dns.records[{number}]"),))
+            record = Record(
+                zone, other.name, other.type, _rdata(other), site.dns.ttl, "required", (why(f"dns.records[{number}]"),)
+            )
             found.setdefault(zone, []).append(record)
     for rows in found.values():
         rows.sort(key=_place)
@@ -28,7 +30,8 @@ def by_zone(site: Site, zones: Zones, why: Callable[[str], Reason]) -> dict[str,
 
 
 def beside(site: Site, published: Iterable[Record], added: Sequence[Record]) -> Iterator[Record]:
-    """The records of a zone with the operator's among them. Raises GmconfError where one of these is what the site publishes itself."""
+    """The records of a zone with the operator's among them. Raises GmconfError where one of these is what the site
+    publishes itself."""
     owners = {r.owner for r in added}
     theirs = set(map(id, added))
     for owner, group in groupby(merge(published, added, key=_place), key=lambda r: r.owner):
@@ -44,12 +47,19 @@ def beside(site: Site, published: Iterable[Record], added: Sequence[Record]) -> 
 
 def _refuse(site: Site, record: Record, mine: set[str]) -> None:
     # Proofs of ownership stand beside the SPF record of a domain; nothing else is shared.
-    shared = record.type == "TXT" and any(d.name == record.owner for d in site.domains) and not spf.is_spf("".join(record.rdata))
+    shared = (
+        record.type == "TXT"
+        and any(d.name == record.owner for d in site.domains)
+        and not spf.is_spf("".join(record.rdata))
+    )
     if (mine and "CNAME" in {record.type, *mine}) or (record.type in mine and not shared):
         where, way = record.because[0], "remove it here"
         if record.type == "TXT" and spf.is_spf("".join(record.rdata)):
             way = "name services of others in domains[].senders, and remove it here"
-        raise GmconfError(f"{where.ref}: {where.text}: {record.owner} {record.type} follows from other fields of the site (gmconf dns); {way}")
+        raise GmconfError(
+            f"{where.ref}: {where.text}: {record.owner} {record.type} follows from other fields of the site (gmconf"
+            f" dns); {way}"
+        )
 
 
 def _place(record: Record) -> tuple[list[str], str]:

@@ -15,12 +15,18 @@ from gmconf.records import Record, order
 
 ENDINGS = {"zone": "zone", "json": "json", "octodns": "yaml", "nsupdate": "nsupdate"}
 """Spelling: how its files end."""
-HEADS = {"zone": "; {zone}: managed by gmconf", "octodns": "# {zone}: managed by gmconf", "nsupdate": "; {zone}: written by gmconf",
-         "json": f'{{{{"form": {FORM}, "records": [\n{{{{"zone": "{{zone}}", "owner": '}  # fmt: skip
+HEADS = {
+    "zone": "; {zone}: managed by gmconf",
+    "octodns": "# {zone}: managed by gmconf",
+    "nsupdate": "; {zone}: written by gmconf",
+    "json": f'{{{{"form": {FORM}, "records": [\n{{{{"zone": "{{zone}}", "owner": ',
+}
 """Spelling: how files of a zone begin."""
 
 
-def zones(loaded: Loaded, spelling: str, only: str | None = None, serial: int = 1) -> Iterator[tuple[str, Iterator[str]]]:
+def zones(
+    loaded: Loaded, spelling: str, only: str | None = None, serial: int = 1
+) -> Iterator[tuple[str, Iterator[str]]]:
     """(zone, lines) of every zone, or of one.
 
     Raises GmconfError for a zone that is not the site's.
@@ -32,7 +38,10 @@ def zones(loaded: Loaded, spelling: str, only: str | None = None, serial: int = 
         raise GmconfError(f"no zone {only} in this site; there are {', '.join(sorted(whole.all)[:20])}")
     apexes = frozenset(d.name for d in loaded.site.domains)
     files = ZoneFiles(whole)
-    return ((name, _spelled(files, spelling, name, serial, apexes)) for name in sorted(whole.all if only is None else [only], key=order))
+    return (
+        (name, _spelled(files, spelling, name, serial, apexes))
+        for name in sorted(whole.all if only is None else [only], key=order)
+    )
 
 
 def _spelled(files: ZoneFiles, spelling: str, name: str, serial: int, apexes: frozenset[str]) -> Iterator[str]:
@@ -64,6 +73,14 @@ def plain(record: Record) -> str:
     rdata = record.rdata if isinstance(record.rdata, str) else list(record.rdata)
     because = [{"kind": r.kind, "ref": r.ref, "text": r.text} for r in record.because]
     return json.dumps(
-        {"zone": record.zone, "owner": record.owner, "type": record.type, "rdata": rdata, "ttl": record.ttl, "need": record.need, "because": because},
+        {
+            "zone": record.zone,
+            "owner": record.owner,
+            "type": record.type,
+            "rdata": rdata,
+            "ttl": record.ttl,
+            "need": record.need,
+            "because": because,
+        },
         ensure_ascii=False,
     )

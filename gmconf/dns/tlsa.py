@@ -1,4 +1,5 @@
-"""TLSA records (RFC 6698, RFC 7671): of the certificate's key, of the key that comes next, and of one that hosts may still show."""
+"""TLSA records (RFC 6698, RFC 7671): of the certificate's key, of the key that comes next, and of one that hosts may
+still show."""
 
 from __future__ import annotations
 
@@ -13,7 +14,9 @@ PARAMETERS = "3 1 1"
 def associations(public: Mapping[str, str], host: str) -> Iterator[str]:
     """The rdata for a host, sorted. Raises GmconfError when one of its public files cannot be read."""
     found = {_digest(f"tls/{host}.crt", public[f"tls/{host}.crt"])}
-    found |= {_digest(name, public[name]) for name in (f"tls/{host}.next.pub", f"tls/{host}.previous.pub") if name in public}
+    found |= {
+        _digest(name, public[name]) for name in (f"tls/{host}.next.pub", f"tls/{host}.previous.pub") if name in public
+    }
     for digest in sorted(found):
         yield f"{PARAMETERS} {digest}"
 
@@ -32,7 +35,11 @@ def _digest(name: str, text: str) -> str:
 
     try:
         data = text.encode()
-        key = load_pem_x509_certificate(data).public_key() if "BEGIN CERTIFICATE" in text else serialization.load_pem_public_key(data)
+        key = (
+            load_pem_x509_certificate(data).public_key()
+            if "BEGIN CERTIFICATE" in text
+            else serialization.load_pem_public_key(data)
+        )
         der = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     except ValueError:
         raise GmconfError(f"{name} is neither a certificate nor a public key in PEM; TLSA needs it") from None

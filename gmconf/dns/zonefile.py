@@ -1,4 +1,5 @@
-"""Records as the lines of a zone file (RFC 1035 section 5.1): whole zones where the site names its name servers, else parts."""
+"""Records as the lines of a zone file (RFC 1035 section 5.1): whole zones where the site names its name servers, else
+parts."""
 
 from __future__ import annotations
 
@@ -12,7 +13,8 @@ from gmconf.records import Record, spelled
 NAME = "\0"
 """In place of a domain's name; nothing of a zone file holds it."""
 REFRESH, RETRY, EXPIRE, NEGATIVE = 3600, 900, 1209600, 300
-"""Seconds: secondaries ask hourly, serve for two weeks alone; that something is not there is remembered for five minutes."""
+"""Seconds: secondaries ask hourly, serve for two weeks alone; that something is not there is remembered for five
+minutes."""
 
 
 def line(record: Record) -> str:
@@ -21,7 +23,8 @@ def line(record: Record) -> str:
 
 
 class ZoneFiles:
-    """The zone files of a contract. Domains that share their rows have them spelled once: ten thousand zones are mostly the same text."""
+    """The zone files of a contract. Domains that share their rows have them spelled once: ten thousand zones are mostly
+    the same text."""
 
     def __init__(self, contract: Contract) -> None:
         self.contract = contract
@@ -53,7 +56,8 @@ class ZoneFiles:
         return "\n".join(found).replace(NAME, name)
 
     def _parts(self, rows: list[Row]) -> Iterator[tuple[str, str]]:
-        """Lines of all domains with these rows, the domain's name left open; where a key's stem is beside them, one line that its rdata ends."""
+        """Lines of all domains with these rows, the domain's name left open; where a key's stem is beside them, one
+        line that its rdata ends."""
         for key, group in groupby(rows, key=lambda r: r.key):
             found = (self.contract.of_row(row._replace(rdata="", key="") if key else row, NAME, NAME) for row in group)
             lines = [_spelled(record) for record in found if record]
@@ -73,7 +77,10 @@ def _apex(contract: Contract, name: str, serial: int) -> Iterator[str]:
     if not servers:
         return
     ttl = site.dns.ttl
-    yield f"{name}. {ttl} SOA {servers[0]}. {_mailbox(site.organisation.postmaster)} {serial} {REFRESH} {RETRY} {EXPIRE} {NEGATIVE}"
+    yield (
+        f"{name}. {ttl} SOA {servers[0]}. {_mailbox(site.organisation.postmaster)} {serial} {REFRESH} {RETRY} {EXPIRE}"
+        f" {NEGATIVE}"
+    )
     for server in servers:
         yield f"{name}. {ttl} NS {server}."
     for cut in contract.delegations.get(name, ()):

@@ -17,10 +17,18 @@ from gmconf.settings import Reason, Settings, need
 
 FOLDER = "documents"
 _WRITERS: dict[str, Callable[[Settings, Desk], None]] = {
-    "support": people.support, "client-setup": clients.setup, "acceptable-use": promises.acceptable_use, "sla": promises.sla,
-    "onboarding": promises.onboarding, "abuse": people.abuse, "postmaster": people.postmaster, "runbooks": hosts.runbooks,
-    "updates": people.updates, "topology": hosts.topology, "security": promises.security,
-}  # fmt: skip
+    "support": people.support,
+    "client-setup": clients.setup,
+    "acceptable-use": promises.acceptable_use,
+    "sla": promises.sla,
+    "onboarding": promises.onboarding,
+    "abuse": people.abuse,
+    "postmaster": people.postmaster,
+    "runbooks": hosts.runbooks,
+    "updates": people.updates,
+    "topology": hosts.topology,
+    "security": promises.security,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,21 +51,32 @@ def written(desk: Desk) -> Iterator[Written]:
         file = Settings(f"{FOLDER}/security.txt")
         promises.security_txt(file, desk)
         why = control("doc.security-txt")
-        yield _plain(File(file.file, "documents", why, "documents/security.txt.j2", file, securitytxt.spell, comment=""))
+        yield _plain(
+            File(file.file, "documents", why, "documents/security.txt.j2", file, securitytxt.spell, comment="")
+        )
     if "client-setup" in desk.documents:
         for made in clients.files(desk):
             domain = made.path.split("/")[2]
-            yield from _both(made, f"Setting up mail for {domain}", domain) if made.path.endswith(".md") else (_plain(made),)
+            yield from (
+                _both(made, f"Setting up mail for {domain}", domain) if made.path.endswith(".md") else (_plain(made),)
+            )
     yield from _both(_index(desk), "Documents")
 
 
 def _document(desk: Desk, name: str) -> File:
     c = Settings(f"{FOLDER}/{name}.md")
     _WRITERS[name](c, desk)
-    c.rows("held", [
-        {"id": (Code(found.id), (control(found.id),)), "level": (found.level, (control(found.id),)), "title": (found.title, (control(found.id),))}
-        for found in desk.held(name)
-    ])  # fmt: skip
+    c.rows(
+        "held",
+        [
+            {
+                "id": (Code(found.id), (control(found.id),)),
+                "level": (found.level, (control(found.id),)),
+                "title": (found.title, (control(found.id),)),
+            }
+            for found in desk.held(name)
+        ],
+    )
     c.set("ask", Code(f"gmconf explain build/{c.file}:LINE"), need("documents", "every page says how to ask"))
     because = next(c for c in CATALOGUE.values() if name in c.documents)
     return File(c.file, "documents", control(because.id), f"documents/{name}.md.j2", c, markdown.spell, comment="")
@@ -67,9 +86,10 @@ def _index(desk: Desk) -> File:
     c = Settings(f"{FOLDER}/index.md")
     c.set("organisation", desk.site.organisation.name, desk.why("organisation.name"))
     why = (need("documents", "the way to every page"),)
-    c.rows("pages", [
-        {"page": (Link(d.title, f"{d.name}.md"), why), "about": (d.about, why)} for d in desk.documents.values()
-    ])  # fmt: skip
+    c.rows(
+        "pages",
+        [{"page": (Link(d.title, f"{d.name}.md"), why), "about": (d.about, why)} for d in desk.documents.values()],
+    )
     return File(c.file, "documents", why[0], "documents/index.md.j2", c, markdown.spell, comment="")
 
 

@@ -1,4 +1,6 @@
-"""What users' programs need: servers and ports, from what listens; per domain a sheet, files for programs, SRV records."""
+"""What users' programs need: servers and ports, from what listens; per domain a sheet, files for programs,
+SRV records.
+"""
 
 from __future__ import annotations
 
@@ -56,15 +58,32 @@ def setup(c: Settings, desk: Desk) -> None:
     told(c, desk, "email", "support.email", "mua.supplied", words=mail)
     told(c, desk, "media", "support.media", "sup.client-media")
     why: tuple[Reason, ...] = (desk.why("clients"), control("mua.supplied"), control("mua.extra-clients"))
-    c.rows("clients", [
-        {"kind": (client.kind, why), "name": (Link(client.name, client.url), why), "version": (client.version, why), "licence": (client.licence, why)}
-        for client in desk.site.clients
-    ])  # fmt: skip
+    c.rows(
+        "clients",
+        [
+            {
+                "kind": (client.kind, why),
+                "name": (Link(client.name, client.url), why),
+                "version": (client.version, why),
+                "licence": (client.licence, why),
+            }
+            for client in desk.site.clients
+        ],
+    )
     servers(c, desk)
     why = (desk.why("domains"), control("mua.autoconfig"))
     users = [d for d in desk.mail.sending if _login(d)]
-    c.rows("domains", [{"name": (d.name, why), "sheet": (Link("sheet", f"clients/{d.name}/setup.md"), why),
-                        "records": (Link("records", f"clients/{d.name}/records.zone"), (*why, control("dns.srv")))} for d in users])  # fmt: skip
+    c.rows(
+        "domains",
+        [
+            {
+                "name": (d.name, why),
+                "sheet": (Link("sheet", f"clients/{d.name}/setup.md"), why),
+                "records": (Link("records", f"clients/{d.name}/records.zone"), (*why, control("dns.srv"))),
+            }
+            for d in users
+        ],
+    )
     why = (desk.why("domains"), control("dns.parked"))
     parked = sorted(d.name for d in desk.site.domains if d.kind == "parked")
     c.rows("parked", [{"name": (Link(name, f"clients/{name}/records.zone"), why)} for name in parked])
@@ -93,8 +112,14 @@ def servers(c: Settings, desk: Desk, domain: Domain | None = None) -> None:
             continue
         # Programs have room for one name.
         first, *others = _named(desk, service, domain)
-        rows.append({"what": (service.what, why), "host": (Code(first), why), "port": (service.port, why),
-                     "tls": (service.tls, why)})  # fmt: skip
+        rows.append(
+            {
+                "what": (service.what, why),
+                "host": (Code(first), why),
+                "port": (service.port, why),
+                "tls": (service.tls, why),
+            }
+        )
         spare |= dict.fromkeys((first, other) for other in others)
     c.rows("servers", rows)
     c.rows("spare", [{"first": (Code(first), why), "other": (Code(other), why)} for first, other in spare])
@@ -118,7 +143,15 @@ def files(desk: Desk) -> Iterator[File]:
         published = [r for r in contract.of_domain(domain) if r.need != "forbidden"]
         if domain.kind == "parked":
             parked = _records(f"{place}/records.zone", published)
-            yield File(parked.file, "documents", control("dns.parked"), "documents/clients/parked.zone.j2", parked, zone.spell, comment="")
+            yield File(
+                parked.file,
+                "documents",
+                control("dns.parked"),
+                "documents/clients/parked.zone.j2",
+                parked,
+                zone.spell,
+                comment="",
+            )
             continue
         sheet, auto = Settings(f"{place}/setup.md"), Settings(f"{place}/config-v1.1.xml")
         profile = Settings(f"{place}/{domain.name}.mobileconfig")
@@ -128,8 +161,24 @@ def files(desk: Desk) -> Iterator[File]:
         _profile(profile, desk, domain)
         yield File(sheet.file, "documents", because, "documents/clients/setup.md.j2", sheet, markdown.spell, comment="")
         yield File(auto.file, "documents", because, "documents/clients/config-v1.1.xml.j2", auto, xml.spell, comment="")
-        yield File(profile.file, "documents", because, "documents/clients/profile.mobileconfig.j2", profile, xml.spell, comment="")
-        yield File(records.file, "documents", control("dns.srv"), "documents/clients/records.zone.j2", records, zone.spell, comment="")
+        yield File(
+            profile.file,
+            "documents",
+            because,
+            "documents/clients/profile.mobileconfig.j2",
+            profile,
+            xml.spell,
+            comment="",
+        )
+        yield File(
+            records.file,
+            "documents",
+            control("dns.srv"),
+            "documents/clients/records.zone.j2",
+            records,
+            zone.spell,
+            comment="",
+        )
 
 
 def _sheet(c: Settings, desk: Desk, domain: Domain) -> None:
@@ -180,6 +229,13 @@ def _records(file: str, records: Iterable[Record]) -> Settings:
     rows: list[Row] = []
     for r in records:
         why = r.because
-        rows.append({"owner": (r.owner, why), "ttl": (r.ttl, why), "type": (zone.Type(r.type), why), "rdata": (zone.Rdata(r.text), why)})
+        rows.append(
+            {
+                "owner": (r.owner, why),
+                "ttl": (r.ttl, why),
+                "type": (zone.Type(r.type), why),
+                "rdata": (zone.Rdata(r.text), why),
+            }
+        )
     c.rows("records", rows)
     return c

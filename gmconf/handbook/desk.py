@@ -44,12 +44,17 @@ class Desk:
         waived = {waiver.control for waiver in self.site.waivers}
         case = case_of(self.site, self.mail, ANY_DAY)
         return tuple(
-            c for c in CATALOGUE.values()
-            if c.documents and c.id not in waived and not c.applies(case) and all(claim.holds for claim in claims(c, case))
-        )  # fmt: skip
+            c
+            for c in CATALOGUE.values()
+            if c.documents
+            and c.id not in waived
+            and not c.applies(case)
+            and all(claim.holds for claim in claims(c, case))
+        )
 
     def held(self, name: str) -> tuple[type[Control], ...]:
-        """The controls a document carries out. What the site does not promise (an answer within a day, say) is not among them."""
+        """The controls a document carries out. What the site does not promise (an answer within a day, say) is not
+        among them."""
         return tuple(c for c in self._held if name in c.documents)
 
     @cached_property
@@ -78,7 +83,9 @@ class Desk:
         return {port: tuple(e.host for e in self.exposures if e.open(port)) for port in ports}
 
 
-def told(c: Settings, desk: Desk, key: str, path: str, *controls: str, words: Callable[..., Value] | None = None) -> None:
+def told(
+    c: Settings, desk: Desk, key: str, path: str, *controls: str, words: Callable[..., Value] | None = None
+) -> None:
     """Set a fact of the site, in words if it needs any; empty when the site does not have it."""
     value = fact(desk.site, path)
     shown: Value = "" if value is None else words(value) if words else cast("Value", value)
@@ -90,7 +97,17 @@ def contacts(c: Settings, desk: Desk, key: str, path: str, *controls: str) -> No
     found = fact(desk.site, path)
     because = (desk.why(path), *map(control, controls))
     people = found if isinstance(found, tuple) else (found,) if isinstance(found, Contact) else ()
-    c.rows(key, [{"name": (person.name, because), "reach": (_reach(person), because), "hours": (person.hours or "always", because)} for person in people])
+    c.rows(
+        key,
+        [
+            {
+                "name": (person.name, because),
+                "reach": (_reach(person), because),
+                "hours": (person.hours or "always", because),
+            }
+            for person in people
+        ],
+    )
 
 
 def _reach(person: Contact) -> Value:
@@ -103,7 +120,8 @@ def names(c: Settings, desk: Desk, key: str, hosts: Iterable[Host], *controls: s
 
 
 def links(c: Settings, desk: Desk, *pages: str, because: Reason) -> None:
-    """Set ``links.NAME`` for documents that are written ("runbooks#block-a-sender" for a part of one); empty for others."""
+    """Set ``links.NAME`` for documents that are written ("runbooks#block-a-sender" for a part of one); empty for
+    others."""
     for page in pages:
         name, _, part = page.partition("#")
         there = name in desk.documents

@@ -65,7 +65,13 @@ def exposure(view: View, plans: Sequence[Plan]) -> Exposure:
     ports = {Port(number, reach, plan.name) for plan in plans for number, reach in plan.listens}
     firewall = next(f for plan in plans for f in plan.files if isinstance(f, File) and f.path == CONF)
     programs = tuple(plan.name for plan in plans if plan.packages)
-    return Exposure(view.host, programs, tuple(sorted(ports, key=lambda p: (p.number, p.program))), tuple(incoming(view)), tuple(dict.fromkeys(_ways(render(firewall)))))
+    return Exposure(
+        view.host,
+        programs,
+        tuple(sorted(ports, key=lambda p: (p.number, p.program))),
+        tuple(incoming(view)),
+        tuple(dict.fromkeys(_ways(render(firewall)))),
+    )
 
 
 def _ways(rules: Rendered) -> Iterator[Way]:
@@ -82,8 +88,13 @@ def _ways(rules: Rendered) -> Iterator[Way]:
             raise GmconfError(f"{CONF}:{number}: the page on ports cannot read {rule!r}")
         printed = [reason for setting in rules.lines.get(number, ()) for reason in setting.because]
         protocols = _words(found["protocols"]) if found["protocol"] in (None, "th") else (found["protocol"],)
-        yield Way(_words(found["ports"]) or ("every port",), " and ".join(p.upper() for p in protocols), _to(found["to"]),
-                  _words(found["user"]) or ("every program",), tuple(dict.fromkeys([control("net.egress-filter"), *printed])))  # fmt: skip
+        yield Way(
+            _words(found["ports"]) or ("every port",),
+            " and ".join(p.upper() for p in protocols),
+            _to(found["to"]),
+            _words(found["user"]) or ("every program",),
+            tuple(dict.fromkeys([control("net.egress-filter"), *printed])),
+        )
 
 
 def _to(text: str | None) -> str:

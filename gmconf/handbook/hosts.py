@@ -17,11 +17,26 @@ from gmconf.services.postfix_maps import BLOCKED
 from gmconf.settings import Settings, Value
 
 PROTOCOLS = {
-    22: "SSH", 24: "LMTP, with TLS", 25: "SMTP, STARTTLS offered", 53: "DNS, over UDP too", 119: "NNTP, STARTTLS", 143: "IMAP, STARTTLS required", 443: "HTTPS",
-    465: "submission, TLS", 563: "NNTP, TLS", 587: "submission, STARTTLS required", 993: "IMAP, TLS", 995: "POP3, TLS",
-    4190: "ManageSieve, STARTTLS required", 5222: "XMPP of users, STARTTLS required", 5223: "XMPP of users, TLS",
-    5269: "XMPP of servers, STARTTLS required", 5270: "XMPP of servers, TLS", 11332: "milter", 12340: "quota look-up",
-}  # fmt: skip
+    22: "SSH",
+    24: "LMTP, with TLS",
+    25: "SMTP, STARTTLS offered",
+    53: "DNS, over UDP too",
+    119: "NNTP, STARTTLS",
+    143: "IMAP, STARTTLS required",
+    443: "HTTPS",
+    465: "submission, TLS",
+    563: "NNTP, TLS",
+    587: "submission, STARTTLS required",
+    993: "IMAP, TLS",
+    995: "POP3, TLS",
+    4190: "ManageSieve, STARTTLS required",
+    5222: "XMPP of users, STARTTLS required",
+    5223: "XMPP of users, TLS",
+    5269: "XMPP of servers, STARTTLS required",
+    5270: "XMPP of servers, TLS",
+    11332: "milter",
+    12340: "quota look-up",
+}
 """What is spoken on a port, for those that gmconf opens."""
 FUNCTIONS: tuple[tuple[str, str, tuple[Role, ...]], ...] = (
     ("takes mail from outside, sends mail out, keeps the queue (MTA)", "postfix", (Role.MTA,)),
@@ -39,18 +54,34 @@ FUNCTIONS: tuple[tuple[str, str, tuple[Role, ...]], ...] = (
     ("installs security updates", "updates", tuple(Role)),
 )
 """Each function has one owner: (what is done, the plan that does it, hosts of which roles)."""
-_NAMES = {"time": "systemd-timesyncd", "updates": "unattended-upgrades and needrestart", "clamav": "ClamAV", "postfix": "Postfix",
-          "dovecot": "Dovecot", "redis": "Redis or Valkey", "unbound": "Unbound", "knot": "Knot DNS", "nftables": "nftables"}  # fmt: skip
+_NAMES = {
+    "time": "systemd-timesyncd",
+    "updates": "unattended-upgrades and needrestart",
+    "clamav": "ClamAV",
+    "postfix": "Postfix",
+    "dovecot": "Dovecot",
+    "redis": "Redis or Valkey",
+    "unbound": "Unbound",
+    "knot": "Knot DNS",
+    "nftables": "nftables",
+}
 
 
 def topology(c: Settings, desk: Desk) -> None:
     """Which program does what on which host, and who may reach it."""
     shown, hosts = control("doc.topology"), desk.why("hosts")
-    c.rows("hosts", [
-        {"name": (e.host.name, (hosts, shown)), "release": (debian(e.host.release), (hosts, shown)), "addresses": (list(dict.fromkeys((*e.host.addresses, *e.host.public_addresses))), (hosts, shown)),
-         "roles": ([role.value for role in e.host.roles], (hosts, shown))}
-        for e in desk.exposures
-    ])  # fmt: skip
+    c.rows(
+        "hosts",
+        [
+            {
+                "name": (e.host.name, (hosts, shown)),
+                "release": (debian(e.host.release), (hosts, shown)),
+                "addresses": (list(dict.fromkeys((*e.host.addresses, *e.host.public_addresses))), (hosts, shown)),
+                "roles": ([role.value for role in e.host.roles], (hosts, shown)),
+            }
+            for e in desk.exposures
+        ],
+    )
     _functions(c, desk)
     _ports(c, desk)
     _ways(c, desk)
@@ -61,7 +92,11 @@ def topology(c: Settings, desk: Desk) -> None:
 
 def _admin(desk: Desk) -> Value:
     networks = list(desk.site.network.admin)
-    return "everybody, because network.admin names no narrower networks" if {"0.0.0.0/0", "::/0"} & set(networks) else networks
+    return (
+        "everybody, because network.admin names no narrower networks"
+        if {"0.0.0.0/0", "::/0"} & set(networks)
+        else networks
+    )
 
 
 def _functions(c: Settings, desk: Desk) -> None:
@@ -75,7 +110,13 @@ def _functions(c: Settings, desk: Desk) -> None:
         on = [e.host.name for e in desk.exposures if any(p.program == program for p in e.ports)]
         spoken = sorted({p.number for e in desk.exposures for p in e.ports if p.program == program})
         rows.append((f"serves {_spoken(spoken)}", program, on))
-    c.rows("functions", [{"what": (w, why), "program": (p, why), "hosts": (_on(desk, on), (*why, desk.why("hosts")))} for w, p, on in rows])
+    c.rows(
+        "functions",
+        [
+            {"what": (w, why), "program": (p, why), "hosts": (_on(desk, on), (*why, desk.why("hosts")))}
+            for w, p, on in rows
+        ],
+    )
 
 
 def _on(desk: Desk, hosts: list[str]) -> Value:
@@ -93,11 +134,19 @@ def _ports(c: Settings, desk: Desk) -> None:
     for e in desk.exposures:
         for port in e.ports:
             rows.setdefault(port, []).append(e.host.name)
-    c.rows("ports", [
-        {"port": (port.number, why), "spoken": (_protocol(port), why), "program": (_program(port), why),
-         "hosts": (_on(desk, on), (*why, desk.why("hosts"))), "reach": (_reach(port.reach), why)}
-        for port, on in sorted(rows.items(), key=lambda item: (item[0].number, item[0].program, item[0].reach))
-    ])  # fmt: skip
+    c.rows(
+        "ports",
+        [
+            {
+                "port": (port.number, why),
+                "spoken": (_protocol(port), why),
+                "program": (_program(port), why),
+                "hosts": (_on(desk, on), (*why, desk.why("hosts"))),
+                "reach": (_reach(port.reach), why),
+            }
+            for port, on in sorted(rows.items(), key=lambda item: (item[0].number, item[0].program, item[0].reach))
+        ],
+    )
     _opened(c, desk)
 
 
@@ -108,11 +157,19 @@ def _opened(c: Settings, desk: Desk) -> None:
     for e in desk.exposures:
         for opening in e.opened:
             rows.setdefault(opening, []).append(e.host.name)
-    c.rows("opened", [
-        {"ports": ([str(p) for p in o.ports], (*o.because, *why)), "protocol": (o.protocol.upper(), o.because), "purpose": (o.purpose, o.because),
-         "hosts": (_on(desk, on), (*o.because, desk.why("hosts"))), "reach": (list(o.networks) or "everybody", o.because)}
-        for o, on in rows.items()
-    ])  # fmt: skip
+    c.rows(
+        "opened",
+        [
+            {
+                "ports": ([str(p) for p in o.ports], (*o.because, *why)),
+                "protocol": (o.protocol.upper(), o.because),
+                "purpose": (o.purpose, o.because),
+                "hosts": (_on(desk, on), (*o.because, desk.why("hosts"))),
+                "reach": (list(o.networks) or "everybody", o.because),
+            }
+            for o, on in rows.items()
+        ],
+    )
 
 
 def _protocol(port: Port) -> str:
@@ -125,7 +182,9 @@ def _program(port: Port) -> str:
 
 
 def _reach(reach: Reach) -> str:
-    return {"any": "everybody", "admin": "the networks of administrators", "site": "the other hosts of this site"}[reach]
+    return {"any": "everybody", "admin": "the networks of administrators", "site": "the other hosts of this site"}[
+        reach
+    ]
 
 
 def _ways(c: Settings, desk: Desk) -> None:
@@ -138,7 +197,13 @@ def _ways(c: Settings, desk: Desk) -> None:
 
 def _cells(way: Way, on: Value) -> Row:
     why = (*way.because, control("doc.firewall"))
-    return {"ports": (list(way.ports), why), "protocol": (way.protocol, why), "to": (way.to, why), "user": (list(way.users), why), "hosts": (on, why)}
+    return {
+        "ports": (list(way.ports), why),
+        "protocol": (way.protocol, why),
+        "to": (way.to, why),
+        "user": (list(way.users), why),
+        "hosts": (on, why),
+    }
 
 
 def runbooks(c: Settings, desk: Desk) -> None:
@@ -146,7 +211,12 @@ def runbooks(c: Settings, desk: Desk) -> None:
     searching(c, desk)
     stop = "prc.abuse-stop"
     first = desk.home
-    logins, store, msa, mta = desk.hosts(Role.STORE, Role.MSA), desk.hosts(Role.STORE), desk.hosts(Role.MSA), desk.hosts(Role.MTA)
+    logins, store, msa, mta = (
+        desk.hosts(Role.STORE, Role.MSA),
+        desk.hosts(Role.STORE),
+        desk.hosts(Role.MSA),
+        desk.hosts(Role.MTA),
+    )
     names(c, desk, "logins", logins, stop)
     names(c, desk, "store", store, stop)
     names(c, desk, "msa", msa, stop)
@@ -164,6 +234,11 @@ def runbooks(c: Settings, desk: Desk) -> None:
     c.set("admin", _admin(desk), desk.why("network.admin"), control("prc.incident-isolate"))
     host = mta[0]
     c.set("example.host", Verbatim(host.name), desk.why("hosts"), control("out.ip-switch"))
-    c.set("ports", ", ".join(str(port) for port in (25, 465, 587) if desk.reaches(port)), desk.why("hosts"), control("net.ingress-filter"))
+    c.set(
+        "ports",
+        ", ".join(str(port) for port in (25, 465, 587) if desk.reaches(port)),
+        desk.why("hosts"),
+        control("net.ingress-filter"),
+    )
     contacts(c, desk, "contacts", "procedures.incident_contacts", "prc.incident-contacts")
     links(c, desk, "abuse", "postmaster", "topology", because=control(stop))

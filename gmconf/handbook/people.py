@@ -19,8 +19,12 @@ def support(c: Settings, desk: Desk) -> None:
     told(c, desk, "url", "support.url", "sup.exists", words=web)
     told(c, desk, "phone", "support.phone", "sup.phone", words=phone)
     hold = desk.site.support.max_hold_minutes if desk.site.support else None
-    c.set("hold", plural(hold, "minute") if hold is not None and desk.site.support and desk.site.support.phone else "",
-          desk.why("support.max_hold_minutes"), control("sup.hold-time"))  # fmt: skip
+    c.set(
+        "hold",
+        plural(hold, "minute") if hold is not None and desk.site.support and desk.site.support.phone else "",
+        desk.why("support.max_hold_minutes"),
+        control("sup.hold-time"),
+    )
     contacts(c, desk, "contacts", "support.escalation", "sup.escalation")
     tickets(c, desk)
     told(c, desk, "media", "support.media", "sup.client-media")
@@ -53,7 +57,13 @@ def abuse(c: Settings, desk: Desk) -> None:
     first = desk.home
     c.set("address", mail(f"abuse@{first.name}"), desk.why("domains"), control("role.abuse"))
     told(c, desk, "limit", "limits.messages_per_hour", "prc.abuse-graduated")
-    c.set("selector", Code(f"d={first.name}; s={first.dkim.selector}-rsa"), desk.why("domains"), control("prc.headers-proof"), control("auth.dkim-sign"))
+    c.set(
+        "selector",
+        Code(f"d={first.name}; s={first.dkim.selector}-rsa"),
+        desk.why("domains"),
+        control("prc.headers-proof"),
+        control("auth.dkim-sign"),
+    )
     names(c, desk, "senders", desk.hosts(Role.MTA, Role.MSA), "prc.headers-proof")
     reporter = desk.hosts(Role.MTA)[0]
     c.set("report.mta", Verbatim(reporter.name), desk.why("hosts"), control("prc.report-out"))
@@ -67,19 +77,40 @@ def abuse(c: Settings, desk: Desk) -> None:
 def updates(c: Settings, desk: Desk) -> None:
     """How hosts stay up to date."""
     days = desk.site.procedures.update_days if desk.site.procedures else 7
-    c.set("days", plural(days, "day"), desk.why("procedures.update_days"), control("ops.update-7d"), control("prc.updates"))
+    c.set(
+        "days",
+        plural(days, "day"),
+        desk.why("procedures.update_days"),
+        control("ops.update-7d"),
+        control("prc.updates"),
+    )
     signatures = desk.site.filter.signatures
-    c.set("checks", signatures.checks_per_day if signatures.mirrors or signatures.urls else 0,
-          desk.why("filter.signatures.checks_per_day"), control("ops.update-7d"))  # fmt: skip
-    c.set("sources", [Code(name) for name in (*signatures.mirrors, *signatures.urls)], desk.why("filter.signatures"), control("ops.update-7d"))
-    c.set("by_hand", "" if signatures.mirrors or signatures.urls else Code("/var/lib/clamav"), desk.why("filter.signatures"), control("ops.update-7d"))
+    c.set(
+        "checks",
+        signatures.checks_per_day if signatures.mirrors or signatures.urls else 0,
+        desk.why("filter.signatures.checks_per_day"),
+        control("ops.update-7d"),
+    )
+    c.set(
+        "sources",
+        [Code(name) for name in (*signatures.mirrors, *signatures.urls)],
+        desk.why("filter.signatures"),
+        control("ops.update-7d"),
+    )
+    c.set(
+        "by_hand",
+        "" if signatures.mirrors or signatures.urls else Code("/var/lib/clamav"),
+        desk.why("filter.signatures"),
+        control("ops.update-7d"),
+    )
     names(c, desk, "filters", desk.hosts(Role.FILTER), "ops.update-7d")
     rows = []
     for release in sorted({host.release for host in desk.hosts(*Role)}):
         ours = [host.name for host in desk.hosts(*Role) if host.release == release]
         why = (desk.why("hosts"), control("ops.supported-os"))
-        rows.append({"name": (debian(release), why), "until": (SUPPORTED[release].isoformat(), why),
-                     "hosts": (ours, why)})  # fmt: skip
+        rows.append(
+            {"name": (debian(release), why), "until": (SUPPORTED[release].isoformat(), why), "hosts": (ours, why)}
+        )
     c.rows("releases", rows)
     links(c, desk, "runbooks", because=control("prc.updates"))
 
@@ -104,13 +135,21 @@ def postmaster(c: Settings, desk: Desk) -> None:
     c.rows("trained", [{"name": (person.name, why), "day": (person.day.isoformat(), why)} for person in trained])
     registrations = desk.site.procedures.registrations if desk.site.procedures else ()
     why = (desk.why("procedures.registrations"), control("prc.contact-registry"))
-    c.rows("registrations", [{"at": (entry.at, why), "reviewed": (entry.reviewed.isoformat(), why)} for entry in registrations])
+    c.rows(
+        "registrations",
+        [{"at": (entry.at, why), "reviewed": (entry.reviewed.isoformat(), why)} for entry in registrations],
+    )
     told(c, desk, "size", "limits.message_size", "mta.size-limit", words=volume)
     told(c, desk, "mark", "filter.mark", "mda.spam-mark")
     told(c, desk, "reject", "filter.reject", "mta.spam-reject")
     c.set("holding", "held" if desk.site.filter.outbound == "hold" else "", desk.why("filter.outbound"))
     rare = "rar, split archives, zip and 7z with unusual methods" if desk.site.filter.unread_files == "refuse" else ""
     c.set("unread", rare, desk.why("filter.unread_files"), control("flt.encrypted-policy"))
-    c.set("files", [f".{ending}" for ending in desk.site.filter.refused_files], desk.why("filter.refused_files"), control("flt.risky-attachments"))
+    c.set(
+        "files",
+        [f".{ending}" for ending in desk.site.filter.refused_files],
+        desk.why("filter.refused_files"),
+        control("flt.risky-attachments"),
+    )
     told(c, desk, "retention", "logs.retention", "log.retention", words=span)
     links(c, desk, "abuse", "runbooks", "updates", "acceptable-use", because=control("prc.written"))

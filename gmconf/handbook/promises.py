@@ -39,23 +39,41 @@ def acceptable_use(c: Settings, desk: Desk) -> None:
     help_ = desk.site.support
     reach: list[Scalar] = [mail(help_.email), *([phone(help_.phone)] if help_.phone else [])] if help_ else []
     c.set("reach", reach, desk.why("support"), control("doc.tc-suspend"))
-    c.set("lists", "Mailings and lists" if desk.site.policies and desk.site.policies.bulk else "", desk.why("policies.bulk"), control("list.one-click"))
+    c.set(
+        "lists",
+        "Mailings and lists" if desk.site.policies and desk.site.policies.bulk else "",
+        desk.why("policies.bulk"),
+        control("list.one-click"),
+    )
 
 
 def sla(c: Settings, desk: Desk) -> None:
     """Numbers."""
     told(c, desk, "organisation", "organisation.name", "doc.sla")
     told(c, desk, "availability", "policies.sla.availability", "doc.sla", words=lambda percent: f"{percent:g} %")
-    allowed = round((100 - desk.site.policies.sla.availability) / 100 * 30 * 24 * 60) if desk.site.policies and desk.site.policies.sla else 0
-    c.set("allowed", plural(allowed, "minute") if allowed else "", desk.why("policies.sla.availability"), control("doc.sla"))
+    allowed = (
+        round((100 - desk.site.policies.sla.availability) / 100 * 30 * 24 * 60)
+        if desk.site.policies and desk.site.policies.sla
+        else 0
+    )
+    c.set(
+        "allowed",
+        plural(allowed, "minute") if allowed else "",
+        desk.why("policies.sla.availability"),
+        control("doc.sla"),
+    )
     told(c, desk, "delivery", "policies.sla.delivery", "doc.sla", words=span)
     told(c, desk, "restore", "policies.sla.restore", "doc.sla", words=span)
     told(c, desk, "maintenance", "policies.sla.maintenance", "doc.sla")
     told(c, desk, "hours", "support.hours", "doc.sla")
     told(c, desk, "phone", "support.phone", "sup.phone", words=phone)
     hold = desk.site.support.max_hold_minutes if desk.site.support else None
-    c.set("hold", plural(hold, "minute") if hold is not None and desk.site.support and desk.site.support.phone else "",
-          desk.why("support.max_hold_minutes"), control("sup.hold-time"))  # fmt: skip
+    c.set(
+        "hold",
+        plural(hold, "minute") if hold is not None and desk.site.support and desk.site.support.phone else "",
+        desk.why("support.max_hold_minutes"),
+        control("sup.hold-time"),
+    )
     told(c, desk, "answer", "procedures.abuse_answer", "doc.sla", words=span)
     told(c, desk, "queue", "limits.queue_life", "mta.retry", words=span)
     told(c, desk, "quota", "limits.quota", "maa.quota", words=volume)
@@ -71,7 +89,12 @@ def onboarding(c: Settings, desk: Desk) -> None:
     told(c, desk, "email", "support.email", "role.customer-duty", words=mail)
     why = control("role.customer-duty")
     c.rows("addresses", [{"local": (Code(f"{local}@"), (why,)), "what": (what, (why,))} for local, what in _RFC2142])
-    c.set("copy", "Of mail to abuse@ we get a copy." if desk.site.organisation.abuse_copy else "", desk.why("organisation.abuse_copy"), control("role.abuse"))
+    c.set(
+        "copy",
+        "Of mail to abuse@ we get a copy." if desk.site.organisation.abuse_copy else "",
+        desk.why("organisation.abuse_copy"),
+        control("role.abuse"),
+    )
     c.rows("records", _records(desk))
     told(c, desk, "quota", "limits.quota", "maa.quota", words=volume)
     told(c, desk, "hourly", "limits.messages_per_hour", "out.ratelimit")
@@ -80,7 +103,9 @@ def onboarding(c: Settings, desk: Desk) -> None:
 
 
 def _records(desk: Desk) -> Iterator[Row]:
-    """What a new domain publishes, as ``gmconf dns`` prints it; SRV records are listed with the programs that use them."""
+    """What a new domain publishes, as ``gmconf dns`` prints it;
+    SRV records are listed with the programs that use them.
+    """
     domain = Domain(name=desk.home.name)
     for row in Contract(desk.site, {}, desk.why).rows(domain):
         if row.type != "SRV":
@@ -105,4 +130,11 @@ def security(c: Settings, desk: Desk) -> None:
 def security_txt(c: Settings, desk: Desk) -> None:
     """The file for /.well-known/security.txt (RFC 9116)."""
     told(c, desk, "contact", "policies.security_contact", "doc.security-txt", words=mailto)
-    told(c, desk, "expires", "policies.security_expires", "doc.security-txt", words=lambda day: f"{day.isoformat()}T00:00:00Z")
+    told(
+        c,
+        desk,
+        "expires",
+        "policies.security_expires",
+        "doc.security-txt",
+        words=lambda day: f"{day.isoformat()}T00:00:00Z",
+    )

@@ -17,12 +17,15 @@ NOBODY = "gmconf-nobody-is-here"
 
 
 async def answer(asker: Asker, contract: Contract, name: str, type_: str, server: Server | None, port: int) -> Answer:
-    """An authority's answer about a name; where all it has is an alias, what the servers of the alias's target have to say."""
+    """An authority's answer about a name; where all it has is an alias, what the servers of the alias's target have to
+    say."""
     found = await asker.ask(name, type_, server)
     chain, ttl = list(found.targets), found.ttl
     while server is not None and found.status in ("nothing", "no-name") and found.targets:
         if len(chain) > LONGEST:
-            return replace(found, status="failed", note=f"more than {LONGEST} aliases one after the other: {' '.join(chain)}")
+            return replace(
+                found, status="failed", note=f"more than {LONGEST} aliases one after the other: {' '.join(chain)}"
+            )
         found = await _target(asker, contract, chain[-1], type_, port)
         chain += found.targets
         ttl = max(ttl, found.ttl)
@@ -39,7 +42,11 @@ async def covering(asker: Asker, name: str, type_: str, answer: Answer, server: 
         return found
     for above in parents(name):
         other = await asker.ask(f"{NOBODY}.{above}", type_, server)
-        same = other.targets[:1] == answer.targets[:1] if answer.targets else other.values == answer.values and not other.targets
+        same = (
+            other.targets[:1] == answer.targets[:1]
+            if answer.targets
+            else other.values == answer.values and not other.targets
+        )
         if other.status == "failed" or not same:
             break
         found = f"*.{above}"
@@ -48,9 +55,14 @@ async def covering(asker: Asker, name: str, type_: str, answer: Answer, server: 
 
 async def _target(asker: Asker, contract: Contract, name: str, type_: str, port: int) -> Answer:
     keeping = await keepers(asker, contract, name, port)
-    answers = [a for a in await asyncio.gather(*(asker.ask(name, type_, server) for server in keeping.servers)) if a.reached]
+    answers = [
+        a for a in await asyncio.gather(*(asker.ask(name, type_, server) for server in keeping.servers)) if a.reached
+    ]
     if not answers:
         return await asker.ask(name, type_)
     if len({(a.status, a.values, a.targets) for a in answers}) > 1:
-        return Answer("failed", note=f"the name servers of {keeping.zone} do not say the same about {name}, which the name is an alias of")
+        return Answer(
+            "failed",
+            note=f"the name servers of {keeping.zone} do not say the same about {name}, which the name is an alias of",
+        )
     return replace(answers[0], ttl=max(a.ttl for a in answers))

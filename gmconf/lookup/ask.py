@@ -70,14 +70,17 @@ class Asker:
         self._known: dict[tuple[str, str, Server, bool], asyncio.Future[Answer]] = {}
 
     async def ask(self, name: str, type_: str, server: Server | None = None, *, unchecked: bool = False) -> Answer:
-        """The answer about a name (no final dot); ``server`` is asked as an authority, without one the resolver as such.
+        """The answer about a name (no final dot); ``server`` is asked as an authority, without one the resolver as
+        such.
 
         ``unchecked``: the resolver is not to hold back what fails its validation (CD).
         """
         where = server or self.resolver
         key = (name, type_, where, unchecked)
         if key not in self._known:
-            self._known[key] = asyncio.ensure_future(self._put(name, type_, where, recurse=server is None, unchecked=unchecked))
+            self._known[key] = asyncio.ensure_future(
+                self._put(name, type_, where, recurse=server is None, unchecked=unchecked)
+            )
         return await self._known[key]
 
     def forget(self) -> None:
@@ -97,7 +100,12 @@ class Asker:
                 self.asked += 1
                 try:
                     answer, _ = await dns.asyncquery.udp_with_fallback(
-                        query, where.address, timeout=TIMEOUT * (attempt + 1), port=where.port, ignore_unexpected=True, ignore_errors=True
+                        query,
+                        where.address,
+                        timeout=TIMEOUT * (attempt + 1),
+                        port=where.port,
+                        ignore_unexpected=True,
+                        ignore_errors=True,
                     )
                 except dns.exception.Timeout:
                     note = "no answer"
@@ -129,7 +137,9 @@ def _read(message: dns.message.Message, type_: str) -> Answer:
             ttl = max(ttl, rrset.ttl)
     if wanted == dns.rdatatype.CNAME:
         targets = ()
-    return Answer("found" if values else "nothing", tuple(sorted(values)), bool(targets), secure, ttl=ttl, targets=targets)
+    return Answer(
+        "found" if values else "nothing", tuple(sorted(values)), bool(targets), secure, ttl=ttl, targets=targets
+    )
 
 
 def _aliases(message: dns.message.Message) -> Iterator[str]:

@@ -46,7 +46,8 @@ class Evaluation:
         self.asker, self.client = asker, client
         self.lookups = self.void = 0
         self.compared: set[Network] = set()
-        """Networks that the client's address was compared with: another address that lies in the same of them fares alike."""
+        """Networks that the client's address was compared with: another address that lies in the same of them fares
+        alike."""
 
     async def of(self, domain: str, text: str | None = None) -> Outcome:
         """What becomes of the client; ``text`` stands for the record at the domain."""
@@ -164,4 +165,3 @@ class Evaluation:
 
 def _below(name: str, domain: str) -> bool:
     return name == domain or name.endswith(f".{domain}")
-

@@ -23,7 +23,8 @@ class Client(NamedTuple):
 
 
 async def expanded(text: str, client: Client, domain: str, validated: Callable[[], Awaitable[str]]) -> str:
-    """A domain-spec as a name, cut from the left to what a name may be long; ``validated`` gives the client's own proven name."""
+    """A domain-spec as a name, cut from the left to what a name may be long; ``validated`` gives the client's own
+    proven name."""
     parts: list[str] = []
     at = 0
     for found in _MACRO.finditer(text):
@@ -49,11 +50,19 @@ def _value(letter: str, client: Client, domain: str) -> str:
     local, _, of = client.sender.rpartition("@")
     address = client.address
     dotted = str(address) if isinstance(address, IPv4Address) else ".".join(address.exploded.replace(":", ""))
-    return {"s": client.sender, "l": local or "postmaster", "o": of, "d": domain, "i": dotted, "h": client.helo,
-            "v": "in-addr" if address.version == 4 else "ip6"}.get(letter, "")  # fmt: skip
+    return {
+        "s": client.sender,
+        "l": local or "postmaster",
+        "o": of,
+        "d": domain,
+        "i": dotted,
+        "h": client.helo,
+        "v": "in-addr" if address.version == 4 else "ip6",
+    }.get(letter, "")
 
 
 def is_name(name: str) -> bool:
-    """Whether it can be asked about (RFC 7208 section 4.3): labels of a length that they may have, more than one of them."""
+    """Whether it can be asked about (RFC 7208 section 4.3): labels of a length that they may have, more than one of
+    them."""
     labels = name.split(".")
     return len(labels) > 1 and all(0 < len(label) <= LABEL for label in labels) and len(name) <= NAME and name.isascii()

@@ -11,7 +11,8 @@ from gmconf.lookup.textrecords import is_key, kind_at
 from gmconf.records import Record
 
 STRICT = ("dns.fcrdns", "dns.mx-valid", "dns.srv")
-"""Controls whose addresses belong to names that MX and SRV records lead to; these may be no aliases (RFC 2181 section 10.3, RFC 2782)."""
+"""Controls whose addresses belong to names that MX and SRV records lead to; these may be no aliases (RFC 2181 section
+10.3, RFC 2782)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +44,30 @@ def differences(wanted: Sequence[Record], answer: Answer) -> list[Difference]:
         return [Difference(f"no {first.type} record", _all(there), remove=tuple(there), publish=False)] if there else []
     found: list[Difference] = []
     if first.type in ("A", "AAAA") and answer.alias and first.because[0].ref in STRICT:
-        found.append(Difference(f"{first.owner} itself has addresses", "an alias (CNAME), which MX and SRV may not name", "dns.mx-valid", publish=False))
+        found.append(
+            Difference(
+                f"{first.owner} itself has addresses",
+                "an alias (CNAME), which MX and SRV may not name",
+                "dns.mx-valid",
+                publish=False,
+            )
+        )
     if first.type == "TXT":
         return found + _txt(first, "".join(first.rdata), answer.values)
     want = {_plain(r.type, r.text) for r in wanted}
     have = {_plain(first.type, v): v for v in answer.values}
     if not want <= set(have):
-        found.append(Difference(_all(sorted(want)), _all(answer.values), remove=tuple(v for k, v in have.items() if k not in want)))
+        found.append(
+            Difference(
+                _all(sorted(want)), _all(answer.values), remove=tuple(v for k, v in have.items() if k not in want)
+            )
+        )
     elif extra := [value for key, value in have.items() if key not in want]:
-        found.append(Difference(f"nothing but {_all(sorted(want))}", _all(extra) + " as well", remove=tuple(extra), publish=False))
+        found.append(
+            Difference(
+                f"nothing but {_all(sorted(want))}", _all(extra) + " as well", remove=tuple(extra), publish=False
+            )
+        )
     return found
 
 
@@ -66,7 +82,8 @@ def _plain(type_: str, text: str) -> str:
     if type_ == "CAA":
         flags, tag, value = text.split(" ", 2)
         parts = [part.strip() for part in value.strip('"').split(";")]
-        # Only the highest bit of the flags means anything, and every CA knows what to do with these tags (RFC 8659 section 4.1).
+        # Only the highest bit of the flags means anything, and every CA knows what to do with these tags (RFC 8659
+        # section 4.1).
         known = "0" if tag.lower() in ("issue", "issuewild", "iodef") else flags
         return f"{known} {tag.lower()} {parts[0].lower()};{';'.join(sorted(filter(None, parts[1:])))}"
     return text.lower()
@@ -78,7 +95,8 @@ def spf_records(values: Sequence[str]) -> list[str]:
 
 
 def _left(owner: str, values: Sequence[str]) -> list[str]:
-    """TXT records that count for something at a name where there should be none of their kind; others are somebody else's business."""
+    """TXT records that count for something at a name where there should be none of their kind; others are somebody
+    else's business."""
     kind = kind_at(owner)
     if kind is None:
         return spf_records(values)
@@ -87,7 +105,9 @@ def _left(owner: str, values: Sequence[str]) -> list[str]:
 
 def _txt(record: Record, wanted: str, values: Sequence[str]) -> list[Difference]:
     kind = kind_at(record.owner)
-    if not (kind.counts(wanted) if kind else spf.is_spf(wanted)):  # the operator's own: a proof of ownership, word by word
+    if not (
+        kind.counts(wanted) if kind else spf.is_spf(wanted)
+    ):  # the operator's own: a proof of ownership, word by word
         return [] if wanted in values else [Difference(wanted, _all(values))]
     name = kind.name if kind else "SPF"
     found = [v for v in values if kind.counts(v)] if kind else spf_records(values)
@@ -98,7 +118,9 @@ def _txt(record: Record, wanted: str, values: Sequence[str]) -> list[Difference]
     if len(found) > 1 and name != "report authorisation":
         keep = next((v for v in found if (not kind.unlike(wanted, v) if kind else v == wanted)), None)
         rest = [v for v in found if v != keep] if len(set(found)) > 1 else found[1:]
-        return [Difference(f"one {name} record", f"{len(found)}: {_all(found)}", remove=tuple(rest), publish=keep is None)]
+        return [
+            Difference(f"one {name} record", f"{len(found)}: {_all(found)}", remove=tuple(rest), publish=keep is None)
+        ]
     if kind and all(kind.unlike(wanted, v) for v in found):
         return [Difference(wanted, f"{found[0]} ({kind.unlike(wanted, found[0])})", remove=tuple(found))]
     return []

@@ -1,4 +1,5 @@
-"""Whom two SPF records let send: compared by evaluating both for one address of every network that either of them tells apart."""
+"""Whom two SPF records let send: compared by evaluating both for one address of every network that either of them tells
+apart."""
 
 from __future__ import annotations
 
@@ -89,8 +90,11 @@ async def compare(asker: Asks, domain: str, helo: str, wanted: str, found: str, 
 
 
 async def too_wide(asker: Asks, domain: str, helo: str, include: str) -> list[str]:
-    """Networks that a record of others lets send and that no service has for itself; "everybody" stands for all that it does not name."""
-    pair = _Pair(asker, domain, helo, spf.policy([f"include:{include}"], "-all"), spf.policy([f"include:{include}"], "-all"))
+    """Networks that a record of others lets send and that no service has for itself; "everybody" stands for all that it
+    does not name."""
+    pair = _Pair(
+        asker, domain, helo, spf.policy([f"include:{include}"], "-all"), spf.policy([f"include:{include}"], "-all")
+    )
     found: dict[str, None] = {}
     tried: set[IPv4Address | IPv6Address] = set()
     while todo := [a for a in _starts(pair.compared) if a not in tried][: MOST - len(tried)]:

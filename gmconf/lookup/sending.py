@@ -27,22 +27,51 @@ async def judged(asker: Asker, site: Site, wanted: Record, answer: Answer, name:
     hosts = [h for h in site.hosts if h.name == wanted.owner] or published.senders(site)
     ours = [a for h in hosts for a in h.outside] if spf.parse(text).mechanisms[:-1] else []
     if not ours and (asks := spf.parse(records[0]).asking):  # whoever sends nothing has nothing to ask for
-        return [Difference(text, f"{records[0]} (asks for {' '.join(a.qualifier + a.text.lstrip('+-~?') for a in asks)})", remove=(records[0],))]
+        return [
+            Difference(
+                text,
+                f"{records[0]} (asks for {' '.join(a.qualifier + a.text.lstrip('+-~?') for a in asks)})",
+                remove=(records[0],),
+            )
+        ]
     seen = await compare(asker, name, hosts[0].name if hosts else name, text, records[0], ours)
     if seen.unknown:
         return [Difference(text, f"{records[0]}: {seen.unknown}", publish=False, error=True)]
     if seen.limit:
         limits = f"SPF with {spf.LOOKUPS} look-ups at most, {spf.VOID} of them without an answer"
-        return [Difference(limits, f"{seen.limit}: {records[0]}", remove=() if records[0] == text else (records[0],), publish=records[0] != text)]
+        return [
+            Difference(
+                limits,
+                f"{seen.limit}: {records[0]}",
+                remove=() if records[0] == text else (records[0],),
+                publish=records[0] != text,
+            )
+        ]
     if seen.reasons:
         same = records[0] == text
-        return [Difference(text, f"{records[0]} ({'; '.join(seen.reasons)})", remove=() if same else (records[0],), publish=not same)]
+        return [
+            Difference(
+                text,
+                f"{records[0]} ({'; '.join(seen.reasons)})",
+                remove=() if same else (records[0],),
+                publish=not same,
+            )
+        ]
     helo = hosts[0].name if hosts else name
-    open_ = [(term.spec, await too_wide(asker, name, helo, term.spec)) for term in spf.parse(text).asking if term.kind == "include"]
+    open_ = [
+        (term.spec, await too_wide(asker, name, helo, term.spec))
+        for term in spf.parse(text).asking
+        if term.kind == "include"
+    ]
     return [
-        Difference("services that let nobody but themselves send", f"include:{spec} lets {few(networks)} send: remove it from domains[].senders", publish=False)
-        for spec, networks in open_ if networks
-    ]  # fmt: skip
+        Difference(
+            "services that let nobody but themselves send",
+            f"include:{spec} lets {few(networks)} send: remove it from domains[].senders",
+            publish=False,
+        )
+        for spec, networks in open_
+        if networks
+    ]
 
 
 async def listed(asker: Asker, site: Site) -> list[Finding]:
@@ -52,16 +81,37 @@ async def listed(asker: Asker, site: Site) -> list[Finding]:
         test, clean = await asyncio.gather(asker.ask(f"2.0.0.127.{zone}", "A"), asker.ask(f"1.0.0.127.{zone}", "A"))
         if not _entries(test.values) or _entries(clean.values):
             seen = test.note or ", ".join(test.values) or "nothing"
-            findings.append(Finding("rep.rbl-monitor", zone, f"2.0.0.127.{zone}. A", "the list's own test entries (RFC 5782 section 5)", seen, good=False, error=True))
+            findings.append(
+                Finding(
+                    "rep.rbl-monitor",
+                    zone,
+                    f"2.0.0.127.{zone}. A",
+                    "the list's own test entries (RFC 5782 section 5)",
+                    seen,
+                    good=False,
+                    error=True,
+                )
+            )
             continue
         addresses = [(h.name, a) for h in published.senders(site) for a in h.outside]
-        names = [f"{reverse_name(a).removesuffix('.in-addr.arpa').removesuffix('.ip6.arpa')}.{zone}" for _, a in addresses]
+        names = [
+            f"{reverse_name(a).removesuffix('.in-addr.arpa').removesuffix('.ip6.arpa')}.{zone}" for _, a in addresses
+        ]
         answers = await asyncio.gather(*(asker.ask(name, "A") for name in names))
         for (host, address), name, answer in zip(addresses, names, answers, strict=True):
             failed = answer.status == "failed"
             bad = _entries(answer.values)
-            findings.append(Finding("rep.rbl-monitor", host, f"{name}. A", f"{address} is not listed", answer.note or ", ".join(bad) or "not listed", good=not bad and not failed,
-                                    error=failed))  # fmt: skip
+            findings.append(
+                Finding(
+                    "rep.rbl-monitor",
+                    host,
+                    f"{name}. A",
+                    f"{address} is not listed",
+                    answer.note or ", ".join(bad) or "not listed",
+                    good=not bad and not failed,
+                    error=failed,
+                )
+            )
     return findings
 
 

@@ -18,7 +18,8 @@ NEAR = 3
 
 
 def selectors(secrets: Path, domain: Domain, published: Collection[str] = ()) -> Iterator[str]:
-    """Bases of selectors that are ours by their pattern, and in use no more: key files beside the site, and numbers nearby; not those that are ``published``."""
+    """Bases of selectors that are ours by their pattern, and in use no more: key files beside the site, and numbers
+    nearby; not those that are ``published``."""
     folder = secrets / "dkim" / domain.name
     on_disk = {file.stem.rpartition("-")[0] for file in folder.glob("*.pub")} if folder.is_dir() else set()
     found = {"gm1", *(base for base in on_disk if base)}

@@ -53,28 +53,60 @@ Look = Callable[[Asker], Awaitable[list[Finding]]]
 """What else is looked at once DNS was asked."""
 
 
-def survey(loaded: Loaded, resolver: Server, today: date, *, authoritative: bool = False, zones: Collection[str] = (), domains: Collection[str] = (),
-           port: int = 53, then: Look | None = None) -> Survey:  # fmt: skip
-    """Ask about every record of the contract, or of some zones, and there of some of the site's domains. Waivers count until their day.
+def survey(
+    loaded: Loaded,
+    resolver: Server,
+    today: date,
+    *,
+    authoritative: bool = False,
+    zones: Collection[str] = (),
+    domains: Collection[str] = (),
+    port: int = 53,
+    then: Look | None = None,
+) -> Survey:
+    """Ask about every record of the contract, or of some zones, and there of some of the site's domains. Waivers count
+    until their day.
 
-    ``authoritative`` asks each published name server itself, at ``port``; the resolver only says who they are. What ``then`` finds is
-    judged like the rest.
-    Raises GmconfError for an unknown zone, and when the resolver does not answer at all.
+    ``authoritative`` asks each published name server itself, at ``port``; the resolver only says who they are. What
+    ``then`` finds is judged like the rest. Raises GmconfError for an unknown zone, and when the resolver does not
+    answer at all.
     """
     wanted = contract(loaded)
     for zone in zones:
         if zone not in wanted.all:
             raise GmconfError(f"no zone {zone} in this site; there are {', '.join(sorted(wanted.all)[:20])}")
-    return asyncio.run(_Run(loaded, wanted, Asker(resolver), today, authoritative=authoritative, domains=domains, port=port).all(zones, then))
+    return asyncio.run(
+        _Run(loaded, wanted, Asker(resolver), today, authoritative=authoritative, domains=domains, port=port).all(
+            zones, then
+        )
+    )
 
 
 class _Run:
-    def __init__(self, loaded: Loaded, records_: Contract, asker: Asker, today: date, *, authoritative: bool, domains: Collection[str], port: int) -> None:
-        self.loaded, self.contract, self.asker, self.authoritative, self.port = loaded, records_, asker, authoritative, port
+    def __init__(
+        self,
+        loaded: Loaded,
+        records_: Contract,
+        asker: Asker,
+        today: date,
+        *,
+        authoritative: bool,
+        domains: Collection[str],
+        port: int,
+    ) -> None:
+        self.loaded, self.contract, self.asker, self.authoritative, self.port = (
+            loaded,
+            records_,
+            asker,
+            authoritative,
+            port,
+        )
         self.today = today
         site = records_.site
         self.waived = {w.control: w for w in site.waivers if w.until >= today}
-        self.subjects = {d.name: ("domains", n) for n, d in enumerate(site.domains)} | {h.name: ("hosts", n) for n, h in enumerate(site.hosts)}
+        self.subjects = {d.name: ("domains", n) for n, d in enumerate(site.domains)} | {
+            h.name: ("hosts", n) for n, h in enumerate(site.hosts)
+        }
         self.inside: dict[str, list[Domain]] = {}
         self.passed_over = {d.name for d in site.domains if domains and d.name not in domains}
         for domain in site.domains:
@@ -88,7 +120,10 @@ class _Run:
     async def all(self, only: Collection[str], then: Look | None) -> Survey:
         root = await self.asker.ask(".", "SOA")
         if root.status == "failed" and root.note == "no answer":
-            raise GmconfError(f"{self.asker.resolver.address} port {self.asker.resolver.port} does not answer; name a resolver that does: --resolver IP")
+            raise GmconfError(
+                f"{self.asker.resolver.address} port {self.asker.resolver.port} does not answer; name a resolver that"
+                " does: --resolver IP"
+            )
         self.validates = root.secure
         todo = iter(sorted(z for z in self.contract.all if not only or z in only))
 
@@ -108,8 +143,19 @@ class _Run:
         self.done.asked = self.asker.asked
         bad = {(r.control, r.subject) for r in self.done.results}
         self.done.results += [
-            Result(control, CATALOGUE[control].level, subject, "live", "pass",
-                   "live DNS and its servers as the site wants them" if (control, subject) in beside else "live DNS as the site wants it", f"{count} looked at")
+            Result(
+                control,
+                CATALOGUE[control].level,
+                subject,
+                "live",
+                "pass",
+                (
+                    "live DNS and its servers as the site wants them"
+                    if (control, subject) in beside
+                    else "live DNS as the site wants it"
+                ),
+                f"{count} looked at",
+            )
             for (control, subject), count in self.good.items()
             if (control, subject) not in bad
         ]
@@ -127,16 +173,44 @@ class _Run:
             level, observed = CATALOGUE[found.control].level, printable.record(found.observed)
             if waiver := self.waived.get(found.control):
                 why = f"{waiver.reason} ({waiver.owner}, until {waiver.until}); found {observed}"
-                self.done.results.append(Result(found.control, level, found.subject, "live", "waived", found.expected, why, found.where, self._origin(found.subject)))
+                self.done.results.append(
+                    Result(
+                        found.control,
+                        level,
+                        found.subject,
+                        "live",
+                        "waived",
+                        found.expected,
+                        why,
+                        found.where,
+                        self._origin(found.subject),
+                    )
+                )
                 continue
             publish = [line(r) for r in found.publish]
             self.done.publish += publish
             self.done.remove += found.remove
-            remedy = "; ".join((*(f"publish {text}" for text in publish), *(f"remove {text}" for text in found.remove), *filter(None, [found.remedy])))
+            remedy = "; ".join(
+                (
+                    *(f"publish {text}" for text in publish),
+                    *(f"remove {text}" for text in found.remove),
+                    *filter(None, [found.remedy]),
+                )
+            )
             self.done.results.append(
-                Result(found.control, level, found.subject, "live", "error" if found.error else "fail", found.expected, observed,
-                       found.where, self._origin(found.subject), remedy)
-            )  # fmt: skip
+                Result(
+                    found.control,
+                    level,
+                    found.subject,
+                    "live",
+                    "error" if found.error else "fail",
+                    found.expected,
+                    observed,
+                    found.where,
+                    self._origin(found.subject),
+                    remedy,
+                )
+            )
 
     def _origin(self, subject: str) -> str:
         """Where the site speaks of the subject."""
@@ -152,7 +226,17 @@ class _Run:
             findings += servers.of_set(self.contract, keepers)
         if self.authoritative:
             if not at:
-                return [Finding("dns.sync", name, f"{name}. NS", "name servers with addresses", ", ".join(keepers.names) or "nothing", good=False, error=True)]
+                return [
+                    Finding(
+                        "dns.sync",
+                        name,
+                        f"{name}. NS",
+                        "name servers with addresses",
+                        ", ".join(keepers.names) or "nothing",
+                        good=False,
+                        error=True,
+                    )
+                ]
             findings += await servers.agree(self.asker, keepers)
         if not name.endswith(".arpa"):
             findings.append(await self._secure(name))
@@ -174,8 +258,14 @@ class _Run:
         if domain.dkim.began is None or domain.kind == "parked":
             return None
         days = (self.today - domain.dkim.began).days
-        return Finding("auth.dkim-rotation", domain.name, f"{domain.dkim.selector}-rsa._domainkey.{domain.name}. TXT", f"a key that has signed for {KEY_DAYS} days at most: gmconf keys next",
-                       f"one of {days} days", good=days <= KEY_DAYS)  # fmt: skip
+        return Finding(
+            "auth.dkim-rotation",
+            domain.name,
+            f"{domain.dkim.selector}-rsa._domainkey.{domain.name}. TXT",
+            f"a key that has signed for {KEY_DAYS} days at most: gmconf keys next",
+            f"one of {days} days",
+            good=days <= KEY_DAYS,
+        )
 
     def _stale(self, zone: str) -> Iterator[Record]:
         for domain in self.inside.get(zone, ()):
@@ -186,7 +276,15 @@ class _Run:
         answer = await self.asker.ask(zone, "SOA")
         where = f"{zone}. SOA"
         if not self.validates and answer.status != "failed":
-            return Finding("dns.dnssec", zone, where, "a resolver that validates", "it does not; name one that does: --resolver IP", good=False, error=True)
+            return Finding(
+                "dns.dnssec",
+                zone,
+                where,
+                "a resolver that validates",
+                "it does not; name one that does: --resolver IP",
+                good=False,
+                error=True,
+            )
         seen = answer.note or ("validated" if answer.secure else "not signed, or no DS record in the parent zone")
         return Finding("dns.dnssec", zone, where, "a signed zone whose chain of trust holds", seen, good=answer.secure)
 
@@ -206,7 +304,9 @@ class _Run:
                 kinds.setdefault(answer.values, []).append(str(server))
         if len(kinds) > 1:
             text = "; ".join(f"{', '.join(who)}: {', '.join(values) or 'nothing'}" for values, who in kinds.items())
-            findings.append(Finding("dns.sync", subject, where, "the same answer of all name servers", text, good=False))
+            findings.append(
+                Finding("dns.sync", subject, where, "the same answer of all name servers", text, good=False)
+            )
         return findings
 
     async def _differences(self, group: list[Record], answer: Answer) -> list[Difference]:
@@ -215,28 +315,56 @@ class _Run:
             return differences(group, answer)
         return await sending.judged(self.asker, self.contract.site, first, answer, first.owner.replace("*", PROBE, 1))
 
-    async def _compared(self, group: list[Record], answers: list[Answer], at: list[Server], control: str, subject: str, where: str) -> list[Finding]:
+    async def _compared(
+        self, group: list[Record], answers: list[Answer], at: list[Server], control: str, subject: str, where: str
+    ) -> list[Finding]:
         found: dict[Finding, list[str]] = {}
         for number, answer in enumerate(answers):
             for wrong in await self._differences(group, answer):
                 owner = group[0].owner
                 if wrong.remove or (answer.targets and wrong.publish):
-                    owner = await aliases.covering(self.asker, owner, group[0].type, answer, at[number] if at else None) or owner
+                    owner = (
+                        await aliases.covering(self.asker, owner, group[0].type, answer, at[number] if at else None)
+                        or owner
+                    )
                 gone = tuple(f"{owner}. {group[0].type} {_spelled(group[0].type, value)}" for value in wrong.remove)
-                if answer.targets and (gone or wrong.publish):  # nothing may stand beside an alias, and what it leads to is somewhere else
+                if answer.targets and (
+                    gone or wrong.publish
+                ):  # nothing may stand beside an alias, and what it leads to is somewhere else
                     gone = (f"{owner}. CNAME {answer.targets[0]}.",)
                 if owner != group[0].owner and wrong.publish:  # what stands at a name itself hides the wildcard there
                     gone = ()
-                finding = Finding(wrong.control or control, subject, where, wrong.expected, wrong.observed, good=False,
-                                  publish=tuple(group) if wrong.publish else (), remove=gone, error=wrong.error)  # fmt: skip
+                finding = Finding(
+                    wrong.control or control,
+                    subject,
+                    where,
+                    wrong.expected,
+                    wrong.observed,
+                    good=False,
+                    publish=tuple(group) if wrong.publish else (),
+                    remove=gone,
+                    error=wrong.error,
+                )
                 found.setdefault(finding, []).append(str(at[number]) if at else "")
         if not found:
             return [Finding(control, subject, where, "", "", good=True)]
         few = [who for who in found.values() if 0 < len(who) < len(answers)]
         if not few or not at:
             return list(found)
-        return [Finding(f.control, f.subject, f.where, f.expected, f"{f.observed} (at {', '.join(who)})", good=False, publish=f.publish, remove=f.remove, error=f.error)
-                for f, who in found.items()]  # fmt: skip
+        return [
+            Finding(
+                f.control,
+                f.subject,
+                f.where,
+                f.expected,
+                f"{f.observed} (at {', '.join(who)})",
+                good=False,
+                publish=f.publish,
+                remove=f.remove,
+                error=f.error,
+            )
+            for f, who in found.items()
+        ]
 
     def _subject(self, record: Record) -> str:
         """The domain or host that a record is about."""

@@ -18,7 +18,13 @@ def lines(found: Survey, level: str | None) -> Iterator[str]:
         if row.subject != subject:
             subject = row.subject
             yield subject
-        mark = ", waived" if row.status == "waived" else "" if LEVELS.index(row.level) <= reach else f", recommended from {row.level} on"
+        mark = (
+            ", waived"
+            if row.status == "waived"
+            else ""
+            if LEVELS.index(row.level) <= reach
+            else f", recommended from {row.level} on"
+        )
         yield f"    {row.where} ({row.control}{mark})"
         yield f"        wanted: {row.expected}"
         yield f"        found:  {row.observed}"
@@ -31,4 +37,7 @@ def lines(found: Survey, level: str | None) -> Iterator[str]:
     counted = [r for r in found.results if r.status in ("fail", "error")]
     needed = [r for r in counted if LEVELS.index(r.level) <= reach]
     shown = f", {found.shown} answers of servers" if found.shown else ""
-    yield f"{found.sets} record sets looked at{shown}, {found.asked} questions asked: {len(needed)} findings, {len(counted) - len(needed)} recommendations"
+    yield (
+        f"{found.sets} record sets looked at{shown}, {found.asked} questions asked: {len(needed)} findings,"
+        f" {len(counted) - len(needed)} recommendations"
+    )

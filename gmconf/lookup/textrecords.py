@@ -9,12 +9,28 @@ from typing import NamedTuple
 from gmconf import taglist
 
 _POLICIES = ("none", "quarantine", "reject")
-_MATTER = {"p": _POLICIES, "sp": _POLICIES, "np": _POLICIES, "adkim": ("r", "s"), "aspf": ("r", "s"), "t": ("y", "n"), "psd": ("y", "n", "u")}
+_MATTER = {
+    "p": _POLICIES,
+    "sp": _POLICIES,
+    "np": _POLICIES,
+    "adkim": ("r", "s"),
+    "aspf": ("r", "s"),
+    "t": ("y", "n"),
+    "psd": ("y", "n", "u"),
+}
 """Tags of a DMARC record besides its addresses, with what they may be."""
-_FREE = {"pct": r"100|[0-9]{1,2}", "fo": r"[01ds](\s*:\s*[01ds])*", "ri": r"[0-9]{1,10}", "rf": r"[a-z]+(\s*:\s*[a-z]+)*"}  # codespell:ignore fo
+_FREE = {
+    "pct": r"100|[0-9]{1,2}",
+    "fo": r"[01ds](\s*:\s*[01ds])*",
+    "ri": r"[0-9]{1,10}",
+    "rf": r"[a-z]+(\s*:\s*[a-z]+)*",
+}  # codespell:ignore fo
 """Others that old receivers read, by their form."""
 _URI = re.compile(r"[a-z][a-z0-9+.-]*:[^\s,;]+", re.IGNORECASE)
-_TLS = re.compile(r"v=TLSRPTv1(?:[ \t]*;[ \t]*[A-Za-z0-9][A-Za-z0-9_.-]{0,31}[ \t]*=[ \t]*[!-:<-~]+(?:[ \t]*,[ \t]*[!-:<-~]+)*)+[ \t]*;?[ \t]*")
+_TLS = re.compile(
+    r"v=TLSRPTv1(?:[ \t]*;[ \t]*[A-Za-z0-9][A-Za-z0-9_.-]{0,31}[ \t]*=[ \t]*[!-:<-~]+(?:[ \t]*,[ \t]*[!-:<-~]+)*)+["
+    r" \t]*;?[ \t]*"
+)
 _STS = re.compile(r"v=STSv1(?:[ \t]*;[ \t]*[A-Za-z0-9][A-Za-z0-9_.-]{0,31}=[!-:<>-~]+)+[ \t]*;?[ \t]*")
 _STS_ID = re.compile(r"[A-Za-z0-9]{1,32}")
 
@@ -112,8 +128,20 @@ def _meaning(found: dict[str, str]) -> dict[str, str]:
     policy = found.get("p", "").lower()
     below = found.get("sp", policy).lower()
     plain = {name: value.lower() for name, value in found.items() if name in _MATTER or name == "pct"}
-    lists: dict[str, str] = {name: ",".join(sorted(set(map(str.lower, _addresses(found[name]))))) for name in ("rua", "ruf") if name in found}
-    meant: dict[str, str] = {"adkim": "r", "aspf": "r", "t": "n", "pct": "100", "sp": below, "np": below, "psd": "u", **plain, **lists}
+    lists: dict[str, str] = {
+        name: ",".join(sorted(set(map(str.lower, _addresses(found[name]))))) for name in ("rua", "ruf") if name in found
+    }
+    meant: dict[str, str] = {
+        "adkim": "r",
+        "aspf": "r",
+        "t": "n",
+        "pct": "100",
+        "sp": below,
+        "np": below,
+        "psd": "u",
+        **plain,
+        **lists,
+    }
     # What says that the domain is its own organisation is what it is without saying so.
     if meant["psd"] == "n":
         meant["psd"] = "u"

@@ -21,7 +21,8 @@ class Mailbox(Part):
     receive: bool = True
     """false makes it send-only: mail to it is refused at RCPT."""
     senders: tuple[OwnSender, ...] = ()
-    """Further addresses of this site that the login may use as sender; "@example.org" are all of that domain but those of other accounts."""
+    """Further addresses of this site that the login may use as sender; "@example.org" are all of that domain but those
+    of other accounts."""
     forward: tuple[Address, ...] = ()
     """Addresses that get a copy of all mail for this mailbox."""
     keep: bool = True

@@ -39,4 +39,5 @@ class Acme(Part):
     """http-01: the host answers on port 80, which is open for that; dns-01: ``update`` publishes the proof."""
     update: Update | None = None
     authority: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,40}$")] | None = None
-    """A CA that systems do not know: <secrets.folder>/ca/NAME.crt (PEM) holds its roots, of its certificates and of its directory."""
+    """A CA that systems do not know: <secrets.folder>/ca/NAME.crt (PEM) holds its roots, of its certificates and of its
+    directory."""

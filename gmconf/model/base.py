@@ -34,7 +34,9 @@ def docstrings(part: type[Part]) -> Iterator[tuple[str, str]]:
     assert isinstance(definition, ast.ClassDef)
     for field, text in pairwise(definition.body):
         if (
-            isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
-            and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant)
-        ):  # fmt: skip
+            isinstance(field, ast.AnnAssign)
+            and isinstance(field.target, ast.Name)
+            and isinstance(text, ast.Expr)
+            and isinstance(text.value, ast.Constant)
+        ):
             yield field.target.id, inspect.cleandoc(str(text.value.value))

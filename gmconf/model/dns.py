@@ -14,8 +14,15 @@ from gmconf.model.operation import Contact
 DmarcPolicy = Literal["none", "quarantine", "reject"]
 Capability = Literal["dnssec", "tlsa", "caa", "srv", "long-txt", "wildcard", "null-mx"]
 CAPABILITIES: tuple[Capability, ...] = get_args(Capability)
-RecordType = Literal["A", "AAAA", "CAA", "CNAME", "DS", "HTTPS", "MX", "NS", "PTR", "SRV", "SSHFP", "SVCB", "TLSA", "TXT"]
-RecordName = Annotated[str, StringConstraints(pattern=r"^(\*\.)?([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", max_length=253)]
+RecordType = Literal[
+    "A", "AAAA", "CAA", "CNAME", "DS", "HTTPS", "MX", "NS", "PTR", "SRV", "SSHFP", "SVCB", "TLSA", "TXT"
+]
+RecordName = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^(\*\.)?([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", max_length=253
+    ),
+]
 AccountUri = Annotated[str, StringConstraints(pattern=r"^https://[A-Za-z0-9._~:/?#@!$&()*+,=%-]+$", max_length=200)]
 
 
@@ -28,7 +35,8 @@ class Nameserver(Part):
 
 
 class Issuer(Part):
-    """A CA that may issue certificates for the hosts (RFC 8659), if wanted for one account and by some ways only (RFC 8657)."""
+    """A CA that may issue certificates for the hosts (RFC 8659), if wanted for one account and by some ways only (RFC
+    8657)."""
 
     name: DomainName
     """As the CA's documentation says, such as letsencrypt.org."""
@@ -42,7 +50,8 @@ class Dmarc(Part):
     """What receivers do with mail in our name that is neither signed nor sent by us (RFC 9989)."""
 
     policy: DmarcPolicy | None = None
-    """Default by level: none, from bronze quarantine, from silver reject. A looser one has to be waived (auth.dmarc-...)."""
+    """Default by level: none, from bronze quarantine, from silver reject. A looser one has to be waived
+    (auth.dmarc-...)."""
     subdomains: DmarcPolicy | None = None
     """For subdomains that are no domains of this site; default: the policy."""
     alignment: Literal["strict", "relaxed"] = "strict"
@@ -56,11 +65,13 @@ class Provider(Part):
     contact: Contact
     """How they are reached quickly."""
     capabilities: tuple[Capability, ...] = CAPABILITIES
-    """What they can publish; default: everything. What they cannot is left out, and a level that asks for it is refused."""
+    """What they can publish; default: everything. What they cannot is left out, and a level that asks for it is
+    refused."""
 
 
 class Other(Part):
-    """A record of the site's zones that has nothing to do with its mail: a web site, a proof of ownership, a delegation."""
+    """A record of the site's zones that has nothing to do with its mail: a web site, a proof of ownership, a
+    delegation."""
 
     name: RecordName
     """Fully qualified, without the final dot; ``*`` and underscores may stand in it."""
@@ -102,7 +113,8 @@ class Dns(Part):
     nameservers: tuple[Nameserver, ...] = ()
     """With them ``gmconf dns`` writes whole zones (SOA, NS), without them parts to include."""
     zones: tuple[DomainName, ...] = ()
-    """Further zone cuts: the zone that the hosts' names lie in, reverse zones, a domain that is a zone of its own below another."""
+    """Further zone cuts: the zone that the hosts' names lie in, reverse zones, a domain that is a zone of its own below
+    another."""
     ttl: Duration = 3600
     """Seconds that answers may be kept."""
     spf: Literal["strict", "learning"] = "strict"
@@ -113,13 +125,15 @@ class Dns(Part):
     reports: Addresses = ()
     """Get DMARC's aggregate reports: an address, or a list; default: organisation.postmaster."""
     tls_reports: Addresses = ()
-    """Get reports about TLS (RFC 8460): an address, or a list; default: where DMARC's go. Their domains should not themselves enforce TLS."""
+    """Get reports about TLS (RFC 8460): an address, or a list; default: where DMARC's go. Their domains should not
+    themselves enforce TLS."""
     caa: tuple[Issuer, ...] = ()
     """CAs of the hosts' certificates. Empty with tls.source internal-ca: no public CA may issue."""
     provider: Provider | None = None
     tlsa: bool | None = None
     """Publish TLSA (DANE) for the hosts; default: from silver on. Needs signed zones."""
     records: tuple[Other, ...] = ()
-    """Records of the site's zones besides those of the mail service: ``gmconf dns`` prints them, name servers of the site serve them."""
+    """Records of the site's zones besides those of the mail service: ``gmconf dns`` prints them, name servers of the
+    site serve them."""
     blocklists: tuple[DomainName, ...] = ()
     """DNS lists that ``gmconf dns check`` asks about every sending address; none is asked unless named here."""

@@ -23,7 +23,8 @@ class Dkim(Part):
     retired: tuple[Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,40}[a-z0-9])?$")], ...] = ()
     """Bases of selectors that are used no more: their records must be gone."""
     since: date | None = None
-    """The day from which that key signs, when neither its name tells (s20261101) nor rollover.yml; for auth.dkim-rotation."""
+    """The day from which that key signs, when neither its name tells (s20261101) nor rollover.yml; for
+    auth.dkim-rotation."""
 
     @property
     def began(self) -> date | None:
@@ -47,7 +48,8 @@ _USUAL = Dkim.model_construct()
 class ServerNames(Part):
     """Names for the site's servers that lie below a domain, with a certificate of their own (SNI, RFC 6066).
 
-    Who connects to another name is shown the host's certificate. Needs certificates of the same source as ``tls`` has for hosts.
+    Who connects to another name is shown the host's certificate. Needs certificates of the same source as ``tls`` has
+    for hosts.
     """
 
     clients: DomainName | None = None
@@ -61,7 +63,8 @@ class Domain(Part):
 
     name: DomainName
     kind: Literal["hosted", "alias", "parked"] = "hosted"
-    """hosted: has addresses of its own; alias: every address equals the one of alias_of; parked: neither sends nor receives."""
+    """hosted: has addresses of its own; alias: every address equals the one of alias_of; parked: neither sends nor
+    receives."""
     alias_of: DomainName | None = None
     """For kind alias: the hosted domain whose addresses it mirrors."""
     mailboxes: tuple[Mailbox, ...] = ()
@@ -80,7 +83,9 @@ class Domain(Part):
     server_names: ServerNames | None = None
     """The domain's own names for the servers; default: everybody sees the hosts' names."""
     senders: tuple[OtherSender, ...] = ()
-    """Services of others that may send in the domain's name; its SPF record lets them. Default: only this site sends."""
+    """Services of others that may send in the domain's name; its SPF record lets them. Default:
+    only this site sends.
+    """
 
     @property
     def own_mx(self) -> str | None:

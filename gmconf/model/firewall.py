@@ -25,7 +25,12 @@ def ports(value: str) -> str:
     """A port, or a range of ports as FIRST-LAST."""
     words = value.split("-")
     numbers = [int(w) for w in words if w.isascii() and w.isdigit() and len(w) <= len(str(_LAST))]
-    if len(numbers) != len(words) or len(words) > 2 or not all(1 <= n <= _LAST for n in numbers) or numbers[0] > numbers[-1]:
+    if (
+        len(numbers) != len(words)
+        or len(words) > 2
+        or not all(1 <= n <= _LAST for n in numbers)
+        or numbers[0] > numbers[-1]
+    ):
         raise ValueError(f'a port from 1 to {_LAST}, or a range such as "8000-8010" is needed')
     return "-".join(str(n) for n in dict.fromkeys(numbers))
 
@@ -73,7 +78,8 @@ class Outgoing(Part):
     networks: tuple[Cidr, ...] = ()
     """Networks that may be reached; default: all."""
     user: SystemUser | None = None
-    """The user of the system that may connect, under which a service runs; it must exist on the host. Default: every user."""
+    """The user of the system that may connect, under which a service runs; it must exist on the host. Default: every
+    user."""
     hosts: tuple[DomainName, ...] = ()
     """Hosts to which this applies; default: all of the site."""
     reason: Line
@@ -93,18 +99,20 @@ class Network(Part):
     admin: tuple[Cidr, ...] = ("0.0.0.0/0", "::/0")
     """Networks that may reach SSH. Without it the whole Internet may, and ``gmconf validate`` and ``render`` say so."""
     ssh_port: Port = 22
-    """Port of sshd on the hosts, which the firewall opens for ``admin`` and Ansible connects to. gmconf does not configure sshd."""
+    """Port of sshd on the hosts, which the firewall opens for ``admin`` and Ansible connects to. gmconf does not
+    configure sshd."""
     allow: Allow = Field(default_factory=Allow.model_construct)
     """Further ports, for what runs beside gmconf's services: a website, metrics, backup, a directory."""
     forward: Literal["drop", "leave"] = "drop"
-    """Packets that a host passes on for others: drop refuses all; leave has no rule for them, so that containers, virtual machines
-    and VPNs are bound by their own tables only."""
+    """Packets that a host passes on for others: drop refuses all; leave has no rule for them, so that containers,
+    virtual machines and VPNs are bound by their own tables only."""
     http_proxies: tuple[Peer, ...] = ()
     """Proxies and mirrors on any port that the hosts may reach besides web servers on ports 80 and 443."""
     time_servers: tuple[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:-]+$", max_length=253)], ...] = ()
     """NTP servers; default: Debian's pool."""
     rpki: Shown | None = None
-    """Who saw when that the routes to MX and name servers are authorised (ROA) and announced as such; for internet.nl's test."""
+    """Who saw when that the routes to MX and name servers are authorised (ROA) and announced as such; for internet.nl's
+    test."""
 
     def ssh(self, host: Host) -> int:
         """The port of a host's sshd."""

@@ -29,7 +29,9 @@ class Role(StrEnum):
     WEB = "web"
     """nginx, which serves the MTA-STS policies of the domains. Optional."""
     NAMESERVER = "nameserver"
-    """Knot, which signs the site's zones and answers for them; the first host with the role is the primary. Optional."""
+    """Knot, which signs the site's zones and answers for them; the first host with the role is the primary.
+    Optional.
+    """
 
 
 LOGIN_ROLES = (Role.CHAT, Role.NEWS)
@@ -42,7 +44,9 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 
 
 class SendsFrom(Part):
-    """Another of the host's own IPv4 addresses to send from, for as long as the first one suffers from a mended fault."""
+    """Another of the host's own IPv4 addresses to send from,
+    for as long as the first one suffers from a mended fault.
+    """
 
     address: Ip
     fix_reference: Line
@@ -59,8 +63,8 @@ class Host(Part):
     addresses: tuple[Ip, ...]
     """IPv4 and IPv6, as its own interfaces have them: services, the firewall and the other hosts use these."""
     public_addresses: tuple[Ip, ...] = ()
-    """Where the world reaches it, if NAT one to one stands before it: what DNS, SPF and reverse names say. Those of a family stand for all
-    of the host's own of that family; default: the host's own."""
+    """Where the world reaches it, if NAT one to one stands before it: what DNS, SPF and reverse names say. Those of a
+    family stand for all of the host's own of that family; default: the host's own."""
     roles: tuple[Role, ...] = (Role.MTA, Role.MSA, Role.STORE, Role.FILTER)
     """Default: all that a mail service needs, on one host; chat, news, web and nameserver are added by name."""
     memory: Size = 4 * 1024**3
@@ -69,7 +73,9 @@ class Host(Part):
     """Processors; sizes worker counts."""
     sends_from: SendsFrom | None = None
     """Default: whichever address the system chooses, normally the first."""
-    ansible_host: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.:_-]*[A-Za-z0-9])?$", max_length=253)] | None = None
+    ansible_host: (
+        Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.:_-]*[A-Za-z0-9])?$", max_length=253)] | None
+    ) = None
     """Where Ansible connects to; default: the name."""
     ssh_port: Port | None = None
     """Port of its sshd; default: ``network.ssh_port``."""

@@ -14,8 +14,21 @@ from pydantic import AfterValidator, BeforeValidator, Field
 _NAME = re.compile(r"((?!-)[a-z0-9-]{1,63}(?<!-)(\.|\Z))+\Z")
 _LOCAL = re.compile(r"[a-z0-9_][a-z0-9_&'=~+-]*(\.[a-z0-9_&'=~+-]+)*\Z")
 _ACCOUNT = re.compile(r"[a-z0-9_][a-z0-9_-]*(\.[a-z0-9_-]+)*\Z")
-_UNITS = {"": 1, "k": 1024, "kib": 1024, "kb": 1000, "m": 1024**2, "mib": 1024**2, "mb": 1000**2,
-          "g": 1024**3, "gib": 1024**3, "gb": 1000**3, "t": 1024**4, "tib": 1024**4, "tb": 1000**4}  # fmt: skip
+_UNITS = {
+    "": 1,
+    "k": 1024,
+    "kib": 1024,
+    "kb": 1000,
+    "m": 1024**2,
+    "mib": 1024**2,
+    "mb": 1000**2,
+    "g": 1024**3,
+    "gib": 1024**3,
+    "gb": 1000**3,
+    "t": 1024**4,
+    "tib": 1024**4,
+    "tb": 1000**4,
+}
 _SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 604800}
 _LARGEST = 2**63 - 1
 """Bytes; what daemons count with 64 bits, one of them the sign."""
@@ -109,7 +122,8 @@ def _at_most(value: int, most: int, spelled: str) -> int:
 
 
 def duration(value: object) -> int:
-    """Seconds, from "90s", "5m", "2h", "14d". A bare number would leave open what it counts; code may give seconds as int."""
+    """Seconds, from "90s", "5m", "2h", "14d". A bare number would leave open what it counts; code may give seconds as
+    int."""
     if isinstance(value, bool) or not isinstance(value, int | str):
         raise ValueError('a duration such as "5m" is needed')
     if isinstance(value, int):

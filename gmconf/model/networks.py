@@ -27,13 +27,16 @@ _NOBODYS = {
     "2002::/16": "is a 6to4 tunnel, which is given up (RFC 7526)",
     "fec0::/10": "is site-local, which is given up (RFC 3879); fd00::/8 took its place",
 }
-"""Ranges that no host has its address in (the registries of special-purpose addresses, RFC 6890). Private ones and those of examples may."""
+"""Ranges that no host has its address in (the registries of special-purpose addresses, RFC 6890). Private ones and
+those of examples may."""
 _NOT_OURS = tuple((ip_network(text), why) for text, why in _NOBODYS.items())
 _MAPPED = IPv6Network("::ffff:0:0/96")
 _UNICAST = (ip_network("2000::/3"), ip_network("fc00::/7"))
 
 
-_EXAMPLES = tuple(map(ip_network, ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32", "198.18.0.0/15")))
+_EXAMPLES = tuple(
+    map(ip_network, ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32", "198.18.0.0/15"))
+)
 """They stand for real ones in examples and laboratories."""
 
 
@@ -70,7 +73,9 @@ def _host(found: Address) -> str:
 
 
 def ip(value: str) -> str:
-    """The unicast address of a host, in its canonical form: reached from elsewhere, if only within a private network."""
+    """The unicast address of a host, in its canonical form: reached from elsewhere,
+    if only within a private network.
+    """
     found = _parsed(value)
     if found.is_unspecified or found.is_multicast or found.is_loopback or found.is_link_local:
         raise ValueError(f"{found} {_LOCAL}")

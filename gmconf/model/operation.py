@@ -69,7 +69,9 @@ class Procedures(Part):
     """Who does what, and how soon."""
 
     abuse_answer: Duration | None = None
-    """Seconds until a complaint about abuse has been answered by a person: basic a week, bronze two days, silver one."""
+    """Seconds until a complaint about abuse has been answered by a person: basic a week, bronze two days,
+    silver one.
+    """
     postmaster_check: Duration = 86400
     """Seconds between two looks into postmaster@."""
     update_days: int = Field(default=7, ge=1, le=7)
@@ -122,20 +124,34 @@ class Client(Part):
     licence: Line
     url: WebPage
     """Where it is fetched from."""
-    file: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*$", max_length=200)] | None = None
+    file: (
+        Annotated[
+            str,
+            StringConstraints(
+                pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*$", max_length=200
+            ),
+        ]
+        | None
+    ) = None
     """Installer beside site.yml that goes onto the portable medium."""
 
 
 def _said(value: str) -> str:
     """Refuse words that stand for nothing."""
     if not re.sub(r"[\W_]+", "", value) or _NOTHING.fullmatch(value.strip(" .-?!<>()[]")):
-        raise ValueError(f'"{value}" shows nothing; name the document, page or ticket (or the person), or remove the entry and waive the control')
+        raise ValueError(
+            f'"{value}" shows nothing; name the document, page or ticket (or the person), or remove the entry and waive'
+            " the control"
+        )
     return value
 
 
 _NOTHING = re.compile(
-    r"(?:none|no|nil|null|nothing|nowhere|n/?a|not (?:yet|applicable|available|there)|tb[ads]|to ?do|to be (?:done|defined|decided|written)|fix ?me|x{1,9}|later|"
-    r"unknown|missing|empty|pending|placeholder|dummy|test|example|somewhere|someone|somebody|nobody|soon|https?|(?:https?|file)://)", re.IGNORECASE)  # fmt: skip
+    r"(?:none|no|nil|null|nothing|nowhere|n/?a|not (?:yet|applicable|available|there)|tb[ads]|to ?do|to be"
+    r" (?:done|defined|decided|written)|fix ?me|x{1,9}|later|"
+    r"unknown|missing|empty|pending|placeholder|dummy|test|example|somewhere|someone|somebody|nobody|soon|https?|(?:https?|file)://)",
+    re.IGNORECASE,
+)
 Telling = Annotated[Line, AfterValidator(_said)]
 """A line that says something."""
 

@@ -16,7 +16,8 @@ class Overrides(Part):
     postfix: dict[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]+$")], Text] = {}
     """main.cf parameters; an empty one ("") empties a list."""
     dovecot: dict[Annotated[str, StringConstraints(pattern=_SETTING)], Text] = {}
-    """Dovecot settings; those of a block by its path ("service imap-login/process_limit"); an empty one ("") empties a list."""
+    """Dovecot settings; those of a block by its path ("service imap-login/process_limit"); an empty one ("") empties a
+    list."""
     rspamd: dict[Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+\.[a-z0-9_]+$")], Line] = {}
     """module.key: written to rspamd's override.d/MODULE.conf."""
     unbound: dict[Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+$")], Line] = {}

@@ -24,7 +24,10 @@ from gmconf.model.web import Web
 Level = Literal["basic", "bronze", "silver"]
 RelativePath = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*$", max_length=200)]
 TrustAnchor = Annotated[
-    str, StringConstraints(pattern=r"^[a-z0-9.-]+ (?:\d+ )?IN (DS|DNSKEY) [0-9]+ [0-9]+ [0-9]+ [A-Za-z0-9+/= ]+$", max_length=2000)
+    str,
+    StringConstraints(
+        pattern=r"^[a-z0-9.-]+ (?:\d+ )?IN (DS|DNSKEY) [0-9]+ [0-9]+ [0-9]+ [A-Za-z0-9+/= ]+$", max_length=2000
+    ),
 ]
 
 
@@ -37,7 +40,8 @@ class Organisation(Part):
     abuse: Address | None = None
     """Gets mail to abuse@ of every domain that names nobody else; default: the postmaster."""
     abuse_copy: bool = False
-    """true: the operator gets a copy of mail to abuse@ of domains that name a contact of their own. It is their mail: off."""
+    """true: the operator gets a copy of mail to abuse@ of domains that name a contact of their own. It is their mail:
+    off."""
     abuse_url: Annotated[str, StringConstraints(pattern=r"^https://[A-Za-z0-9._~:/-]+$", max_length=200)] | None = None
     """Web page that tells strangers how to report abuse; named in a header of every message sent."""
 
@@ -61,18 +65,21 @@ class Tls(Part):
     """Certificates of the hosts."""
 
     source: Literal["files", "internal-ca", "acme"] = "internal-ca"
-    """files: you put <secrets.folder>/tls/HOST.crt (chain) and HOST.key.vault; internal-ca: ``gmconf keys`` makes a CA and
-    certificates, for closed networks and laboratories; acme: hosts ask the CA at ``acme`` for a certificate of the key that
-    ``gmconf keys`` made, and show one of the internal CA until they have it. A chat host also needs a certificate for each hosted mail domain (DOMAIN.crt,
-    DOMAIN.key.vault), whose name users and other servers check."""
+    """files: you put <secrets.folder>/tls/HOST.crt (chain) and HOST.key.vault; internal-ca: ``gmconf keys`` makes a CA
+    and certificates, for closed networks and laboratories; acme: hosts ask the CA at ``acme`` for a certificate of the
+    key that ``gmconf keys`` made, and show one of the internal CA until they have it. A chat host also needs a
+    certificate for each hosted mail domain (DOMAIN.crt, DOMAIN.key.vault), whose name users and other servers check."""
     acme: Acme | None = None
     trusted: tuple[Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,40}$")], ...] = ()
-    """Names of other CAs, <secrets.folder>/ca/NAME.crt (PEM), that the chat server believes besides those of the system: those of
-    partners in a closed network."""
+    """Names of other CAs, <secrets.folder>/ca/NAME.crt (PEM), that the chat server believes besides those of the
+    system: those of partners in a closed network."""
     inbound: Literal["may", "encrypt"] = "may"
-    """encrypt refuses mail in clear on port 25, which RFC 3207 section 4 forbids to a public MX: for closed groups only."""
+    """encrypt refuses mail in clear on port 25, which RFC 3207 section 4 forbids to a public MX: for closed groups
+    only."""
     enforce_mta_sts: bool = True
-    """Mail waits where the receiver's MTA-STS policy (RFC 8461) cannot be kept. DANE, where there is, goes before it."""
+    """Mail waits where the receiver's MTA-STS policy (RFC 8461) cannot be kept. DANE, where there is,
+    goes before it.
+    """
     destinations: tuple[Destination, ...] = ()
     """Domains for which something else is agreed."""
     send_reports: bool = False
@@ -120,7 +127,9 @@ class Site(Part):
 
     organisation: Organisation
     level: Level | None = None
-    """The GoodMessaging level this site means to hold: what it asks for must be there. Without it nothing is claimed."""
+    """The GoodMessaging level this site means to hold: what it asks for must be there.
+    Without it nothing is claimed.
+    """
     domains: tuple[Domain, ...] = Field(min_length=1)
     hosts: tuple[Host, ...] = Field(min_length=1)
     service_accounts: tuple[ServiceAccount, ...] = ()
@@ -150,7 +159,8 @@ class Site(Part):
     """Control: where it is shown that it is held."""
     waivers: tuple[Waiver, ...] = ()
     overrides: Overrides = Field(default_factory=Overrides.model_construct)
-    """Raw lines for every host whose daemons they concern; those of a role go before them, those of a host (``hosts[].overrides``) before both."""
+    """Raw lines for every host whose daemons they concern; those of a role go before them, those of a host
+    (``hosts[].overrides``) before both."""
     role_overrides: dict[Role, Overrides] = {}
     """Raw lines for the hosts of a role."""
 
@@ -158,17 +168,28 @@ class Site(Part):
         """Raw lines for a daemon of a host, by key: the value, and the path of the field."""
         places = [
             ("overrides.", self.overrides),
-            *((f"role_overrides.{role}.", self.role_overrides[role]) for role in host.roles if role in self.role_overrides),
+            *(
+                (f"role_overrides.{role}.", self.role_overrides[role])
+                for role in host.roles
+                if role in self.role_overrides
+            ),
             (f"hosts[{self.hosts.index(host)}].overrides.", host.overrides),
         ]
-        found = {key: (value, f"{place}{section}.{key}") for place, overrides in places for key, value in getattr(overrides, section).items()}
+        found = {
+            key: (value, f"{place}{section}.{key}")
+            for place, overrides in places
+            for key, value in getattr(overrides, section).items()
+        }
         return dict(sorted(found.items()))
 
     def overridden(self) -> Iterator[RawLine]:
         """Every raw line in the file: of all hosts, of roles, of single hosts."""
         owners = [
             ("overrides", "", self.overrides),
-            *((f"role_overrides.{role}", f"hosts with role {role}", self.role_overrides[role]) for role in sorted(self.role_overrides)),
+            *(
+                (f"role_overrides.{role}", f"hosts with role {role}", self.role_overrides[role])
+                for role in sorted(self.role_overrides)
+            ),
             *((f"hosts[{number}].overrides", host.name, host.overrides) for number, host in enumerate(self.hosts)),
         ]
         for place, name, overrides in owners:

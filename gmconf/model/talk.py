@@ -16,7 +16,9 @@ def group_name(value: str) -> str:
     """A newsgroup's name (RFC 5536 section 3.1.4) that is none of the reserved ones."""
     parts = value.split(".")
     if len(parts) < 2 or parts[0] in _RESERVED_FIRST or _RESERVED & set(parts) or any(part.isdigit() for part in parts):
-        raise ValueError("a group is named with two or more parts, none reserved or of digits alone, such as example-org.general")
+        raise ValueError(
+            "a group is named with two or more parts, none reserved or of digits alone, such as example-org.general"
+        )
     return value
 
 
@@ -51,7 +53,9 @@ class News(Part):
 
 
 class Chat(Part):
-    """Chat (XMPP) on the host of this site that has the role chat; addresses and passwords are those of the mailboxes."""
+    """Chat (XMPP) on the host of this site that has the role chat;
+    addresses and passwords are those of the mailboxes.
+    """
 
     retention: Duration = 7 * 86400
     """Seconds that messages are kept on the server for a user's other devices; whole days."""

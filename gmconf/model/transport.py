@@ -20,8 +20,10 @@ class Destination(Part):
     """As it stands behind the @; its subdomains are others."""
     level: TlsLevel
     """dane-only: never without TLSA; secure: a certificate of a CA that the host trusts, with the name of ``match``.
-    encrypt (any certificate) and may (without TLS if need be) switch DANE and MTA-STS off for this domain: they need a reason."""
+    encrypt (any certificate) and may (without TLS if need be) switch DANE and MTA-STS off for this domain: they need a
+    reason."""
     match: tuple[CertificateName, ...] = ()
-    """With secure: names one of which the certificate must have (.example.org: any below it); default: the domain, or a name below it."""
+    """With secure: names one of which the certificate must have (.example.org: any below it); default: the domain, or a
+    name below it."""
     reason: Line | None = None
     """Why less than the default is enough."""

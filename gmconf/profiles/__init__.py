@@ -1,1 +1,3 @@
-"""Tests of others, worked out from the site and from its running hosts: internet.nl's mail test, the BSI's guidelines."""
+"""Tests of others, worked out from the site and from its running hosts: internet.nl's mail test,
+the BSI's guidelines.
+"""

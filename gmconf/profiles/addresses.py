@@ -1,4 +1,5 @@
-"""The categories IPv6 and DNSSEC: who receives for a domain, and whether names and addresses can be relied on (CONTROLS 3.2)."""
+"""The categories IPv6 and DNSSEC: who receives for a domain, and whether names and addresses can be relied on (CONTROLS
+3.2)."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ from gmconf.profiles.table import LESS, MOST_HOSTS, RULE
 from gmconf.zones import parents
 
 Reach = Callable[[str, str, int, str], Awaitable[bool | str]]
-"""(name, address, port, zone): whether it answers there (53: a question about the zone); why not, where that is not tried."""
+"""(name, address, port, zone): whether it answers there (53: a question about the zone); why not, where that is not
+tried."""
 FEW = 2
 """Name servers that a domain needs at least."""
 SMTP, DNS = 25, 53
@@ -76,7 +78,10 @@ async def _name_servers(source: Source, domain: str, reach: Reach) -> list[Found
         why = f"the site does not know the name servers' addresses: {', '.join(unknown)}"
         return [untested("ns_aaaa", why), untested("ns_reach", why)]
     if not names:
-        return [bad("ns_aaaa", f"no name servers of {domain}"), untested("ns_reach", f"no name servers of {domain}", counts=True)]
+        return [
+            bad("ns_aaaa", f"no name servers of {domain}"),
+            untested("ns_reach", f"no name servers of {domain}", counts=True),
+        ]
     count = sum(map(bool, have.values()))
     listed = ", ".join(f"{name} {' '.join(have[name]) or 'without IPv6'}" for name in names)
     aaaa = good("ns_aaaa", listed) if count >= FEW else bad("ns_aaaa", listed)
@@ -88,10 +93,17 @@ async def _name_servers(source: Source, domain: str, reach: Reach) -> list[Found
     considered = [name for name in names if have[name]] if count >= FEW else names
     each = [_share(tried[name], full=RULE["ns_reach"].points) for name in considered]
     points = min(RULE["ns_reach"].points // 2, sum(each)) if len(considered) == 1 else int(sum(each) / len(considered))
-    silent = [f"{name} {a}" for name in considered for a, answers in zip(have[name], tried[name], strict=True) if not answers]
+    silent = [
+        f"{name} {a}" for name in considered for a, answers in zip(have[name], tried[name], strict=True) if not answers
+    ]
     if silent:
         return [aaaa, bad("ns_reach", f"no answer from {', '.join(silent)}", points)]
-    return [aaaa, Found("ns_reach", "good", points, "" if points == RULE["ns_reach"].points else "some name servers have no IPv6")]
+    return [
+        aaaa,
+        Found(
+            "ns_reach", "good", points, "" if points == RULE["ns_reach"].points else "some name servers have no IPv6"
+        ),
+    ]
 
 
 async def _mail_hosts(source: Source, found: Receivers, reach: Reach) -> list[Found]:
@@ -100,20 +112,28 @@ async def _mail_hosts(source: Source, found: Receivers, reach: Reach) -> list[Fo
     have = {name: await six(source, name) for name in found.names}
     tried = {name: [await reach(name, a, SMTP, "") for a in have[name]] for name in found.names}
     without = [name for name in found.names if not have[name]]
-    aaaa = bad("mx_aaaa", f"no IPv6: {', '.join(without)}") if without else good("mx_aaaa", ", ".join(a for all_ in have.values() for a in all_))
+    aaaa = (
+        bad("mx_aaaa", f"no IPv6: {', '.join(without)}")
+        if without
+        else good("mx_aaaa", ", ".join(a for all_ in have.values() for a in all_))
+    )
     if len(without) == len(found.names):
         return [aaaa, untested("mx_reach", "no MX has IPv6", counts=True)]
     if why := _untried(tried):
         return [aaaa, untested("mx_reach", why)]
     points = int(sum(_share(tried[name], full=RULE["mx_reach"].points) for name in found.names) / len(found.names))
-    silent = [f"{name} {a}" for name in found.names for a, answers in zip(have[name], tried[name], strict=True) if not answers]
+    silent = [
+        f"{name} {a}" for name in found.names for a, answers in zip(have[name], tried[name], strict=True) if not answers
+    ]
     if silent:
         return [aaaa, bad("mx_reach", f"no answer on port 25 of {', '.join(silent)}", points)]
     return [aaaa, Found("mx_reach", "good", points, f"some MX have no IPv6: {', '.join(without)}" if without else "")]
 
 
 def _untried(tried: Mapping[str, Sequence[bool | str]]) -> str:
-    return ", ".join(dict.fromkeys(answer for answers in tried.values() for answer in answers if isinstance(answer, str)))
+    return ", ".join(
+        dict.fromkeys(answer for answers in tried.values() for answer in answers if isinstance(answer, str))
+    )
 
 
 def _share(answers: Sequence[bool | str], *, full: int) -> int:
@@ -146,5 +166,7 @@ async def _zone(source: Source, name: str, exists: str, valid: str) -> list[Foun
     if answer.secure:
         return [good(exists), Found(valid, "good", full)]
     # Insecure is not tested for validity, but costs the points.
-    return [bad(exists, f"{name} is not signed, or its parent has no DS"), Found(valid, "not tested", LESS, f"{name} is not signed")]
-
+    return [
+        bad(exists, f"{name} is not signed, or its parent has no DS"),
+        Found(valid, "not tested", LESS, f"{name} is not signed"),
+    ]

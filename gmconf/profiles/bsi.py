@@ -1,4 +1,5 @@
-"""The clauses of BSI TR-03108 and TR-03182, and how the site stands to each: by the controls that name it as their source."""
+"""The clauses of BSI TR-03108 and TR-03182, and how the site stands to each: by the controls that name it as their
+source."""
 
 from __future__ import annotations
 
@@ -34,7 +35,10 @@ CLAUSES: tuple[Clause, ...] = (
     Clause("TR-03108-10-M", "reports about TLS are asked for, by mail"),
     Clause("TR-03108-11-R", "reports about TLS are evaluated"),
     Clause("TR-03108-12-R", "certificates of public authorities"),
-    *(Clause(f"TR-03108-{n}", "security concept, data protection, reporting of incidents, transparency (13 to 16)") for n in range(13, 17)),
+    *(
+        Clause(f"TR-03108-{n}", "security concept, data protection, reporting of incidents, transparency (13 to 16)")
+        for n in range(13, 17)
+    ),
     Clause("TR-03182", "identity of hosts, authentication of users, Authentication-Results; clause not told"),
     Clause("TR-03182-01-M", "SPF is published"),
     Clause("TR-03182-02-M", "SPF of others is verified"),
@@ -47,7 +51,10 @@ CLAUSES: tuple[Clause, ...] = (
     Clause("TR-03182-09-M", "aggregate reports are received"),
     Clause("TR-03182-10-M", "aggregate reports are evaluated"),
     Clause("TR-03182-11-M", "domains that send nothing say so"),
-    *(Clause(f"TR-03182-{n}", "security concept, data protection, reporting of incidents, transparency (12 to 15)") for n in range(12, 16)),
+    *(
+        Clause(f"TR-03182-{n}", "security concept, data protection, reporting of incidents, transparency (12 to 15)")
+        for n in range(12, 16)
+    ),
 )
 """As far as they were read (CONTROLS 2.1 to 2.5)."""
 
@@ -77,13 +84,17 @@ def standings(results: Iterable[Result]) -> list[Standing]:
     by_control: dict[str, list[Result]] = {}
     for result in results:
         by_control.setdefault(result.control, []).append(result)
-    return [_standing(clause, [r for name in controls(clause.id) for r in by_control.get(name, ())]) for clause in CLAUSES]
+    return [
+        _standing(clause, [r for name in controls(clause.id) for r in by_control.get(name, ())]) for clause in CLAUSES
+    ]
 
 
 def _standing(clause: Clause, results: Sequence[Result]) -> Standing:
     named = controls(clause.id)
     if not named:
-        return Standing(clause.id, clause.title, "evidence missing", (), ("no control of gmconf looks at it: show it otherwise",))
+        return Standing(
+            clause.id, clause.title, "evidence missing", (), ("no control of gmconf looks at it: show it otherwise",)
+        )
     broken = [r for r in results if r.status in BROKEN or r.status == "waived"]
     findings = tuple(dict.fromkeys(_told(r) for r in broken))
     if any(r.method != "evidence" for r in broken):

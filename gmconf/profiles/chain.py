@@ -38,7 +38,9 @@ def _key(certificate: x509.Certificate) -> Judgement:
     except (ValueError, UnsupportedAlgorithm) as error:
         return "bad", f"a key that cannot be read: {error}"
     if isinstance(key, rsa.RSAPublicKey):
-        return "good" if key.key_size >= RSA_GOOD else "warning" if key.key_size >= RSA_LEAST else "bad", f"RSA {key.key_size}"
+        return (
+            "good" if key.key_size >= RSA_GOOD else "warning" if key.key_size >= RSA_LEAST else "bad"
+        ), f"RSA {key.key_size}"
     if isinstance(key, ec.EllipticCurvePublicKey):
         name = key.curve.name
         return "good" if name in CURVES else "warning" if name in OLD_CURVES else "bad", name
@@ -64,7 +66,8 @@ def _signature(certificate: x509.Certificate) -> Judgement:
 
 
 def too_weak(chain: Sequence[x509.Certificate]) -> str:
-    """Why OpenSSL at its second security level takes no such chain: that test's program for TLSA rests on it. Empty where it does."""
+    """Why OpenSSL at its second security level takes no such chain: that test's program for TLSA rests on it. Empty
+    where it does."""
     for one in chain:
         for (status, said), matters in ((_key(one), True), (_signature(one), one.issuer != one.subject)):
             if status == "bad" and matters and said.startswith(("RSA", "SHA1", "MD5")):

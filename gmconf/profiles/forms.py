@@ -17,9 +17,19 @@ def scores_junit(scores: Iterable[Score], name: str) -> str:
 
 def scores_sarif(scores: Iterable[Score], site: str) -> str:
     """A rule for each subtest, a result for each that costs a domain points or is warned of."""
-    found = [(domain, one) for domain, one in _subtests(scores) if _costs(one) or one.status in ("warning", "bad", "error")]
-    rules = {one.key: Rule(one.key, one.rule.title, one.rule.title, f"internet.nl, {one.rule.category}: {one.rule.points} points", {"category": one.rule.category})
-             for _, one in found}  # fmt: skip
+    found = [
+        (domain, one) for domain, one in _subtests(scores) if _costs(one) or one.status in ("warning", "bad", "error")
+    ]
+    rules = {
+        one.key: Rule(
+            one.key,
+            one.rule.title,
+            one.rule.title,
+            f"internet.nl, {one.rule.category}: {one.rule.points} points",
+            {"category": one.rule.category},
+        )
+        for _, one in found
+    }
     return log([rules[key] for key in sorted(rules)], (_lost(domain, one, site) for domain, one in found))
 
 
@@ -31,7 +41,10 @@ def clauses_junit(found: Iterable[Standing], name: str) -> str:
 def clauses_sarif(found: Iterable[Standing], site: str) -> str:
     """A rule for each clause that is not met or lacks evidence, and a result for each of its findings."""
     rows = [one for one in found if one.state in ("not met", "evidence missing")]
-    rules = [Rule(one.clause, one.title, one.title, f"BSI {one.clause}", {"controls": ", ".join(one.controls)}) for one in rows]
+    rules = [
+        Rule(one.clause, one.title, one.title, f"BSI {one.clause}", {"controls": ", ".join(one.controls)})
+        for one in rows
+    ]
     return log(rules, (_unmet(one, text, site) for one in rows for text in one.findings))
 
 
@@ -49,7 +62,12 @@ def _told(domain: str, one: Found) -> str:
 
 
 def _subtest(domain: str, one: Found) -> Case:
-    properties = (("category", one.rule.category), ("status", one.status), ("points", str(one.points)), ("most", str(one.rule.points if one.counts else 0)))
+    properties = (
+        ("category", one.rule.category),
+        ("status", one.status),
+        ("points", str(one.points)),
+        ("most", str(one.rule.points if one.counts else 0)),
+    )
     return Case(domain, one.key, _outcome(one), _told(domain, one), properties)
 
 
@@ -62,12 +80,22 @@ def _outcome(one: Found) -> Outcome:
 
 
 def _lost(domain: str, one: Found, site: str) -> Lapse:
-    return one.key, {"level": "error" if _outcome(one) in ("fail", "error") else "warning", "kind": "fail", **lapse(_told(domain, one), domain, "", "", site)}
+    return one.key, {
+        "level": "error" if _outcome(one) in ("fail", "error") else "warning",
+        "kind": "fail",
+        **lapse(_told(domain, one), domain, "", "", site),
+    }
 
 
 def _clause(one: Standing) -> Case:
     text = f"{one.state}: {one.title}{': ' if one.findings else ''}{'; '.join(one.findings)}"
-    return Case("bsi-tr", one.clause, "pass" if one.state == "met" else "fail" if one.state == "not met" else "skipped", text, (("state", one.state),))
+    return Case(
+        "bsi-tr",
+        one.clause,
+        "pass" if one.state == "met" else "fail" if one.state == "not met" else "skipped",
+        text,
+        (("state", one.state),),
+    )
 
 
 def _unmet(one: Standing, text: str, site: str) -> Lapse:

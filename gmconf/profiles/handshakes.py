@@ -1,4 +1,5 @@
-"""What a host offers on port 25, found by handshakes of openssl s_client: some twenty, one after the other, and no message."""
+"""What a host offers on port 25, found by handshakes of openssl s_client: some twenty, one after the other, and no
+message."""
 
 from __future__ import annotations
 
@@ -44,9 +45,22 @@ class Peer:
     until: float
 
     def ask(self, *words: str, ciphers: str = "ALL", typed: str = "") -> str:
-        """What openssl s_client prints, this machine's own ideas of what is secure put aside. Raises OSError when it is no TLS."""
-        text = openssl.client(self.address, self.port, self.name, "smtp", min(self.until, time.monotonic() + EACH),
-                              "-cipher", f"{ciphers}:@SECLEVEL=0", "-groups", ":".join(GROUPS), "-legacy_server_connect", *words, ask=typed)  # fmt: skip
+        """What openssl s_client prints, this machine's own ideas of what is secure put aside. Raises OSError when it is
+        no TLS."""
+        text = openssl.client(
+            self.address,
+            self.port,
+            self.name,
+            "smtp",
+            min(self.until, time.monotonic() + EACH),
+            "-cipher",
+            f"{ciphers}:@SECLEVEL=0",
+            "-groups",
+            ":".join(GROUPS),
+            "-legacy_server_connect",
+            *words,
+            ask=typed,
+        )
         if not cipher(text) and not any(word in text for word in _REFUSED):
             raise OSError(f"no TLS: {text.strip()[-200:]}")
         return text
@@ -79,21 +93,35 @@ def offered(name: str, addresses: Sequence[str], port: int = 25) -> Offer:
 def _asked(peer: Peer) -> Offer:
     versions = tuple(name for word, name in VERSIONS.items() if cipher(peer.ask(word)))
     if not versions:
-        return Offer(peer.name, problem=f"{peer.address}: no handshake of any version; that test offers the curves {', '.join(GROUPS)}")
+        return Offer(
+            peer.name,
+            problem=f"{peer.address}: no handshake of any version; that test offers the curves {', '.join(GROUPS)}",
+        )
     short = (_SHORT,) if "TLSv1.3" in versions and cipher(peer.ask("-tls1_3", "-ciphersuites", _SHORT)) else ()
     phase_out = _weak(peer, ":".join(PHASE_OUT))
     found = Offer(
-        peer.name, starttls=True, versions=versions, insufficient=(*_weak(peer, _INSUFFICIENT), *short), phase_out=phase_out,
-        ordered=not phase_out or _ordered(peer), groups=_groups(peer, versions), chain=_chain(peer), trusted=_trusted(peer),
-    )  # fmt: skip
+        peer.name,
+        starttls=True,
+        versions=versions,
+        insufficient=(*_weak(peer, _INSUFFICIENT), *short),
+        phase_out=phase_out,
+        ordered=not phase_out or _ordered(peer),
+        groups=_groups(peer, versions),
+        chain=_chain(peer),
+        trusted=_trusted(peer),
+    )
     if "TLSv1.2" not in versions:
         return replace(found, master_secret=None)
     text = peer.ask("-tls1_2", typed="R\n")
     answer = text.partition("RENEGOTIATING")[2]
     return replace(
-        found, compression="Compression: NONE" not in text, secure_renegotiation="Secure Renegotiation IS supported" in text,
-        client_renegotiation=not any(word in answer for word in REFUSALS), master_secret="Extended master secret: yes" in text, hashes=_hashes(peer),
-    )  # fmt: skip
+        found,
+        compression="Compression: NONE" not in text,
+        secure_renegotiation="Secure Renegotiation IS supported" in text,
+        client_renegotiation=not any(word in answer for word in REFUSALS),
+        master_secret="Extended master secret: yes" in text,
+        hashes=_hashes(peer),
+    )
 
 
 def _weak(peer: Peer, ciphers: str) -> tuple[str, ...]:
@@ -114,14 +142,18 @@ def _ordered(peer: Peer) -> bool:
 def _groups(peer: Peer, versions: Sequence[str]) -> tuple[str, ...]:
     texts = [peer.ask("-tls1_3")] if "TLSv1.3" in versions else []
     if versions != ("TLSv1.3",):
-        texts += [peer.ask(_OLD, ciphers=kind) for kind in ("kECDHE", "kDHE")]  # with those of nobody's key, whose groups count too
+        texts += [
+            peer.ask(_OLD, ciphers=kind) for kind in ("kECDHE", "kDHE")
+        ]  # with those of nobody's key, whose groups count too
     found = [f"DH {key[2]}" if key[1] else key[3] or key[4] for key in map(_KEY.search, texts) if key]
     return tuple(dict.fromkeys(found))
 
 
 def _hashes(peer: Peer) -> Hash:
     kinds: tuple[tuple[Hash, str], ...] = (("sha1", "SHA1"), ("sha224", "SHA224"))
-    return next((hash_ for hash_, name in kinds if cipher(peer.ask("-tls1_2", "-sigalgs", f"ECDSA+{name}:RSA+{name}"))), "good")
+    return next(
+        (hash_ for hash_, name in kinds if cipher(peer.ask("-tls1_2", "-sigalgs", f"ECDSA+{name}:RSA+{name}"))), "good"
+    )
 
 
 def _chain(peer: Peer) -> tuple[Certificate, ...]:
@@ -132,7 +164,8 @@ def _chain(peer: Peer) -> tuple[Certificate, ...]:
 
 
 def _trusted(peer: Peer) -> str | None:
-    """By the authorities that this machine trusts: the public ones, unless somebody has added others; the name is judged elsewhere."""
+    """By the authorities that this machine trusts: the public ones, unless somebody has added others; the name is
+    judged elsewhere."""
     context = ssl.create_default_context()
     context.check_hostname = False
     context.set_ciphers("ALL:@SECLEVEL=0")

@@ -53,7 +53,10 @@ def _rpki(loaded: Loaded, today: date) -> list[Found]:
     if shown is None:
         return [untested(key, "the site shows nothing: network.rpki") for key in keys]
     if not 0 <= (today - shown.day).days <= SHOWN_DAYS:
-        return [untested(key, f"{shown.where} ({shown.by}, {shown.day}) is older than a year, or of a day to come") for key in keys]
+        return [
+            untested(key, f"{shown.where} ({shown.by}, {shown.day}) is older than a year, or of a day to come")
+            for key in keys
+        ]
     return [good(key, f"{shown.where} ({shown.by}, {shown.day})") for key in keys]
 
 
@@ -73,7 +76,11 @@ def rendered(loaded: Loaded, today: date) -> Iterator[Score]:
     async def offers(name: str) -> Offer:
         if name not in known:
             view = hosts.get(name)
-            known[name] = offer_of(loaded, host_case(view, plans(view)), today, name) if view else Offer(name, problem="no host of this site takes mail under this name")
+            known[name] = (
+                offer_of(loaded, host_case(view, plans(view)), today, name)
+                if view
+                else Offer(name, problem="no host of this site takes mail under this name")
+            )
         return known[name]
 
     async def reach(name: str, address: str, port: int, zone: str) -> bool | str:
@@ -105,22 +112,29 @@ class _Resolver:
         return await self.asker.ask(name, type_, unchecked=not validated)
 
 
-def live(loaded: Loaded, resolver: Server, today: date, domains: Sequence[Domain], *, smtp: int = SMTP, port: int = DNS) -> list[Score]:
-    """What the test would say now. Only hosts of the site are connected to, at port ``smtp``; ``port`` is that of all name servers.
+def live(
+    loaded: Loaded, resolver: Server, today: date, domains: Sequence[Domain], *, smtp: int = SMTP, port: int = DNS
+) -> list[Score]:
+    """What the test would say now. Only hosts of the site are connected to, at port ``smtp``; ``port`` is that of all
+    name servers.
 
     Raises GmconfError when the resolver does not answer.
     """
     return asyncio.run(_live(loaded, resolver, today, domains, smtp, port))
 
 
-async def _live(loaded: Loaded, resolver: Server, today: date, domains: Sequence[Domain], smtp: int, dns_port: int) -> list[Score]:
+async def _live(
+    loaded: Loaded, resolver: Server, today: date, domains: Sequence[Domain], smtp: int, dns_port: int
+) -> list[Score]:
     from gmconf.profiles.handshakes import offered
 
     asker = Asker(resolver)
     source = _Resolver(asker)
     root = await asker.ask(".", "SOA")
     if root.status == "failed" and root.note == "no answer":
-        raise GmconfError(f"{resolver.address} port {resolver.port} does not answer; name a resolver that does: --resolver IP")
+        raise GmconfError(
+            f"{resolver.address} port {resolver.port} does not answer; name a resolver that does: --resolver IP"
+        )
     if not root.secure:
         source.signs = "the resolver does not validate; name one that does: --resolver IP"
     ours = {h.name for h in loaded.site.hosts} | loaded.mail.mx_names

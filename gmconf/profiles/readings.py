@@ -1,6 +1,8 @@
-"""Records of DMARC, SPF and CAA as internet.nl's test reads them: here stricter, there laxer than receivers (CONTROLS 3.2).
+"""Records of DMARC, SPF and CAA as internet.nl's test reads them: here stricter, there laxer than receivers (CONTROLS
+3.2).
 
-The score has to be the one that the test gives, so its slips are followed; receivers' own rules are in ``taglist`` and ``spf``.
+The score has to be the one that the test gives, so its slips are followed; receivers' own rules are in ``taglist`` and
+``spf``.
 """
 
 from __future__ import annotations
@@ -13,9 +15,20 @@ from urllib.parse import urlsplit
 _POLICY = "none|quarantine|reject"
 _WORD = "[a-z0-9-]*[a-z0-9]"
 _TAGS = {
-    "p": _POLICY, "sp": _POLICY, "np": _POLICY, "psd": "[ynu]", "t": "[yn]", "adkim": "[rs]", "aspf": "[rs]", "pct": "[0-9]{1,3}", "ri": "[0-9]+",
-    "fo": "[01ds](?: *: *[01ds])*", "rf": f"{_WORD}(?: *:{_WORD})*", "rua": "[^ ,;]+(?: *, *[^ ,;]+)*", "ruf": "[^ ,;]+(?: *, *[^ ,;]+)*",
-}  # fmt: skip  # codespell:ignore fo
+    "p": _POLICY,
+    "sp": _POLICY,
+    "np": _POLICY,
+    "psd": "[ynu]",
+    "t": "[yn]",
+    "adkim": "[rs]",
+    "aspf": "[rs]",
+    "pct": "[0-9]{1,3}",
+    "ri": "[0-9]+",
+    "fo": "[01ds](?: *: *[01ds])*",
+    "rf": f"{_WORD}(?: *:{_WORD})*",
+    "rua": "[^ ,;]+(?: *, *[^ ,;]+)*",
+    "ruf": "[^ ,;]+(?: *, *[^ ,;]+)*",
+}
 _TAG = re.compile("|".join(f"({name}) *= *({form})" for name, form in _TAGS.items()), re.IGNORECASE)
 _VERSION = re.compile("[vV] *= *DMARC1 *")
 
@@ -24,18 +37,26 @@ _SPEC = f"(?P<spec>(?:{_MACRO}|[!-$&-~])+)"
 _BYTE = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _FOUR, _SIX = "/(?:3[0-2]|[12][0-9]|[0-9])", "//(?:12[0-8]|1[01][0-9]|[1-9][0-9]|[0-9])"
 _SHAPES = (
-    "[-+?~]?all", f"[-+?~]?include:{_SPEC}", f"[-+?~]?a(?::{_SPEC}|(?:{_FOUR})?(?:{_SIX})?)", f"[-+?~]?mx(?::{_SPEC}|(?:{_FOUR})?(?:{_SIX})?)",
-    f"[-+?~]?ptr(?::{_SPEC})?", f"[-+?~]?ip4:(?:{_BYTE}\\.){{3}}{_BYTE}(?:{_FOUR})?", "[-+?~]?ip6:(?P<network>.+)", f"[-+?~]?exists:{_SPEC}",
+    "[-+?~]?all",
+    f"[-+?~]?include:{_SPEC}",
+    f"[-+?~]?a(?::{_SPEC}|(?:{_FOUR})?(?:{_SIX})?)",
+    f"[-+?~]?mx(?::{_SPEC}|(?:{_FOUR})?(?:{_SIX})?)",
+    f"[-+?~]?ptr(?::{_SPEC})?",
+    f"[-+?~]?ip4:(?:{_BYTE}\\.){{3}}{_BYTE}(?:{_FOUR})?",
+    "[-+?~]?ip6:(?P<network>.+)",
+    f"[-+?~]?exists:{_SPEC}",
     # A modifier must not begin like one of these mechanisms, since that parser never goes back.
     f"(?!a|mx|ptr)[a-z][a-z0-9._-]*={_SPEC}",
-)  # fmt: skip
+)
 _TERMS = [re.compile(shape, re.IGNORECASE) for shape in _SHAPES]
 _END = re.compile(f"[0-9]*[a-z]|[a-z0-9]+-|{_MACRO}", re.IGNORECASE)
 
 _LABEL = "[a-z0-9](?:-*[a-z0-9])*"
 _PARAMETER = f"{_LABEL}[ \t]*=[ \t]*[!-:<-~]*"
 _ISSUE = re.compile(
-    f"[ \t]*(?:{_LABEL}(?:\\.{_LABEL})*[ \t]*)?(?:;[ \t]*(?P<parameters>{_PARAMETER}(?:[ \t]*;[ \t]*{_PARAMETER})*)?[ \t]*)?", re.IGNORECASE
+    f"[ \t]*(?:{_LABEL}(?:\\.{_LABEL})*[ \t]*)?(?:;[ \t]*(?P<parameters>{_PARAMETER}(?:[ \t]*;[ \t]*{_PARAMETER})*)?["
+    " \t]*)?",
+    re.IGNORECASE,
 )
 _METHODS = ("http-01", "dns-01", "tls-alpn-01", "email-reply-00", "tkauth-01", "onion-csr-01", "bp-nodeid-00")
 _ISSUES = ("issue", "issuewild", "issuevmc", "issuemail")
@@ -51,7 +72,11 @@ def printed(text: str) -> str:
 def dmarc(text: str) -> dict[str, str] | None:
     """The tags of a DMARC record; None where it is none."""
     first, *rest = text.split(";")
-    if not rest or not _VERSION.fullmatch(first) or (rest[-1] and not rest[-1].strip(" ") and len(rest) > 2 and not rest[-2].strip(" ")):
+    if (
+        not rest
+        or not _VERSION.fullmatch(first)
+        or (rest[-1] and not rest[-1].strip(" ") and len(rest) > 2 and not rest[-2].strip(" "))
+    ):
         return None
     if rest[-1].strip(" ") and rest[-1].endswith(" "):
         return None
@@ -64,7 +89,11 @@ def dmarc(text: str) -> dict[str, str] | None:
             return None
         name, value = (group for group in read.groups() if group is not None)
         name = name.lower()
-        if name in found or (name == "p") != (place == 0) or (name in ("rua", "ruf") and not all(map(_is_uri, _listed(value)))):
+        if (
+            name in found
+            or (name == "p") != (place == 0)
+            or (name in ("rua", "ruf") and not all(map(_is_uri, _listed(value))))
+        ):
             return None
         found[name] = value if name in ("rua", "ruf") else value.lower()
     return found

@@ -39,14 +39,23 @@ def rendered(loaded: Loaded, case: HostCase, today: date, name: str) -> Offer:
     phase_out = tuple(n for n in names if n in PHASE_OUT)
     twelve = "TLSv1.2" in versions
     return Offer(
-        name, starttls=True, versions=versions, insufficient=tuple(n for n in names if n not in SUFFICIENT and n not in PHASE_OUT), phase_out=phase_out,
-        ordered=_ordered(names, server=_text(case, "tls_preempt_cipherlist") == "yes"), groups=(*GROUPS, *(["DH 2048"] if names and found.finite else [])),
-        master_secret=True if twelve else None, hashes=_hashes(case, found.level) if twelve else "good", chain=chain, trusted=_trusted(loaded, chain[0].not_valid_after_utc, today),
-    )  # fmt: skip
+        name,
+        starttls=True,
+        versions=versions,
+        insufficient=tuple(n for n in names if n not in SUFFICIENT and n not in PHASE_OUT),
+        phase_out=phase_out,
+        ordered=_ordered(names, server=_text(case, "tls_preempt_cipherlist") == "yes"),
+        groups=(*GROUPS, *(["DH 2048"] if names and found.finite else [])),
+        master_secret=True if twelve else None,
+        hashes=_hashes(case, found.level) if twelve else "good",
+        chain=chain,
+        trusted=_trusted(loaded, chain[0].not_valid_after_utc, today),
+    )
 
 
 def _ordered(names: Sequence[str], *, server: bool) -> bool:
-    """Whether sufficient ciphers are taken before those to be phased out, by the server's order or by that of whatever client."""
+    """Whether sufficient ciphers are taken before those to be phased out, by the server's order or by that of whatever
+    client."""
     first = next((place for place, name in enumerate(names) if name in PHASE_OUT), len(names))
     behind = names[first:] if server else names
     return first == len(names) or not any(name in SUFFICIENT and not name.startswith("TLS_") for name in behind)
@@ -55,16 +64,25 @@ def _ordered(names: Sequence[str], *, server: bool) -> bool:
 def _text(case: HostCase, key: str, file: str = MAIN) -> str:
     """A value as Postfix has it: overrides that replace no printed line stand at the end of main.cf."""
     setting = case.value(file, key)
-    value = setting.value if setting else case.site.overriding(case.host, "postfix").get(key, ("", ""))[0] if file == MAIN else ""
+    value = (
+        setting.value
+        if setting
+        else case.site.overriding(case.host, "postfix").get(key, ("", ""))[0]
+        if file == MAIN
+        else ""
+    )
     if isinstance(value, bool):
         return "yes" if value else "no"
     return ", ".join(map(str, value)) if isinstance(value, Iterable) and not isinstance(value, str) else str(value)
 
 
 def _versions(case: HostCase, level: int) -> tuple[str, ...]:
-    """Those that Postfix lets in and OpenSSL too: its own configuration has a least version, and below level 1 only are there any before 1.2."""
+    """Those that Postfix lets in and OpenSSL too: its own configuration has a least version, and below level 1 only are
+    there any before 1.2."""
     allowed = _spoken(f">={_text(case, 'min_protocol', OPENSSL)}") if _configured(case) else _ALL
-    return tuple(v for v in _spoken(_text(case, "smtpd_tls_protocols")) if v in allowed and (level == 0 or v in _ALL[2:]))
+    return tuple(
+        v for v in _spoken(_text(case, "smtpd_tls_protocols")) if v in allowed and (level == 0 or v in _ALL[2:])
+    )
 
 
 def _spoken(text: str) -> tuple[str, ...]:
@@ -99,8 +117,12 @@ def _ciphers(case: HostCase, key: str) -> _Ciphers:
         return _Ciphers((f"unreadable list {text}",), 2, finite=False)
     # Nobody's key serves only where there is no level; pre-shared keys and passwords Postfix has none of.
     auth = ("auth-any", f"auth-{key}", *(("auth-null",) if context.security_level == 0 else ()))
-    found = [c for c in context.get_ciphers() if c["auth"] in auth and c["kea"] in ("kx-any", "kx-rsa", "kx-dhe", "kx-ecdhe")]
-    return _Ciphers(tuple(str(c["name"]) for c in found), context.security_level, any(c["kea"] == "kx-dhe" for c in found))
+    found = [
+        c for c in context.get_ciphers() if c["auth"] in auth and c["kea"] in ("kx-any", "kx-rsa", "kx-dhe", "kx-ecdhe")
+    ]
+    return _Ciphers(
+        tuple(str(c["name"]) for c in found), context.security_level, any(c["kea"] == "kx-dhe" for c in found)
+    )
 
 
 def _configured(case: HostCase) -> bool:

@@ -81,16 +81,27 @@ class Score:
     def json(self) -> dict[str, object]:
         """As plain data."""
         parts = [
-            {"category": part.category, "points": part.points, "most": part.most, "percent": part.percent if part.most else None,
-             "subtests": [{**asdict(f), "most": f.rule.points, "title": f.rule.title, "source": f.rule.source} for f in part.found]}
+            {
+                "category": part.category,
+                "points": part.points,
+                "most": part.most,
+                "percent": part.percent if part.most else None,
+                "subtests": [
+                    {**asdict(f), "most": f.rule.points, "title": f.rule.title, "source": f.rule.source}
+                    for f in part.found
+                ],
+            }
             for part in self.parts
-        ]  # fmt: skip
+        ]
         return {"domain": self.domain, "total": self.total, "worst": self.worst, "categories": parts}
 
 
 def score(domain: str, found: Mapping[Category, Sequence[Iterable[Found]]]) -> Score:
-    """The score of a domain; where a category has several subjects (hosts, zones) the one with the fewest points decides."""
-    return Score(domain, tuple(_part(category, [tuple(one) for one in found.get(category, ())]) for category in CATEGORIES))
+    """The score of a domain; where a category has several subjects (hosts, zones) the one with the fewest points
+    decides."""
+    return Score(
+        domain, tuple(_part(category, [tuple(one) for one in found.get(category, ())]) for category in CATEGORIES)
+    )
 
 
 def _part(category: Category, subjects: Sequence[tuple[Found, ...]]) -> Part:

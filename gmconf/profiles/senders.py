@@ -20,13 +20,20 @@ async def auth(source: Source, domain: str) -> list[Found]:
     dmarc, policy, silent = await _dmarc(source, domain)
     first, ends, text = await _spf(source, domain)
     keys = await _dkim(source, domain)
-    if keys.status == "bad" and silent and policy.status == "good" and ends.status == "good" and _SILENT_SPF.fullmatch(text):
+    if (
+        keys.status == "bad"
+        and silent
+        and policy.status == "good"
+        and ends.status == "good"
+        and _SILENT_SPF.fullmatch(text)
+    ):
         keys = untested("dkim", "a domain that sends nothing")
     return [dmarc, policy, keys, first, ends]
 
 
 async def _dkim(source: Source, domain: str) -> Found:
-    """Keys have names that cannot be guessed: what can be asked is whether there is anything below _domainkey (RFC 8020)."""
+    """Keys have names that cannot be guessed: what can be asked is whether there is anything below _domainkey (RFC
+    8020)."""
     answer = await source.ask(f"_domainkey.{domain}", "TXT")
     if answer.status == "failed":
         return bad("dkim", answer.note)
@@ -37,11 +44,19 @@ async def _dmarc(source: Source, domain: str) -> tuple[Found, Found, bool]:
     """Both subtests, and whether the record says that the domain sends nothing."""
     answer = await source.ask(f"_dmarc.{domain}", "TXT")
     if answer.status == "failed":
-        return bad("dmarc", f"_dmarc.{domain}: {answer.note}"), untested("dmarc_policy", "no DMARC record was seen", counts=True), False
+        return (
+            bad("dmarc", f"_dmarc.{domain}: {answer.note}"),
+            untested("dmarc_policy", "no DMARC record was seen", counts=True),
+            False,
+        )
     records, above = _beginning(answer, "v=dmarc1"), ""
     if not records:
         for name in reversed([n for n in parents(domain) if "." in n]):
-            records = [r for r in _beginning(await source.ask(f"_dmarc.{name}", "TXT"), "v=dmarc1") if (readings.dmarc(r) or {}).get("psd") != "y"]
+            records = [
+                r
+                for r in _beginning(await source.ask(f"_dmarc.{name}", "TXT"), "v=dmarc1")
+                if (readings.dmarc(r) or {}).get("psd") != "y"
+            ]
             if records:
                 above = name
                 break
@@ -66,7 +81,11 @@ def _is_silent(record: str, above: str) -> bool:
 async def _policy(source: Source, domain: str, record: str, above: str) -> Found:
     read = readings.dmarc(record)
     if read is None:
-        return bad("dmarc_policy", f"{record}: that test cannot read it: v=DMARC1; p=...; and then each tag once, in a form that the standard knows")
+        return bad(
+            "dmarc_policy",
+            f"{record}: that test cannot read it: v=DMARC1; p=...; and then each tag once, in a form that the standard"
+            " knows",
+        )
     asked = read.get("sp" if above and "sp" in read else "p")
     if asked is None:
         return bad("dmarc_policy", f"{record}: no policy", LESS)
@@ -74,7 +93,10 @@ async def _policy(source: Source, domain: str, record: str, above: str) -> Found
         return bad("dmarc_policy", f"{record}: nothing is quarantined or rejected", LESS)
     for name in readings.report_hosts(read):
         if not _akin(name, above or domain) and not await _authorised(source, above or domain, name):
-            return warned("dmarc_policy", f"{name} has not agreed to get reports: no v=DMARC1; at {above or domain}._report._dmarc.{name}")
+            return warned(
+                "dmarc_policy",
+                f"{name} has not agreed to get reports: no v=DMARC1; at {above or domain}._report._dmarc.{name}",
+            )
     return good("dmarc_policy", f"p={asked}" + (f" of {above}" if above else ""))
 
 
@@ -109,8 +131,8 @@ async def _spf(source: Source, domain: str) -> tuple[Found, Found, str]:
 async def _ends(source: Source, text: str, left: int, *, included: bool) -> tuple[str, int, int]:
     """(what is wrong, points, look-ups left) of a record.
 
-    As that test counts: a bare ``a`` is a look-up and ``a:host`` is none, unless "mx", "ptr" or "exists" stands somewhere in it; too many
-    are only seen where a record refers to another.
+    As that test counts: a bare ``a`` is a look-up and ``a:host`` is none, unless "mx", "ptr" or "exists" stands
+    somewhere in it; too many are only seen where a record refers to another.
     """
     terms = readings.spf(text)
     if terms is None:
@@ -138,7 +160,9 @@ async def _ends(source: Source, text: str, left: int, *, included: bool) -> tupl
         return "has no end", LESS, left
     # Only one redirection is followed, and it stands for the record: it needs an end of its own.
     followed = [(term, term.split(":")[1], True) for term in includes]
-    followed += [(term, term.split("=")[1], False) for term in [t for t in redirects if "redirect=" in t][:1] if not end]
+    followed += [
+        (term, term.split("=")[1], False) for term in [t for t in redirects if "redirect=" in t][:1] if not end
+    ]
     for term, name, is_include in followed:
         if left < 0:
             return f"more than {LOOKUPS} look-ups", LESS, left

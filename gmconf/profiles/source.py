@@ -25,11 +25,14 @@ class Source(Protocol):
         """Whether it cannot know of the name."""
 
     async def ask(self, name: str, type_: str, *, validated: bool = False) -> Answer:
-        """The answer about a name (no final dot); only where it has to be ``validated``, what fails that is no answer."""
+        """The answer about a name (no final dot); only where it has to be ``validated``,
+        what fails that is no answer.
+        """
 
 
 class Published:
-    """The records of a site's contract, as if every one were published, and in signed zones where the site says that they are."""
+    """The records of a site's contract, as if every one were published, and in signed zones where the site says that
+    they are."""
 
     def __init__(self, contract: Contract) -> None:
         self.contract = contract
@@ -42,7 +45,13 @@ class Published:
         """What belongs to no domain: hosts, parts of SPF records, name servers, authorisations."""
         contract = self.contract
         found = _values(r for h in contract.site.hosts for r in contract.of_host(h))
-        found |= _values((*contract.included(), *contract.nameservers(), *(r for target in contract.report_zones for r in contract.authorisations(target))))
+        found |= _values(
+            (
+                *contract.included(),
+                *contract.nameservers(),
+                *(r for target in contract.report_zones for r in contract.authorisations(target)),
+            )
+        )
         return found
 
     @cached_property
@@ -63,7 +72,11 @@ class Published:
 
     def foreign(self, name: str) -> bool:
         """Names outside the site's zones are."""
-        return self.contract.zones.ours(name) is None and (name, "A") not in self._shared and (name, "AAAA") not in self._shared
+        return (
+            self.contract.zones.ours(name) is None
+            and (name, "A") not in self._shared
+            and (name, "AAAA") not in self._shared
+        )
 
     def about(self, domain: Domain) -> None:
         """Questions from here on are about this domain and those above it: there may be very many."""
@@ -87,7 +100,13 @@ def _values(records: Iterable[Record]) -> dict[tuple[str, str], list[str]]:
     found: dict[tuple[str, str], list[str]] = {}
     for record in records:
         if record.need != "forbidden":
-            text = "".join(record.rdata) if record.type == "TXT" else record.text if record.type == "CAA" else record.text.lower()
+            text = (
+                "".join(record.rdata)
+                if record.type == "TXT"
+                else record.text
+                if record.type == "CAA"
+                else record.text.lower()
+            )
             found.setdefault((record.owner, record.type), []).append(text)
     return found
 

@@ -1,7 +1,7 @@
 """internet.nl's mail test as data: each subtest, what it is worth, and how bad it can be.
 
-Seen in its program (internetstandards/Internet.nl, commit cec0e01, checks/scoring.py and checks/categories.py); ``source`` is the row
-of that reading.
+Seen in its program (internetstandards/Internet.nl, commit cec0e01, checks/scoring.py and checks/categories.py);
+``source`` is the row of that reading.
 """
 
 from __future__ import annotations
@@ -49,7 +49,9 @@ RULES: tuple[Rule, ...] = (
     Rule("TLS", "starttls_exists", "STARTTLS is offered", 10, "bad", "3.2 starttls_exists"),
     Rule("TLS", "fs_params", "sufficient curves and no Diffie-Hellman groups", 10, "bad", "3.2 fs_params"),
     Rule("TLS", "tls_ciphers", "sufficient ciphers only", 10, "bad", "3.2 tls_ciphers, 3.4"),
-    Rule("TLS", "tls_cipher_order", "sufficient ciphers before those to be phased out", 10, "bad", "3.2 tls_cipher_order"),
+    Rule(
+        "TLS", "tls_cipher_order", "sufficient ciphers before those to be phased out", 10, "bad", "3.2 tls_cipher_order"
+    ),
     Rule("TLS", "tls_version", "TLS 1.2 and 1.3 only", 10, "bad", "3.2 tls_version"),
     Rule("TLS", "tls_compression", "no compression", 10, "bad", "3.2 tls_compression"),
     Rule("TLS", "renegotiation_secure", "secure renegotiation (RFC 5746)", 10, "bad", "3.2 renegotiation_secure"),

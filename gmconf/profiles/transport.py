@@ -44,13 +44,25 @@ def _handshakes(offer: Offer) -> Iterator[Found]:
     if offer.insufficient:
         yield bad("tls_ciphers", f"insufficient: {', '.join(offer.insufficient)}")
     else:
-        yield warned("tls_ciphers", f"to be phased out: {', '.join(offer.phase_out)}") if offer.phase_out else good("tls_ciphers")
-    yield good("tls_cipher_order") if offer.ordered else bad("tls_cipher_order", "ciphers to be phased out are taken before sufficient ones")
+        yield (
+            warned("tls_ciphers", f"to be phased out: {', '.join(offer.phase_out)}")
+            if offer.phase_out
+            else good("tls_ciphers")
+        )
+    yield (
+        good("tls_cipher_order")
+        if offer.ordered
+        else bad("tls_cipher_order", "ciphers to be phased out are taken before sufficient ones")
+    )
     old = [v for v in offer.versions if v not in NEW]
     yield bad("tls_version", ", ".join(old)) if old else good("tls_version", ", ".join(offer.versions))
     yield bad("tls_compression", "compressed") if offer.compression else good("tls_compression")
     yield good("renegotiation_secure") if offer.secure_renegotiation else bad("renegotiation_secure", "not supported")
-    yield bad("renegotiation_client", "clients can renegotiate") if offer.client_renegotiation else good("renegotiation_client")
+    yield (
+        bad("renegotiation_client", "clients can renegotiate")
+        if offer.client_renegotiation
+        else good("renegotiation_client")
+    )
     yield good("zero_rtt", "mail servers have none")
     if offer.hashes == "sha1":
         yield bad("kex_hash_func", "SHA-1 is taken")
@@ -67,7 +79,11 @@ def _groups(groups: Sequence[str]) -> Found:
     finite = [g for g in groups if g.startswith("DH ")]
     if small := [g for g in finite if int(g.split()[1]) < DH_BITS]:
         return bad("fs_params", f"insufficient: {', '.join(small)}")
-    return warned("fs_params", f"to be phased out: {', '.join(finite)}") if finite else good("fs_params", ", ".join(groups))
+    return (
+        warned("fs_params", f"to be phased out: {', '.join(finite)}")
+        if finite
+        else good("fs_params", ", ".join(groups))
+    )
 
 
 def _certificates(offer: Offer, usages: Sequence[str]) -> Iterator[Found]:
@@ -84,7 +100,10 @@ def _certificates(offer: Offer, usages: Sequence[str]) -> Iterator[Found]:
         yield bad("cert_trust", doubtful)
     else:
         yield untested("cert_trust", "not known") if offer.trusted is None else good("cert_trust")
-    for key, (status, note) in (("cert_pubkey", chain.keys(offer.chain)), ("cert_signature", chain.signatures(offer.chain))):
+    for key, (status, note) in (
+        ("cert_pubkey", chain.keys(offer.chain)),
+        ("cert_signature", chain.signatures(offer.chain)),
+    ):
         yield warned(key, note) if status == "warning" else bad(key, note) if status == "bad" else good(key, note)
     if wrong and "2" in usages:
         # A record about an authority rests on the name: that is failed, and costs nothing.
@@ -94,7 +113,8 @@ def _certificates(offer: Offer, usages: Sequence[str]) -> Iterator[Found]:
 
 
 async def _caa(source: Source, host: str) -> Found:
-    """The nearest record set above the name decides (RFC 8659 section 3), and every record of it has to be one that means something."""
+    """The nearest record set above the name decides (RFC 8659 section 3), and every record of it has to be one that
+    means something."""
     for name in (host, *parents(host)):
         answer = await source.ask(name, "CAA")
         if answer.status == "failed":
@@ -107,7 +127,9 @@ async def _caa(source: Source, host: str) -> Found:
 def _judged_caa(listed: str, values: Sequence[str]) -> Found:
     found = [one for value in values if isinstance(one := dns.rdata.from_text("IN", "CAA", value), CAA)]
     tags = {one.tag for one in found}
-    if wrong := [why for one in found if (why := readings.caa(one.flags, one.tag.decode(), one.value.decode("utf-8", "replace")))]:
+    if wrong := [
+        why for one in found if (why := readings.caa(one.flags, one.tag.decode(), one.value.decode("utf-8", "replace")))
+    ]:
         return bad("mail_caa", f"{listed}: {', '.join(wrong)}")
     return good("mail_caa", listed) if b"issue" in tags else bad("mail_caa", f"no issue {listed}")
 
@@ -129,14 +151,23 @@ async def _dane(source: Source, offer: Offer) -> tuple[list[Found], list[str]]:
     rollover = usages.count("3") > 1 or {"2", "3"} <= set(usages)
     last = good("dane_rollover") if rollover else bad("dane_rollover", "one record only: none for the next key")
     matches = any(associated(offer.chain, r, offer.host) for r in shown)
-    why = chain.too_weak(offer.chain) if matches else f"the host shows another certificate than {said}, or one that is out of date"
+    why = (
+        chain.too_weak(offer.chain)
+        if matches
+        else f"the host shows another certificate than {said}, or one that is out of date"
+    )
     # Both subtests have their points from one field there: a record that does not match is worth as much as none.
-    both = [Found("dane_exists", "good", 0, said), bad("dane_valid", why)] if why else [good("dane_exists", said), good("dane_valid")]
+    both = (
+        [Found("dane_exists", "good", 0, said), bad("dane_valid", why)]
+        if why
+        else [good("dane_exists", said), good("dane_valid")]
+    )
     return [*both, last], usages
 
 
 def _counted(answer: Answer) -> list[str]:
-    """Mail knows usages 2 and 3 (RFC 7672 section 3.1); that test leaves out 0 and 1, and takes all others for records that match nothing."""
+    """Mail knows usages 2 and 3 (RFC 7672 section 3.1); that test leaves out 0 and 1, and takes all others for records
+    that match nothing."""
     return [v for v in answer.values if v.split()[0] not in ("0", "1")]
 
 

@@ -25,7 +25,11 @@ def domain(found: Score) -> Iterator[str]:
 
 
 def _part(part: Part) -> str:
-    return f"{part.category} {part.percent} % ({part.points} of {part.most})" if part.most else f"{part.category} not tested"
+    return (
+        f"{part.category} {part.percent} % ({part.points} of {part.most})"
+        if part.most
+        else f"{part.category} not tested"
+    )
 
 
 def summary(count: int, least: int, worst: str) -> str:

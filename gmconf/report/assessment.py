@@ -1,8 +1,8 @@
 """OSCAL assessment-results: what was looked at, how, and what follows for each control.
 
-A look at the running hosts is a TEST, one at the site and the rendered files EXAMINE, evidence given by a person INTERVIEW.
-A control is satisfied when all its observations are as wanted. A waived one is not satisfied: its risk is an approved
-deviation with a deadline. What does not apply is left out of the reviewed controls.
+A look at the running hosts is a TEST, one at the site and the rendered files EXAMINE, evidence given by a person
+INTERVIEW. A control is satisfied when all its observations are as wanted. A waived one is not satisfied: its risk is an
+approved deviation with a deadline. What does not apply is left out of the reviewed controls.
 """
 
 from __future__ import annotations
@@ -15,7 +15,10 @@ from gmconf.report.oscal import Json, Names, at_midnight, line, metadata, of_con
 from gmconf.report.standing import Standing, Standings
 
 METHODS: dict[Method, str] = {"live": "TEST", "static": "EXAMINE", "evidence": "INTERVIEW", "declared": "INTERVIEW"}
-PLAN = "What each control asks and how that is looked at is fixed by the catalogue of gmconf; this stands for an assessment plan."
+PLAN = (
+    "What each control asks and how that is looked at is fixed by the catalogue of gmconf; this stands for an"
+    " assessment plan."
+)
 
 
 def assessment(found: Standings) -> str:
@@ -43,46 +46,81 @@ def _result(found: Standings, names: Names) -> Json:
     result: Json = {
         "uuid": names("result", str(found.day)),
         "title": f"Level {verdict.declared or 'none'} declared, {verdict.reached or 'none'} reached",
-        "description": "Results of gmconf check" + (f", and of gmconf verify, started {found.live.when}." if found.live else "; the running hosts were not asked."),
+        "description": (
+            "Results of gmconf check"
+            + (
+                f", and of gmconf verify, started {found.live.when}."
+                if found.live
+                else "; the running hosts were not asked."
+            )
+        ),
         "start": at_midnight(found),
-        "props": [prop("declared-level", verdict.declared or "none"), prop("reached-level", verdict.reached or "none"),
-                  prop("holds", "yes" if verdict.holds else "no")],
+        "props": [
+            prop("declared-level", verdict.declared or "none"),
+            prop("reached-level", verdict.reached or "none"),
+            prop("holds", "yes" if verdict.holds else "no"),
+        ],
         "local-definitions": _subjects(found, names),
         "reviewed-controls": {"control-selections": [selection]},
-        "observations": [_observation(found, names, known, row, r, n) for row in applying for n, r in enumerate(row.results)],
+        "observations": [
+            _observation(found, names, known, row, r, n) for row in applying for n, r in enumerate(row.results)
+        ],
         **({"risks": [_risk(names, row) for row in waived]} if waived else {}),
         "findings": [_finding(found, names, row) for row in applying],
-    }  # fmt: skip
+    }
     return result
 
 
 def _subjects(found: Standings, names: Names) -> Json:
     site = found.loaded.site
-    services = [("site", f"Mail service of {site.organisation.name}"), *((d.name, f"Domain {d.name}, {d.kind}") for d in site.domains)]
+    services = [
+        ("site", f"Mail service of {site.organisation.name}"),
+        *((d.name, f"Domain {d.name}, {d.kind}") for d in site.domains),
+    ]
     return {
         "components": [
-            {"uuid": names("subject", name), "type": "service", "title": name, "description": text, "status": {"state": "operational"}}
+            {
+                "uuid": names("subject", name),
+                "type": "service",
+                "title": name,
+                "description": text,
+                "status": {"state": "operational"},
+            }
             for name, text in services
         ],
         "inventory-items": [
-            {"uuid": names("subject", host.name), "description": f"Debian host with {', '.join(host.roles)}", "props": [prop("host", host.name)]}
+            {
+                "uuid": names("subject", host.name),
+                "description": f"Debian host with {', '.join(host.roles)}",
+                "props": [prop("host", host.name)],
+            }
             for host in site.hosts
         ],
-    }  # fmt: skip
+    }
 
 
-def _observation(found: Standings, names: Names, known: Mapping[str, bool], row: Standing, result: Result, number: int) -> Json:
+def _observation(
+    found: Standings, names: Names, known: Mapping[str, bool], row: Standing, result: Result, number: int
+) -> Json:
     host = result.subject in known and known[result.subject]
     subject = result.subject if result.subject in known else "site"
     live = result.method == "live" and found.live is not None
     observation: Json = {
         "uuid": names("observation", str(found.day), row.control.id, str(number)),
         "title": f"{row.control.id} of {result.subject}",
-        "description": line(f"Expected {result.expected}; found {result.observed}" if result.expected else result.observed),
+        "description": line(
+            f"Expected {result.expected}; found {result.observed}" if result.expected else result.observed
+        ),
         "props": [prop("status", result.status), *([prop("place", result.where)] if result.where else [])],
         "methods": [METHODS[result.method]],
         "types": ["control-objective"],
-        "subjects": [{"subject-uuid": names("subject", subject), "type": "inventory-item" if host else "component", "title": result.subject}],
+        "subjects": [
+            {
+                "subject-uuid": names("subject", subject),
+                "type": "inventory-item" if host else "component",
+                "title": result.subject,
+            }
+        ],
         "collected": found.live.started.isoformat() if live and found.live else at_midnight(found),
     }
     shown = found.loaded.site.evidence.get(row.control.id)
@@ -106,7 +144,10 @@ def _finding(found: Standings, names: Names, row: Standing) -> Json:
         "description": line(" ".join(_reasons(row.results)) or "Knowingly not held."),
         "props": of_control(row.control),
         "target": {"type": "objective-id", "target-id": row.control.id, "status": status},
-        "related-observations": [{"observation-uuid": names("observation", str(found.day), row.control.id, str(n))} for n in range(len(row.results))],
+        "related-observations": [
+            {"observation-uuid": names("observation", str(found.day), row.control.id, str(n))}
+            for n in range(len(row.results))
+        ],
     }
     if row.status == "waived":
         finding["related-risks"] = [{"risk-uuid": names("risk", row.control.id)}]
@@ -118,7 +159,11 @@ def _reasons(results: Sequence[Result]) -> Iterator[str]:
     if all(r.status == "pass" for r in results):
         yield f"All {len(results)} observations are as wanted." if len(results) > 1 else "The observation is as wanted."
     for result in broken[:3]:
-        yield f"{result.subject}: expected {result.expected}, found {result.observed}." if result.expected else f"Not looked at: {result.observed}."
+        yield (
+            f"{result.subject}: expected {result.expected}, found {result.observed}."
+            if result.expected
+            else f"Not looked at: {result.observed}."
+        )
     if len(broken) > 3:
         yield f"{len(broken) - 3} more are among the observations."
 

@@ -13,9 +13,17 @@ from gmconf.report.rendered import Line, lines, sides
 from gmconf.report.standing import Standings
 
 TITLES = {
-    "clamav": "ClamAV", "dovecot": "Dovecot", "nftables": "nftables", "postfix": "Postfix", "redis": "Redis", "rspamd": "rspamd",
-    "unbound": "Unbound", "knot": "Knot DNS", "prosody": "Prosody", "tls": "Certificates",
-}  # fmt: skip
+    "clamav": "ClamAV",
+    "dovecot": "Dovecot",
+    "nftables": "nftables",
+    "postfix": "Postfix",
+    "redis": "Redis",
+    "rspamd": "rspamd",
+    "unbound": "Unbound",
+    "knot": "Knot DNS",
+    "prosody": "Prosody",
+    "tls": "Certificates",
+}
 CATALOGUE_TITLE = "gmconf catalogue of controls: GoodMessaging basic, bronze and silver"
 
 
@@ -35,7 +43,9 @@ def components(found: Standings) -> str:
     return written("component-definition", content, [resource(names, "catalogue", CATALOGUE_TITLE, what)])
 
 
-def _service(names: Names, service: str, controls: Sequence[type[Control]], rendered: dict[str, tuple[Line, ...]]) -> Json:
+def _service(
+    names: Names, service: str, controls: Sequence[type[Control]], rendered: dict[str, tuple[Line, ...]]
+) -> Json:
     """A program on the hosts, with what is rendered for it."""
     implemented = []
     for control in controls:
@@ -43,19 +53,35 @@ def _service(names: Names, service: str, controls: Sequence[type[Control]], rend
         if rows:
             implemented.append({**_requirement(names, service, control), **_parameters(rows)})
     title = TITLES.get(service, service)
-    return _component(names, service, "software", title, f"{title}, as gmconf configures it on the hosts of the site.", implemented)
+    return _component(
+        names, service, "software", title, f"{title}, as gmconf configures it on the hosts of the site.", implemented
+    )
 
 
-def _organisation(names: Names, controls: Sequence[type[Control]], found: Standings, rendered: dict[str, tuple[Line, ...]]) -> Json:
+def _organisation(
+    names: Names, controls: Sequence[type[Control]], found: Standings, rendered: dict[str, tuple[Line, ...]]
+) -> Json:
     """The people: facts, documents, evidence, and what is checked of the site as a whole."""
     implemented = []
     for control in controls:
         remarks = list(_shown(control, found))
         plain = not rendered.get(control.id)  # nothing of it on a host: what is not hosted here, or no setting can do
         if remarks or plain:
-            implemented.append({**_requirement(names, "organisation", control), **({"remarks": "\n\n".join(remarks)} if remarks else {})})
+            implemented.append(
+                {
+                    **_requirement(names, "organisation", control),
+                    **({"remarks": "\n\n".join(remarks)} if remarks else {}),
+                }
+            )
     name = found.loaded.site.organisation.name
-    return _component(names, "organisation", "process-procedure", name, "What people do, promise and show; it stands in site.yml.", implemented)
+    return _component(
+        names,
+        "organisation",
+        "process-procedure",
+        name,
+        "What people do, promise and show; it stands in site.yml.",
+        implemented,
+    )
 
 
 def _component(names: Names, name: str, kind: str, title: str, description: str, implemented: Sequence[Json]) -> Json:
@@ -91,12 +117,22 @@ def _parameters(rows: Sequence[Line]) -> Json:
     values: dict[str, dict[str, str]] = {}
     for row in rows:
         where = f"{row.file}:{row.key}" if row.key else row.file
-        values.setdefault(where, {})[line(short(row.value))] = ", ".join(row.hosts[:4]) + (f" and {len(row.hosts) - 4} more" if len(row.hosts) > 4 else "")
-    return {"set-parameters": [
-        {"param-id": token(*where.split(":", 1)), "values": list(found),
-         "remarks": f"{where} on {'; '.join(f'{hosts} ({value})' if len(found) > 1 else hosts for value, hosts in found.items())}"}
-        for where, found in values.items()
-    ]}  # fmt: skip
+        values.setdefault(where, {})[line(short(row.value))] = ", ".join(row.hosts[:4]) + (
+            f" and {len(row.hosts) - 4} more" if len(row.hosts) > 4 else ""
+        )
+    return {
+        "set-parameters": [
+            {
+                "param-id": token(*where.split(":", 1)),
+                "values": list(found),
+                "remarks": (
+                    f"{where} on"
+                    f" {'; '.join(f'{hosts} ({value})' if len(found) > 1 else hosts for value, hosts in found.items())}"
+                ),
+            }
+            for where, found in values.items()
+        ]
+    }
 
 
 def _shown(control: type[Control], found: Standings) -> Iterator[str]:
@@ -109,6 +145,3 @@ def _shown(control: type[Control], found: Standings) -> Iterator[str]:
         shown = found.loaded.site.evidence.get(control.id)
         seen = f"{shown.where}, {shown.by}, {shown.day}" if shown else "none named"
         yield f"Evidence, every {control.evidence.days} days: {control.evidence.what}. {seen}"
-
-
-

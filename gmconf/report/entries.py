@@ -22,7 +22,12 @@ VALUES = 4
 """Different values of one key that are listed."""
 LETTERS = 240
 """Of one value."""
-_METHODS = {"static": "site and rendered files", "live": "running hosts", "evidence": "evidence", "declared": "site.yml says so"}
+_METHODS = {
+    "static": "site and rendered files",
+    "live": "running hosts",
+    "evidence": "evidence",
+    "declared": "site.yml says so",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +126,20 @@ def entry(row: Standing, found: Standings, lines: Sequence[Line]) -> Entry:
     findings, left = _findings(row, failing, hosts)
     more = f"{left} more results are in gmconf check --format json." if left else ""
     return Entry(
-        control.id, control.title, control.level, row.kind, f"{WORDS[row.kind]}: {row.rests}" if row.rests else WORDS[row.kind],
-        tuple(part.replace("\n", " ") for part in control.why.split("\n\n")), tuple(_parts(row, found)),
+        control.id,
+        control.title,
+        control.level,
+        row.kind,
+        f"{WORDS[row.kind]}: {row.rests}" if row.rests else WORDS[row.kind],
+        tuple(part.replace("\n", " ") for part in control.why.split("\n\n")),
+        tuple(_parts(row, found)),
         tuple(_settings(lines, hosts)),
-        proof(row, found), findings, more, waiver(row, found),
+        proof(row, found),
+        findings,
+        more,
+        waiver(row, found),
         {"hosts": "pass", "": row.kind}.get(row.rests, row.rests),
-    )  # fmt: skip
+    )
 
 
 def short(text: str) -> str:
@@ -143,7 +156,9 @@ def named(some: Sequence[str], all_: Sequence[str]) -> str:
 
 
 def _settings(lines: Sequence[Line], hosts: Sequence[str]) -> Iterable[SettingRow]:
-    """Each value with its hosts; of a key that differs nearly everywhere, the first values and how many more there are."""
+    """Each value with its hosts; of a key that differs nearly everywhere,
+    the first values and how many more there are.
+    """
     places: dict[str, list[Line]] = {}
     for line in lines:
         places.setdefault(f"{line.file}:{line.key}" if line.key else line.file, []).append(line)
@@ -175,7 +190,11 @@ def _documents(control: type[Control], found: Standings) -> Iterable[str]:
     there = {d.name for d in written(found.loaded.site)}
     titles = {d.name: d.title for d in DOCUMENTS}
     for name in control.documents:
-        yield f"{titles.get(name, name)} (build/documents/{name}.md)" if name in there else f"{titles.get(name, name)} (not written: facts are missing)"
+        yield (
+            f"{titles.get(name, name)} (build/documents/{name}.md)"
+            if name in there
+            else f"{titles.get(name, name)} (not written: facts are missing)"
+        )
 
 
 def proof(row: Standing, found: Standings) -> Proof | None:
@@ -187,11 +206,29 @@ def proof(row: Standing, found: Standings) -> Proof | None:
         return None  # the site tells as much
     shown: Shown | None = found.loaded.site.evidence.get(row.control.id)
     if shown is None:
-        return Proof(row.control.id, wanted.what, "none named", "", "", "", "", row.status if row.status in ("na", "waived") else "fail")
+        return Proof(
+            row.control.id,
+            wanted.what,
+            "none named",
+            "",
+            "",
+            "",
+            "",
+            row.status if row.status in ("na", "waived") else "fail",
+        )
     until = shown.day + timedelta(days=wanted.days)
     link = shown.where if shown.where.startswith("https://") else ""
     fresh = shown.day <= found.day <= until
-    return Proof(row.control.id, wanted.what, shown.where, link, shown.by, str(shown.day), str(until), "pass" if fresh else "fail")
+    return Proof(
+        row.control.id,
+        wanted.what,
+        shown.where,
+        link,
+        shown.by,
+        str(shown.day),
+        str(until),
+        "pass" if fresh else "fail",
+    )
 
 
 def _proved(control: type[Control], found: Standings) -> Iterable[Item]:
@@ -204,10 +241,15 @@ def _proved(control: type[Control], found: Standings) -> Iterable[Item]:
         yield Item(f"Checked before roll-out: {what}{' and files' if control.files else ''}.")
     if control.live:
         asked = set(control.live) & (found.live.probes() if found.live else set())
-        yield Item(f"Probes of running hosts: {', '.join(control.live)}{'' if asked else ' (not asked for this report)'}.")
+        yield Item(
+            f"Probes of running hosts: {', '.join(control.live)}{'' if asked else ' (not asked for this report)'}."
+        )
     tests = proofs().get(control.id, ())
     if tests:
-        yield Item(f"Shown on real hosts of both Debian releases by {len(tests)} test{'s' if len(tests) > 1 else ''} of gmconf:")
+        yield Item(
+            f"Shown on real hosts of both Debian releases by {len(tests)} test{'s' if len(tests) > 1 else ''} of"
+            " gmconf:"
+        )
         yield Item(", ".join(tests), kind="code")
     if control.documents:
         yield Item("Carried out by documents that gmconf writes when the site has the facts for them.")
@@ -221,16 +263,44 @@ def _findings(row: Standing, failing: Sequence[Result], hosts: Sequence[str]) ->
     for result in failing[:FAILURES]:
         remedy = result.remedy or (f"see {result.origin}" if result.origin else "")
         kind: Kind = result.status if row.asked and row.missing else "open"
-        found.append(Finding(result.subject, _METHODS[result.method], kind, WORDS[kind], short(result.expected),
-                             short(result.observed), result.where, remedy))  # fmt: skip
+        found.append(
+            Finding(
+                result.subject,
+                _METHODS[result.method],
+                kind,
+                WORDS[kind],
+                short(result.expected),
+                short(result.observed),
+                result.where,
+                remedy,
+            )
+        )
     alike: dict[tuple[str, ...], list[str]] = {}
     for result in row.results:
         if result.status not in BROKEN:
-            key = (_METHODS[result.method], result.status, WORDS[result.status], short(result.expected), short(result.observed), result.where)
+            key = (
+                _METHODS[result.method],
+                result.status,
+                WORDS[result.status],
+                short(result.expected),
+                short(result.observed),
+                result.where,
+            )
             alike.setdefault(key, []).append(result.subject)
     for number, ((method, status, word, expected, observed, where), subjects) in enumerate(alike.items()):
         if number < FAILURES:
-            found.append(Finding(named(subjects, hosts if subjects == list(hosts) else ()), method, status, word, expected, observed, where, ""))
+            found.append(
+                Finding(
+                    named(subjects, hosts if subjects == list(hosts) else ()),
+                    method,
+                    status,
+                    word,
+                    expected,
+                    observed,
+                    where,
+                    "",
+                )
+            )
         else:
             left += len(subjects)
     return tuple(found), left
@@ -242,8 +312,16 @@ def waiver(row: Standing, found: Standings) -> WaiverRow | None:
         return None
     days = (row.waiver.until - found.day).days
     left = f"expired {-days} days ago" if days < 0 else "the last day" if days == 0 else f"{days} days left"
-    return WaiverRow(row.control.id, row.control.title, row.control.level, row.waiver.reason, row.waiver.owner, str(row.waiver.until), left,
-                     "fail" if days < 0 else "waived")  # fmt: skip
+    return WaiverRow(
+        row.control.id,
+        row.control.title,
+        row.control.level,
+        row.waiver.reason,
+        row.waiver.owner,
+        str(row.waiver.until),
+        left,
+        "fail" if days < 0 else "waived",
+    )
 
 
 def by_area(entries: Mapping[str, Entry], found: Standings) -> dict[str, tuple[Entry, ...]]:

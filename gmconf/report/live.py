@@ -42,9 +42,13 @@ def read_live(path: Path) -> Live:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise GmconfError(f"{path}: {place + ': ' if place else ''}{first['msg']}; it is not what gmconf verify writes") from None
+        raise GmconfError(
+            f"{path}: {place + ': ' if place else ''}{first['msg']}; it is not what gmconf verify writes"
+        ) from None
     if found.form != FORM:
-        raise GmconfError(f"{path}: its form is {found.form}, and this gmconf reads {FORM}; let gmconf verify write it again")
+        raise GmconfError(
+            f"{path}: its form is {found.form}, and this gmconf reads {FORM}; let gmconf verify write it again"
+        )
     if found.started.tzinfo is None:
         raise GmconfError(f"{path}: started has no time zone; it is not what gmconf verify writes")
     _refuse_foreign(path, found.results)
@@ -54,6 +58,10 @@ def read_live(path: Path) -> Live:
 def _refuse_foreign(path: Path, results: Sequence[Result]) -> None:
     for number, result in enumerate(results):
         if result.control not in CATALOGUE:
-            raise GmconfError(f"{path}: results.{number}: there is no control {result.control}; was it written by another version?")
+            raise GmconfError(
+                f"{path}: results.{number}: there is no control {result.control}; was it written by another version?"
+            )
         if result.method != "live":
-            raise GmconfError(f"{path}: results.{number}: method {result.method}, not live; it is not what gmconf verify writes")
+            raise GmconfError(
+                f"{path}: results.{number}: method {result.method}, not live; it is not what gmconf verify writes"
+            )

@@ -40,16 +40,25 @@ class Override:
 def overrides(loaded: Loaded) -> tuple[Override, ...]:
     """Raw lines, in the order of their services."""
     return tuple(
-        Override(f"{raw.section} on {raw.where}" if raw.where else raw.section, raw.key, raw.value, str(loaded.document.mark((*parse_path(raw.mapping), raw.key))))
+        Override(
+            f"{raw.section} on {raw.where}" if raw.where else raw.section,
+            raw.key,
+            raw.value,
+            str(loaded.document.mark((*parse_path(raw.mapping), raw.key))),
+        )
         for raw in loaded.site.overridden()
     )
 
 
 def looser(loaded: Loaded) -> tuple[Looser, ...]:
-    """Choices that protect less than what is recommended, and fields that open, keep or trust more than the default does."""
+    """Choices that protect less than what is recommended, and fields that open, keep or trust more than the default
+    does."""
     site = loaded.site
     chosen = [(c.field, spelled(fact(site, c.field)), c.chosen) for c in choices(site) if c.loose]
-    return tuple(Looser(path, _place(loaded, path), value, means) for path, value, means in (*chosen, *_found(site), *_whole_domains(loaded.mail)))
+    return tuple(
+        Looser(path, _place(loaded, path), value, means)
+        for path, value, means in (*chosen, *_found(site), *_whole_domains(loaded.mail))
+    )
 
 
 def _place(loaded: Loaded, path: str) -> str:
@@ -59,12 +68,20 @@ def _place(loaded: Loaded, path: str) -> str:
 
 def _found(site: Site) -> Iterator[tuple[str, str, str]]:
     if any(ip_network(net, strict=False).prefixlen == 0 for net in site.network.admin):
-        yield "network.admin", ", ".join(site.network.admin), "SSH answers the whole Internet; name the networks that need it."
+        yield (
+            "network.admin",
+            ", ".join(site.network.admin),
+            "SSH answers the whole Internet; name the networks that need it.",
+        )
     yield from _openings(site)
     if site.tls.source == "internal-ca":
         yield "tls.source", "internal-ca", "Certificates of a CA of our own: programs outside do not trust them."
     if site.tls.acme and site.tls.acme.authority:
-        yield "tls.acme.authority", site.tls.acme.authority, "Certificates of a CA that systems do not know: programs outside do not trust them."
+        yield (
+            "tls.acme.authority",
+            site.tls.acme.authority,
+            "Certificates of a CA that systems do not know: programs outside do not trust them.",
+        )
     yield from _outgoing(site)
     if "ipv6" not in site.address_families:
         yield "address_families", ", ".join(site.address_families), "The service cannot be reached over IPv6."
@@ -79,14 +96,22 @@ def _openings(site: Site) -> Iterator[tuple[str, str, str]]:
     for direction, entries in site.network.allow:
         for number, one in enumerate(entries):
             where = ", ".join(one.networks) or ("everybody" if direction == "incoming" else "everywhere")
-            yield f"network.allow.{direction}[{number}]", f"{', '.join(one.ports)} ({one.protocol.upper()}), {where}", f"The firewall lets it through: {one.reason}."
+            yield (
+                f"network.allow.{direction}[{number}]",
+                f"{', '.join(one.ports)} ({one.protocol.upper()}), {where}",
+                f"The firewall lets it through: {one.reason}.",
+            )
     if site.network.forward == "leave":
         yield "network.forward", "leave", "Packets that a host passes on for others are bound by other tables only."
 
 
 def _outgoing(site: Site) -> Iterator[tuple[str, str, str]]:
     if not site.tls.enforce_mta_sts:
-        yield "tls.enforce_mta_sts", "no", "Who stands before a receiver without DNSSEC can read our mail to him, though his policy forbids it."
+        yield (
+            "tls.enforce_mta_sts",
+            "no",
+            "Who stands before a receiver without DNSSEC can read our mail to him, though his policy forbids it.",
+        )
     for number, one in enumerate(site.tls.destinations):
         if one.level in ("may", "encrypt"):
             means = f"Mail to {one.domain} goes without the protection it may publish: {one.reason}."
@@ -101,9 +126,17 @@ def _filter(chosen: Filter) -> Iterator[tuple[str, str, str]]:
     if allowed:
         yield "filter.refused_files", f"without {', '.join(allowed)}", "Programs with these endings may be mailed."
     if chosen.unread_files == "accept":
-        yield "filter.unread_files", "accept", "Archives that the scanner cannot look into reach the mailboxes unscanned, whatever they hold."
+        yield (
+            "filter.unread_files",
+            "accept",
+            "Archives that the scanner cannot look into reach the mailboxes unscanned, whatever they hold.",
+        )
     if chosen.network_checks:
-        yield "filter.network_checks", "yes", "Hashes and addresses of messages are asked for at servers on the Internet."
+        yield (
+            "filter.network_checks",
+            "yes",
+            "Hashes and addresses of messages are asked for at servers on the Internet.",
+        )
     if chosen.scan_timeout > default.scan_timeout:
         yield "filter.scan_timeout", f"{chosen.scan_timeout} s", "A scanner that hangs makes clients wait longer."
 
@@ -111,9 +144,17 @@ def _filter(chosen: Filter) -> Iterator[tuple[str, str, str]]:
 def _limits(site: Site) -> Iterator[tuple[str, str, str]]:
     default, chosen = Limits(), site.limits
     if chosen.messages_per_hour > default.messages_per_hour:
-        yield "limits.messages_per_hour", str(chosen.messages_per_hour), f"A stolen password sends more than {default.messages_per_hour} in an hour."
+        yield (
+            "limits.messages_per_hour",
+            str(chosen.messages_per_hour),
+            f"A stolen password sends more than {default.messages_per_hour} in an hour.",
+        )
     if chosen.message_size > default.message_size:
-        yield "limits.message_size", f"{chosen.message_size // 1024**2} MiB", "Larger messages; many other servers refuse them."
+        yield (
+            "limits.message_size",
+            f"{chosen.message_size // 1024**2} MiB",
+            "Larger messages; many other servers refuse them.",
+        )
     if chosen.recipients > default.recipients:
         yield "limits.recipients", str(chosen.recipients), f"More recipients of one message than {default.recipients}."
     if site.logs.retention > Logs().retention:
@@ -123,16 +164,36 @@ def _limits(site: Site) -> Iterator[tuple[str, str, str]]:
 def _accounts(site: Site) -> Iterator[tuple[str, str, str]]:
     for number, domain in enumerate(site.domains):
         if domain.catch_all:
-            yield f"domains[{number}].catch_all", domain.catch_all, f"Every unknown address of {domain.name} takes mail, so spam too."
+            yield (
+                f"domains[{number}].catch_all",
+                domain.catch_all,
+                f"Every unknown address of {domain.name} takes mail, so spam too.",
+            )
         for place, other in enumerate(domain.senders):
-            named = (*filter(None, (other.include,)), *other.networks, *(f"DKIM key {selector}" for selector in other.selectors))
-            yield f"domains[{number}].senders[{place}]", ", ".join(named), f"A service of others, and whoever gets into it, can send as {domain.name}: {other.reason}."
+            named = (
+                *filter(None, (other.include,)),
+                *other.networks,
+                *(f"DKIM key {selector}" for selector in other.selectors),
+            )
+            yield (
+                f"domains[{number}].senders[{place}]",
+                ", ".join(named),
+                f"A service of others, and whoever gets into it, can send as {domain.name}: {other.reason}.",
+            )
     for number, account in enumerate(site.service_accounts):
         if not account.networks and not account.suspended:
-            yield f"service_accounts[{number}]", account.login, "This login of a machine works from everywhere; name its networks."
+            yield (
+                f"service_accounts[{number}]",
+                account.login,
+                "This login of a machine works from everywhere; name its networks.",
+            )
     for number, host in enumerate(site.hosts):
         if host.sends_from:
-            yield f"hosts[{number}].sends_from", host.sends_from.address, f"{host.name} sends from another address ({host.sends_from.fix_reference})."
+            yield (
+                f"hosts[{number}].sends_from",
+                host.sends_from.address,
+                f"{host.name} sends from another address ({host.sends_from.fix_reference}).",
+            )
 
 
 def _whole_domains(mail: Directory) -> Iterator[tuple[str, str, str]]:

@@ -52,7 +52,14 @@ def metadata(found: Standings, names: Names, title: str) -> Json:
         "oscal-version": VERSION,
         "props": [prop("generator", f"gmconf {__version__}")],
         "roles": [{"id": "provider", "title": "Provider of the mail service"}],
-        "parties": [{"uuid": party, "type": "organization", "name": organisation.name, "email-addresses": [organisation.postmaster]}],
+        "parties": [
+            {
+                "uuid": party,
+                "type": "organization",
+                "name": organisation.name,
+                "email-addresses": [organisation.postmaster],
+            }
+        ],
         "responsible-parties": [{"role-id": "provider", "party-uuids": [party]}],
     }
 
@@ -85,4 +92,7 @@ def resource(names: Names, name: str, title: str, description: str) -> Json:
 
 def written(root: str, content: Mapping[str, object], resources: Sequence[Json]) -> str:
     """The file."""
-    return json.dumps({root: {**content, "back-matter": {"resources": list(resources)}}}, indent=1, ensure_ascii=False) + "\n"
+    return (
+        json.dumps({root: {**content, "back-matter": {"resources": list(resources)}}}, indent=1, ensure_ascii=False)
+        + "\n"
+    )

@@ -12,6 +12,10 @@ from gmconf.resources import folder
 def page(found: Standings) -> str:
     """HTML. Its templates print text only, and everything printed is escaped."""
     environment = Environment(
-        loader=FileSystemLoader(folder("templates")), undefined=StrictUndefined, autoescape=True, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(folder("templates")),
+        undefined=StrictUndefined,
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     return environment.get_template("report/page.html.j2").render(r=sheet(found)) + "\n"

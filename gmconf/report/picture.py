@@ -106,7 +106,13 @@ def picture(groups: Sequence[Group], admins: str) -> Picture:
     note.write(f"{', '.join(map(str, ssh))} SSH on every host: {admins}", "small")
     width = (columns[2] if back else columns[1]) + BOX + LOOP + 4
     names = "; ".join(f"{g.title}: {len(g.hosts)} {'host' if len(g.hosts) == 1 else 'hosts'}" for g in groups)
-    return Picture(width, height + note.height + 6, f"Hosts and who reaches them. {names}.", (*parties, *boxes.values(), note), tuple(wires))
+    return Picture(
+        width,
+        height + note.height + 6,
+        f"Hosts and who reaches them. {names}.",
+        (*parties, *boxes.values(), note),
+        tuple(wires),
+    )
 
 
 def _host_box(group: Group, x: int, y: int) -> Box:
@@ -147,7 +153,10 @@ def _kind(port: Port) -> str:
 def _parties(groups: Sequence[Group], boxes: dict[int, Box]) -> Iterator[Box]:
     """Who comes from outside, each beside the first box it talks to."""
     y = 0
-    for kind, title, words in (("servers", "Other servers", "of the Internet"), ("users", "Users", "and their programs")):
+    for kind, title, words in (
+        ("servers", "Other servers", "of the Internet"),
+        ("users", "Users", "and their programs"),
+    ):
         wanted = [boxes[id(g)].doors[kind] for g in groups if kind in boxes[id(g)].doors]
         if wanted:
             party = Box(0, max(y, min(wanted) - LINE - PAD), PARTY, "party", PAD // 2)
@@ -170,7 +179,10 @@ def _public(party: Box, boxes: Iterable[Box], front: int, lane: int) -> Iterator
             yield Wire(_curve(x, y, box.x, door), party.kind)
         else:
             turn, before = x + GUTTER // 3, box.x - GUTTER // 2
-            yield Wire(f"M{x} {y}H{turn - 8}q8 0 8 8V{lane - 8}q0 8 8 8H{before}{_curve(before, lane, box.x, door, start='')}", party.kind)
+            yield Wire(
+                f"M{x} {y}H{turn - 8}q8 0 8 8V{lane - 8}q0 8 8 8H{before}{_curve(before, lane, box.x, door, start='')}",
+                party.kind,
+            )
 
 
 def _between(groups: Sequence[Group], boxes: dict[int, Box], front: int) -> Iterator[Wire]:

@@ -12,10 +12,27 @@ from gmconf.plan import Reach
 from gmconf.report.rendered import HostSide
 
 PROTOCOLS = {
-    22: "SSH", 24: "LMTP", 25: "SMTP", 53: "DNS", 80: "HTTP", 119: "NNTP", 143: "IMAP", 443: "HTTPS", 465: "submission (TLS)", 563: "NNTP (TLS)",
-    587: "submission", 993: "IMAP (TLS)", 995: "POP3 (TLS)", 4190: "ManageSieve", 5222: "XMPP clients", 5223: "XMPP clients (TLS)",
-    5269: "XMPP servers", 5270: "XMPP servers (TLS)", 11332: "milter", 12340: "address check",
-}  # fmt: skip
+    22: "SSH",
+    24: "LMTP",
+    25: "SMTP",
+    53: "DNS",
+    80: "HTTP",
+    119: "NNTP",
+    143: "IMAP",
+    443: "HTTPS",
+    465: "submission (TLS)",
+    563: "NNTP (TLS)",
+    587: "submission",
+    993: "IMAP (TLS)",
+    995: "POP3 (TLS)",
+    4190: "ManageSieve",
+    5222: "XMPP clients",
+    5223: "XMPP clients (TLS)",
+    5269: "XMPP servers",
+    5270: "XMPP servers (TLS)",
+    11332: "milter",
+    12340: "address check",
+}
 """What is spoken on a port."""
 SERVERS = frozenset({25, 53, 5269, 5270})
 """Ports for the servers of others; the remaining public ones are for users' programs."""
@@ -52,7 +69,16 @@ class Group:
         return ", ".join(_ROLES[role] for role in self.roles) or "no role"
 
 
-_ROLES = {Role.MTA: "MTA", Role.MSA: "MSA", Role.STORE: "store", Role.FILTER: "filter", Role.CHAT: "chat", Role.NEWS: "news", Role.WEB: "web", Role.NAMESERVER: "name server"}
+_ROLES = {
+    Role.MTA: "MTA",
+    Role.MSA: "MSA",
+    Role.STORE: "store",
+    Role.FILTER: "filter",
+    Role.CHAT: "chat",
+    Role.NEWS: "news",
+    Role.WEB: "web",
+    Role.NAMESERVER: "name server",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +99,9 @@ def ports(side: HostSide) -> tuple[Port, ...]:
     """What listens on a host, by number."""
     found = sorted({listening for plan in side.plans for listening in plan.listens})
     ssh = side.case.site.network.ssh(side.case.host)
-    return tuple(Port(number, PROTOCOLS[22] if number == ssh else PROTOCOLS.get(number, "TCP"), reach) for number, reach in found)
+    return tuple(
+        Port(number, PROTOCOLS[22] if number == ssh else PROTOCOLS.get(number, "TCP"), reach) for number, reach in found
+    )
 
 
 def groups(hosts: Sequence[HostSide]) -> tuple[Group, ...]:
@@ -94,10 +122,21 @@ def matrix(hosts: Iterable[HostSide]) -> tuple[Row, ...]:
 
 def _row(side: HostSide) -> Row:
     host, open_ = side.case.host, ports(side)
-    by = {reach: ", ".join(f"{p.number} {p.protocol}" for p in open_ if p.reach == reach) or "none" for reach in REACHES}
+    by = {
+        reach: ", ".join(f"{p.number} {p.protocol}" for p in open_ if p.reach == reach) or "none" for reach in REACHES
+    }
     release = "Debian 13" if host.release == "trixie" else "Debian 12"
     roles = ", ".join(_ROLES[role] for role in Role if role in host.roles) or "no role"
-    return Row(host.name, release, ", ".join((*host.addresses, *(f"{a} outside" for a in host.public_addresses))), roles, by["any"], by["site"], by["admin"], tuple(_out(side)))
+    return Row(
+        host.name,
+        release,
+        ", ".join((*host.addresses, *(f"{a} outside" for a in host.public_addresses))),
+        roles,
+        by["any"],
+        by["site"],
+        by["admin"],
+        tuple(_out(side)),
+    )
 
 
 def _out(side: HostSide) -> Iterable[str]:

@@ -22,7 +22,8 @@ ROW = re.compile(r"\[\d+\]")
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One value on some hosts; ``key`` is empty for a whole file. ``origin`` is site.yml:LINE:COLUMN when the site set it."""
+    """One value on some hosts; ``key`` is empty for a whole file. ``origin`` is site.yml:LINE:COLUMN when the site set
+    it."""
 
     service: str
     file: str
@@ -64,7 +65,9 @@ def lines(hosts: Sequence[HostSide]) -> dict[str, tuple[Line, ...]]:
         for control, service, file, key, seen in _of_host(side, looked):
             where = (service, file, key, ", ".join(seen.values), seen.origin)
             found.setdefault(control, {}).setdefault(where, []).append(name)
-    return {control: tuple(Line(*where, tuple(names)) for where, names in rows.items()) for control, rows in found.items()}
+    return {
+        control: tuple(Line(*where, tuple(names)) for where, names in rows.items()) for control, rows in found.items()
+    }
 
 
 def _looked_at() -> dict[tuple[str, str], tuple[str, ...]]:
@@ -76,7 +79,9 @@ def _looked_at() -> dict[tuple[str, str], tuple[str, ...]]:
     return {place: tuple(names) for place, names in index.items()}
 
 
-def _of_host(side: HostSide, looked: dict[tuple[str, str], tuple[str, ...]]) -> Iterator[tuple[str, str, str, str, _Values]]:
+def _of_host(
+    side: HostSide, looked: dict[tuple[str, str], tuple[str, ...]]
+) -> Iterator[tuple[str, str, str, str, _Values]]:
     for plan in side.plans:
         for file in plan.files:
             for control in _controls((file.because,)):

@@ -13,7 +13,8 @@ from gmconf.load import Loaded
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """A commit. ``commit`` is empty when there is none, ``why`` then says so; ``changed`` are inputs that differ from it."""
+    """A commit. ``commit`` is empty when there is none, ``why`` then says so; ``changed`` are inputs that differ from
+    it."""
 
     commit: str
     day: str
@@ -52,10 +53,13 @@ def _changed(folder: Path, inputs: Sequence[str]) -> list[str]:
 
 
 def _git(folder: Path, *argv: str) -> str | None:
-    """What git prints, or None where it refuses or is not there. Variables of a surrounding git command would mislead it."""
+    """What git prints, or None where it refuses or is not there. Variables of a surrounding git command would mislead
+    it."""
     env = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")} | {"GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
     try:
-        done = subprocess.run(["git", "-C", str(folder.absolute()), *argv], capture_output=True, text=True, env=env, check=False)
+        done = subprocess.run(
+            ["git", "-C", str(folder.absolute()), *argv], capture_output=True, text=True, env=env, check=False
+        )
     except FileNotFoundError:
         return None
     return done.stdout if done.returncode == 0 else None

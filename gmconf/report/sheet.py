@@ -90,19 +90,30 @@ def sheet(found: Standings) -> Sheet:
         overrides=overrides(found.loaded),
         picture=picture(site_ports.groups(hosts), _networks(admins)),
         ports=site_ports.matrix(hosts),
-        sections=tuple(Section(area, summary.anchor(area), len(rows), rows) for area, rows in _in_order(entries, found)),
+        sections=tuple(
+            Section(area, summary.anchor(area), len(rows), rows) for area, rows in _in_order(entries, found)
+        ),
         proofs=tuple(e.evidence for e in entries.values() if e.evidence),
         documents=tuple(_documents(found)),
         proved=tuple(_proved([row.control for row in found.rows])),
-        unproved=tuple(Pair(c.id, c.title) for c in (row.control for row in found.rows) if judged(c) and c.id not in proofs()),
+        unproved=tuple(
+            Pair(c.id, c.title) for c in (row.control for row in found.rows) if judged(c) and c.id not in proofs()
+        ),
         unasking=tuple(s for s in STATEMENTS.values() if s.reason),
     )
 
 
 def _gapless(found: Standings) -> str:
     if found.verdict.declared is None:
-        return "The site declares no level, so nothing is asked for. The tables above count what each level would ask for and does not find."
-    return "" if any(row.missing and row.asked for row in found.rows) else "Nothing: every control of the declared level is held, waived, or not looked at."
+        return (
+            "The site declares no level, so nothing is asked for. The tables above count what each level would ask for"
+            " and does not find."
+        )
+    return (
+        ""
+        if any(row.missing and row.asked for row in found.rows)
+        else "Nothing: every control of the declared level is held, waived, or not looked at."
+    )
 
 
 def _rank(row: Standing) -> int:
@@ -142,7 +153,11 @@ def _domains(found: Standings) -> str:
 
 def _networks(networks: Sequence[str]) -> str:
     everybody = {"0.0.0.0/0", "::/0"} & set(networks)
-    return "from everywhere" if everybody else f"from {', '.join(networks[:4])}{f' and {len(networks) - 4} more' if len(networks) > 4 else ''}"
+    return (
+        "from everywhere"
+        if everybody
+        else f"from {', '.join(networks[:4])}{f' and {len(networks) - 4} more' if len(networks) > 4 else ''}"
+    )
 
 
 def _documents(found: Standings) -> Iterator[Pair]:
@@ -153,7 +168,12 @@ def _documents(found: Standings) -> Iterator[Pair]:
 
 
 def _proved(controls: Sequence[type[Control]]) -> Iterator[Pair]:
-    yield Pair("a machine judges it, and a test on real hosts shows that the daemons do it", str(sum(map(automated, controls))))
-    yield Pair("a machine judges it, and no test on real hosts carries it", str(sum(judged(c) and not automated(c) for c in controls)))
+    yield Pair(
+        "a machine judges it, and a test on real hosts shows that the daemons do it", str(sum(map(automated, controls)))
+    )
+    yield Pair(
+        "a machine judges it, and no test on real hosts carries it",
+        str(sum(judged(c) and not automated(c) for c in controls)),
+    )
     yield Pair("a person shows it: documents and evidence", str(sum(not judged(c) for c in controls)))
     yield Pair("gmconf verify asks the running hosts", str(sum(bool(c.live) for c in controls)))

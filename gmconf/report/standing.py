@@ -16,14 +16,22 @@ from gmconf.report.live import Live
 
 Kind = Literal[Status, "open"]
 """A status, or "open" for what is not held because no declared level asks for it."""
-WORDS: dict[Kind, str] = {"pass": "held", "fail": "missing", "open": "not held", "error": "error", "waived": "waived", "unseen": "not looked at",
-                          "na": "does not apply"}  # fmt: skip
+WORDS: dict[Kind, str] = {
+    "pass": "held",
+    "fail": "missing",
+    "open": "not held",
+    "error": "error",
+    "waived": "waived",
+    "unseen": "not looked at",
+    "na": "does not apply",
+}
 """What a reader sees."""
 
 
 @dataclass(frozen=True)
 class Standing:
-    """One control: the worst of its results. What is waived stays waived, whatever a probe sees: it is known not to be held."""
+    """One control: the worst of its results. What is waived stays waived, whatever a probe sees: it is known not to be
+    held."""
 
     control: type[Control]
     status: Status
@@ -61,8 +69,15 @@ class Standings:
             yield from row.results
 
 
-def standings(loaded: Loaded, day: date, live: Live | None = None, level: Level | None = None, hashes: Mapping[str, str] | None = None) -> Standings:
-    """Judge a site on a day, and add what its hosts were seen to do; ``level`` is asked for instead of the declared one.
+def standings(
+    loaded: Loaded,
+    day: date,
+    live: Live | None = None,
+    level: Level | None = None,
+    hashes: Mapping[str, str] | None = None,
+) -> Standings:
+    """Judge a site on a day, and add what its hosts were seen to do; ``level`` is asked for instead of the declared
+    one.
 
     ``hashes`` are the password hashes by login, as for ``check``.
     """
@@ -78,7 +93,9 @@ def counted(static: Sequence[Result], live: Iterable[Result]) -> list[Result]:
     return [*static, *(r for r in live if r.control not in waived)]
 
 
-def _rows(loaded: Loaded, static: Sequence[Result], live: Sequence[Result], declared: Level | None) -> tuple[Standing, ...]:
+def _rows(
+    loaded: Loaded, static: Sequence[Result], live: Sequence[Result], declared: Level | None
+) -> tuple[Standing, ...]:
     reach = LEVELS[: LEVELS.index(declared) + 1] if declared else ()
     status = states(counted(static, live))
     grouped: dict[str, list[Result]] = {name: [] for name in CATALOGUE}
@@ -87,7 +104,13 @@ def _rows(loaded: Loaded, static: Sequence[Result], live: Sequence[Result], decl
     waivers = {w.control: w for w in loaded.site.waivers}
     bases = resting((*static, *live))
     return tuple(
-        Standing(CATALOGUE[name], status[name], tuple(found), waivers.get(name), CATALOGUE[name].level in reach,
-                 bases.get(name, "") if status[name] == "pass" else "")
+        Standing(
+            CATALOGUE[name],
+            status[name],
+            tuple(found),
+            waivers.get(name),
+            CATALOGUE[name].level in reach,
+            bases.get(name, "") if status[name] == "pass" else "",
+        )
         for name, found in grouped.items()
-    )  # fmt: skip
+    )

@@ -80,10 +80,16 @@ def headline(found: Standings) -> Headline:
     verdict, declared = found.verdict, found.verdict.declared
     rows = [r for r in found.rows if r.asked]
     missing, waived = [r for r in rows if r.missing], [r for r in rows if r.status == "waived"]
-    asked = f"The running hosts were asked on {found.live.when}." if found.live else (
-        "Judged from the site and what is rendered from it; neither the running hosts nor DNS were asked.")  # fmt: skip
+    asked = (
+        f"The running hosts were asked on {found.live.when}."
+        if found.live
+        else ("Judged from the site and what is rendered from it; neither the running hosts nor DNS were asked.")
+    )
     proved = verdict.proved
-    asked += f" {proved['files']} controls are held by what is rendered, {proved['hosts']} by what hosts answered, {proved['paper']} by what people say."
+    asked += (
+        f" {proved['files']} controls are held by what is rendered, {proved['hosts']} by what hosts answered,"
+        f" {proved['paper']} by what people say."
+    )
     if verdict.unseen:
         asked += f" Not looked at: {', '.join(verdict.unseen)}."
     paper = "" if found.live else " on paper"
@@ -93,9 +99,13 @@ def headline(found: Standings) -> Headline:
         return Headline("No level is declared.", f"{reached} {asked}", "waived")
     if not verdict.holds:
         more = f"{reached} {but[:1].upper()}{but[1:]}{'. ' if but else ''}{asked}"
-        return Headline(f"{_title(declared)} is declared and does not hold: {_number(missing, 'control')} missing.", more, "fail")
+        return Headline(
+            f"{_title(declared)} is declared and does not hold: {_number(missing, 'control')} missing.", more, "fail"
+        )
     if waived:
-        without = f"What is waived is not met: without its waivers the site holds {verdict.reached or 'no level'}. {asked}"
+        without = (
+            f"What is waived is not met: without its waivers the site holds {verdict.reached or 'no level'}. {asked}"
+        )
         return Headline(f"{_title(declared)} is declared and holds{paper}, with {but}.", without, "waived")
     return Headline(f"{_title(declared)} is declared and holds{paper}.", asked, "pass" if found.live else "paper")
 
@@ -116,11 +126,30 @@ def _level(found: Standings, level: Level) -> LevelRow:
     elif _within(level, found.verdict.granted):
         word, kind = "holds with waivers", "waived"
     rests = {kind: sum(r.rests == kind for r in rows) for kind in PROOFS}
-    shares = (("pass", count["pass"] - rests["paper"]), ("paper", rests["paper"]), ("na", count["unseen"]), ("waived", count["waived"]), ("fail" if asked else "open", missing), ("na", count["na"]))
+    shares = (
+        ("pass", count["pass"] - rests["paper"]),
+        ("paper", rests["paper"]),
+        ("na", count["unseen"]),
+        ("waived", count["waived"]),
+        ("fail" if asked else "open", missing),
+        ("na", count["na"]),
+    )
     return LevelRow(
-        level, found.verdict.declared == level, word, kind, len(rows), count["pass"], missing,
-        count["waived"], count["unseen"], count["na"], rests["files"], rests["hosts"], rests["paper"], tuple(Share(k, n) for k, n in shares if n),
-    )  # fmt: skip
+        level,
+        found.verdict.declared == level,
+        word,
+        kind,
+        len(rows),
+        count["pass"],
+        missing,
+        count["waived"],
+        count["unseen"],
+        count["na"],
+        rests["files"],
+        rests["hosts"],
+        rests["paper"],
+        tuple(Share(k, n) for k, n in shares if n),
+    )
 
 
 def _within(level: Level, reached: Level | None) -> bool:
@@ -141,9 +170,26 @@ def _areas(found: Standings) -> Iterator[AreaRow]:
         declared = found.verdict.declared
         missing = [r for r in rows if r.missing and (r.asked or declared is None)]
         waived = [r for r in rows if r.status == "waived"]
-        kind = "na" if declared is None else "fail" if missing else "waived" if waived else "pass" if found.live else "paper"
-        yield AreaRow(name, anchor(name), found.verdict.areas[name] or "none", kind, cells, str(len(missing) or "none"),
-                      f"{len(waived)}, {_until(waived)}" if waived else "none")  # fmt: skip
+        kind = (
+            "na"
+            if declared is None
+            else "fail"
+            if missing
+            else "waived"
+            if waived
+            else "pass"
+            if found.live
+            else "paper"
+        )
+        yield AreaRow(
+            name,
+            anchor(name),
+            found.verdict.areas[name] or "none",
+            kind,
+            cells,
+            str(len(missing) or "none"),
+            f"{len(waived)}, {_until(waived)}" if waived else "none",
+        )
 
 
 def _cell(level: Level, rows: Sequence[Standing]) -> Cell:

@@ -12,7 +12,10 @@ from gmconf.reports.fields import address, count, domain, period, plain
 from gmconf.reports.told import Aggregate, Left, Row
 from gmconf.reports.unpacked import Written
 
-_TOKEN = re.compile(r"<!--.*?(?:-->|\Z)|<\?.*?(?:\?>|\Z)|<!\[CDATA\[(?P<data>.*?)(?:\]\]>|\Z)|<(?P<tag>[^<>]*)>|(?P<text>[^<]+)|<", re.DOTALL)
+_TOKEN = re.compile(
+    r"<!--.*?(?:-->|\Z)|<\?.*?(?:\?>|\Z)|<!\[CDATA\[(?P<data>.*?)(?:\]\]>|\Z)|<(?P<tag>[^<>]*)>|(?P<text>[^<]+)|<",
+    re.DOTALL,
+)
 _NAME = re.compile(r"/?\s*(?:[^\s:/]*:)?(?P<name>[^\s/]*)")
 _DEEP = 32
 """Elements within elements; reports have seven."""
@@ -72,7 +75,8 @@ def aggregates(written: Written) -> Iterator[Aggregate | Left]:
 
 
 def _aggregate(found: _Feedback) -> Aggregate:
-    """Raises ValueError when it cannot be told whose report it is, or of which days, and when nothing of it can be counted."""
+    """Raises ValueError when it cannot be told whose report it is, or of which days, and when nothing of it can be
+    counted."""
     about = found.head.at("report_metadata")
     contact = plain(about.text("email"))
     reporter = plain(about.text("org_name")) or contact
@@ -90,11 +94,22 @@ def _aggregate(found: _Feedback) -> Aggregate:
     flaws = (*(f"{number} of {records} records: {why}" for why, number in found.unread.items()), *cut)
     if flaws and not rows:
         raise ValueError("; ".join(flaws))
-    return Aggregate(reporter, contact, plain(about.text("report_id")), begin, end, published, plain(found.head.text("policy_published", "p")), rows, flaws)
+    return Aggregate(
+        reporter,
+        contact,
+        plain(about.text("report_id")),
+        begin,
+        end,
+        published,
+        plain(found.head.text("policy_published", "p")),
+        rows,
+        flaws,
+    )
 
 
 def _feedbacks(text: str) -> Iterator[_Feedback]:
-    """Each report of a text. Elements that nobody closed end with the one around them; end tags of nothing are passed over."""
+    """Each report of a text. Elements that nobody closed end with the one around them; end tags of nothing are passed
+    over."""
     path: list[_Element] = []
     found = _Feedback(_Element(""))
     for token in _TOKEN.finditer(text):
@@ -148,11 +163,20 @@ def _row(record: _Element) -> Row:
         raise ValueError("it does not say what the receiver found (policy_evaluated)")
     did = plain(judged.text("disposition")).lower() or "none"
     return Row(
-        address(row.text("source_ip")), domain(names.text("header_from")), count(row.text("count")), "none" if did == "pass" else did,
-        judged.text("dkim").lower() == "pass", judged.text("spf").lower() == "pass",
-        tuple(plain(f"{domain(s.text('domain'))}/{s.text('selector') or 'none'} {s.text('result').lower() or 'none'}") for s in _some(seen, "dkim")),
-        plain(", ".join(f"{domain(s.text('domain'))} {s.text('result').lower() or 'none'}" for s in _some(seen, "spf"))),
-    )  # fmt: skip
+        address(row.text("source_ip")),
+        domain(names.text("header_from")),
+        count(row.text("count")),
+        "none" if did == "pass" else did,
+        judged.text("dkim").lower() == "pass",
+        judged.text("spf").lower() == "pass",
+        tuple(
+            plain(f"{domain(s.text('domain'))}/{s.text('selector') or 'none'} {s.text('result').lower() or 'none'}")
+            for s in _some(seen, "dkim")
+        ),
+        plain(
+            ", ".join(f"{domain(s.text('domain'))} {s.text('result').lower() or 'none'}" for s in _some(seen, "spf"))
+        ),
+    )
 
 
 def _some(seen: _Element, way: str) -> list[_Element]:

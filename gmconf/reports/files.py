@@ -17,7 +17,8 @@ TOO_LARGE = f"larger than {LARGEST // 1024**2} MiB; that is no report"
 
 
 def items(path: Path) -> Iterator[Item | Left]:
-    """All that lies at a path; what cannot be read below it is named. Raises GmconfError when the path itself cannot be read."""
+    """All that lies at a path; what cannot be read below it is named. Raises GmconfError when the path itself cannot be
+    read."""
     seen: set[tuple[int, int]] = set()
     todo = [path]
     while todo:

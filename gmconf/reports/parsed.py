@@ -1,4 +1,5 @@
-"""Reports out of messages and files: each once, none of them trusted further than it goes, and none that stops the others."""
+"""Reports out of messages and files: each once, none of them trusted further than it goes, and none that stops the
+others."""
 
 from __future__ import annotations
 
@@ -20,8 +21,8 @@ Report = TypeVar("Report", Aggregate, Sessions)
 def read(items: Iterable[Item | Left], authority: frozenset[str], since: datetime | None) -> Told:
     """Every report once, in the order of time; those that end before ``since`` are left out.
 
-    ``authority`` are the names that this site's own hosts write Authentication-Results under (RFC 8601): a message that did not
-    pass DMARC here is no report of the domain it names.
+    ``authority`` are the names that this site's own hosts write Authentication-Results under (RFC 8601): a message that
+    did not pass DMARC here is no report of the domain it names.
     """
     aggregates: dict[tuple[object, ...], tuple[Aggregate, str]] = {}
     sessions: dict[tuple[object, ...], tuple[Sessions, str]] = {}
@@ -36,25 +37,43 @@ def read(items: Iterable[Item | Left], authority: frozenset[str], since: datetim
                 left += _kept(aggregates, found, found.key, item.where)
             else:
                 left += _kept(sessions, found, found.key, item.where)
-    left += (Left(where, f"part of the report {r.id} of {r.reporter}: {flaw}") for r, where in aggregates.values() for flaw in r.flaws)
-    left += (Left(where, f"part of the report {r.id} of {r.reporter}: {flaw}") for r, where in sessions.values() for flaw in r.flaws)
+    left += (
+        Left(where, f"part of the report {r.id} of {r.reporter}: {flaw}")
+        for r, where in aggregates.values()
+        for flaw in r.flaws
+    )
+    left += (
+        Left(where, f"part of the report {r.id} of {r.reporter}: {flaw}")
+        for r, where in sessions.values()
+        for flaw in r.flaws
+    )
     return Told(
         tuple(sorted((r for r, _ in aggregates.values()), key=lambda r: (r.begin, r.reporter, r.id))),
-        tuple(sorted((r for r, _ in sessions.values()), key=lambda r: (r.begin, r.reporter, r.id))), tuple(left),
-    )  # fmt: skip
+        tuple(sorted((r for r, _ in sessions.values()), key=lambda r: (r.begin, r.reporter, r.id))),
+        tuple(left),
+    )
 
 
-def _kept(known: dict[tuple[object, ...], tuple[Report, str]], report: Report, key: tuple[object, ...], where: str) -> Iterator[Left]:
-    """Remember a report, rather whole than in part; one that contradicts what is known under its name is not counted."""
+def _kept(
+    known: dict[tuple[object, ...], tuple[Report, str]], report: Report, key: tuple[object, ...], where: str
+) -> Iterator[Left]:
+    """Remember a report, rather whole than in part;
+    one that contradicts what is known under its name is not counted.
+    """
     before = known.get(key)
     if before is None or (before[0].flaws and not report.flaws):
         known[key] = report, where
     elif before[0] != report and not report.flaws:
-        yield Left(where, f"another text of the report {report.id} of {report.reporter}, for the same days; the one in {before[1]} counts")
+        yield Left(
+            where,
+            f"another text of the report {report.id} of {report.reporter}, for the same days; the one in {before[1]}"
+            " counts",
+        )
 
 
 def _found(item: Item, authority: frozenset[str]) -> Iterator[Aggregate | Sessions | Left]:
-    """All of a message or file. Strangers try more than anybody thinks of; one of them must not stop the reports of all others."""
+    """All of a message or file. Strangers try more than anybody thinks of; one of them must not stop the reports of all
+    others."""
     try:
         if item.message and (why := forged(item.data, authority)):
             yield Left(item.where, why)
@@ -73,7 +92,8 @@ def _read(written: Written) -> Iterator[Aggregate | Sessions | Left]:
 
 
 def forged(data: bytes, authority: frozenset[str]) -> str:
-    """Why a message is not from whom it says, as this site's own hosts saw it; empty when it is, or when they did not look."""
+    """Why a message is not from whom it says, as this site's own hosts saw it; empty when it is, or when they did not
+    look."""
     head, _, _ = data.replace(b"\r\n", b"\n").partition(b"\n\n")
     message = message_from_bytes(head)
     for value in message.get_all("Authentication-Results", []):
@@ -82,7 +102,9 @@ def forged(data: bytes, authority: frozenset[str]) -> str:
         if name and name[0].lower() in authority:
             domain = _sender(message)
             signers = re.findall(r"\bdkim=pass\b[^;]*?\bheader\.[di]=@?([\w.-]+)", text)
-            good = re.search(r"\bdmarc=pass\b", text) or ("dmarc=fail" not in text and any(f".{domain}".endswith(f".{s.lower()}") for s in signers))
+            good = re.search(r"\bdmarc=pass\b", text) or (
+                "dmarc=fail" not in text and any(f".{domain}".endswith(f".{s.lower()}") for s in signers)
+            )
             return "" if good else f"sent in the name of {plain(domain)}, which this site's own check did not confirm"
     return ""
 

@@ -1,4 +1,5 @@
-"""Reports where they arrive: in a mailbox of the site, read over ssh through Dovecot's own IMAP, without leaving a mark."""
+"""Reports where they arrive: in a mailbox of the site, read over ssh through Dovecot's own IMAP, without leaving a
+mark."""
 
 from __future__ import annotations
 
@@ -33,7 +34,10 @@ def mailboxes(mail: Directory) -> dict[str, str]:
         for login in _logins(mail, address, set()):
             found.setdefault(login, address)
     if not found:
-        raise GmconfError(f"reports go to {' and '.join(wanted)}, where this site has no mailbox; name the files, mbox or Maildir that they are kept in")
+        raise GmconfError(
+            f"reports go to {' and '.join(wanted)}, where this site has no mailbox; name the files, mbox or Maildir"
+            " that they are kept in"
+        )
     return found
 
 
@@ -50,13 +54,16 @@ def _logins(mail: Directory, address: str, seen: set[str]) -> Iterator[str]:
 
 
 def items(mail: Directory, options: tuple[str, ...], since: datetime) -> Iterator[Item | Left]:
-    """Messages that came after a time and may be reports; those that cannot be read are named. Raises GmconfError when a host cannot be asked."""
+    """Messages that came after a time and may be reports; those that cannot be read are named. Raises GmconfError when
+    a host cannot be asked."""
     for login in mailboxes(mail):
         for host in mail.hosts[Role.STORE]:
             yield from _of_login(mail, host, login, options, since)
 
 
-def _of_login(mail: Directory, host: Host, login: str, options: tuple[str, ...], since: datetime) -> Iterator[Item | Left]:
+def _of_login(
+    mail: Directory, host: Host, login: str, options: tuple[str, ...], since: datetime
+) -> Iterator[Item | Left]:
     where = host.ansible_host or host.name
     argv = [*remote.ssh(mail.site.network, host, options), shlex.join(["doveadm", "exec", "imap", "-u", login])]
     with NamedTemporaryFile(prefix="gmconf-") as said:
@@ -64,7 +71,8 @@ def _of_login(mail: Directory, host: Host, login: str, options: tuple[str, ...],
             imap = imaplib.IMAP4_stream(f"{shlex.join(argv)} 2>{shlex.quote(said.name)}")
         except (imaplib.IMAP4.error, OSError) as error:
             raise GmconfError(
-                f"ssh {where}, mailbox {login}: {_last(said.name) or str(error) or 'no answer'}; give what ssh needs with --ssh-option, or name the files to read"
+                f"ssh {where}, mailbox {login}: {_last(said.name) or str(error) or 'no answer'}; give what ssh needs"
+                " with --ssh-option, or name the files to read"
             ) from None
         with imap:
             try:

@@ -70,9 +70,14 @@ class Mail:
 
     def json(self) -> dict[str, Any]:
         """As plain data."""
-        return {"domain": self.domain, "reporters": sorted(self.reporters), "messages": self.messages, "ours": {"passed": self.ours_passed, "failed": self.ours_failed},
-                "senders": [{"reason": reason, **one.json()} for reason, one in self.senders.items()],
-                "others": self.others.json()}  # fmt: skip
+        return {
+            "domain": self.domain,
+            "reporters": sorted(self.reporters),
+            "messages": self.messages,
+            "ours": {"passed": self.ours_passed, "failed": self.ours_failed},
+            "senders": [{"reason": reason, **one.json()} for reason, one in self.senders.items()],
+            "others": self.others.json(),
+        }
 
 
 @dataclass
@@ -89,8 +94,13 @@ class Tls:
 
     def json(self) -> dict[str, Any]:
         """As plain data."""
-        return {"domain": self.domain, "reporters": sorted(self.reporters), "succeeded": dict(sorted(self.succeeded.items())), "failed": self.failed,
-                "failures": [{"kind": kind, "mx": mx, "sessions": n} for (kind, mx), n in sorted(self.failures.items())]}  # fmt: skip
+        return {
+            "domain": self.domain,
+            "reporters": sorted(self.reporters),
+            "succeeded": dict(sorted(self.succeeded.items())),
+            "failed": self.failed,
+            "failures": [{"kind": kind, "mx": mx, "sessions": n} for (kind, mx), n in sorted(self.failures.items())],
+        }
 
 
 @dataclass
@@ -120,10 +130,17 @@ class Numbers:
     def json(self) -> dict[str, Any]:
         """As plain data."""
         return {
-            "holds": self.holds, "begin": self.begin and f"{self.begin:%Y-%m-%dT%H:%M:%SZ}", "end": self.end and f"{self.end:%Y-%m-%dT%H:%M:%SZ}",
-            "reports": {"dmarc": self.aggregates, "tls": self.sessions}, "dmarc": [m.json() for m in self.mail], "tls": [t.json() for t in self.tls],
-            "problems": [p._asdict() for p in self.problems], "strangers": self.strangers, "silent": self.silent, "left": [row._asdict() for row in self.left],
-        }  # fmt: skip
+            "holds": self.holds,
+            "begin": self.begin and f"{self.begin:%Y-%m-%dT%H:%M:%SZ}",
+            "end": self.end and f"{self.end:%Y-%m-%dT%H:%M:%SZ}",
+            "reports": {"dmarc": self.aggregates, "tls": self.sessions},
+            "dmarc": [m.json() for m in self.mail],
+            "tls": [t.json() for t in self.tls],
+            "problems": [p._asdict() for p in self.problems],
+            "strangers": self.strangers,
+            "silent": self.silent,
+            "left": [row._asdict() for row in self.left],
+        }
 
 
 def count(told: Told, site: Site) -> Numbers:
@@ -151,11 +168,17 @@ def count(told: Told, site: Site) -> Numbers:
     begins = [*(r.begin for r in told.aggregates), *(r.begin for r in told.sessions)]
     ends = [*(r.end for r in told.aggregates), *(r.end for r in told.sessions)]
     return Numbers(
-        min(begins, default=None), max(ends, default=None), len(told.aggregates), len(told.sessions),
-        [mail[n] for n in names if n in mail], [tls[n] for n in names if n in tls], sorted(strangers),
+        min(begins, default=None),
+        max(ends, default=None),
+        len(told.aggregates),
+        len(told.sessions),
+        [mail[n] for n in names if n in mail],
+        [tls[n] for n in names if n in tls],
+        sorted(strangers),
         [d.name for d in site.domains if d.kind != "parked" and d.name not in mail],
-        [*_of_mail(rows), *(p for n in names if n in tls for p in _of_tls(tls[n]))], told.left,
-    )  # fmt: skip
+        [*_of_mail(rows), *(p for n in names if n in tls for p in _of_tls(tls[n]))],
+        told.left,
+    )
 
 
 def _mail(rows: Iterable[Counted], origin: Origin) -> dict[str, Mail]:
@@ -187,7 +210,8 @@ def _tls(policies: Iterable[tuple[str, str, Policy]]) -> dict[str, Tls]:
 
 
 def _of_mail(rows: Iterable[Counted]) -> Iterator[Problem]:
-    """Mail of the site's hosts and of named senders that did not pass as it should, and mail of others that came through."""
+    """Mail of the site's hosts and of named senders that did not pass as it should, and mail of others that came
+    through."""
     failed: Counter[tuple[str, str, str]] = Counter()
     halves: Counter[tuple[str, str, str]] = Counter()
     strayed: Counter[tuple[str, str, str]] = Counter()
@@ -208,29 +232,55 @@ def _of_mail(rows: Iterable[Counted]) -> Iterator[Problem]:
             reporters.setdefault(key, set()).add(report.reporter)
     for key, number in failed.items():
         domain, host, seen = key
-        yield Problem("fail", domain, f"{many(number, 'message')} of {host} failed DMARC at {_some(reporters[key])}: {seen}",
-                      "ask gmconf dns check about the records, and gmconf verify --login about the signatures")  # fmt: skip
+        yield Problem(
+            "fail",
+            domain,
+            f"{many(number, 'message')} of {host} failed DMARC at {_some(reporters[key])}: {seen}",
+            "ask gmconf dns check about the records, and gmconf verify --login about the signatures",
+        )
     for key, number in strayed.items():
         domain, sender, seen = key
         what = f'{many(number, "message")} of the sender "{sender}" failed DMARC'
-        yield Problem("warn", domain, f"{what} at {_some(reporters[key])}: {seen}",
-                      "that service must sign with a key of the domain, or have an envelope sender in it; "
-                      "a network that others share may send forged mail too")  # fmt: skip
+        yield Problem(
+            "warn",
+            domain,
+            f"{what} at {_some(reporters[key])}: {seen}",
+            "that service must sign with a key of the domain, or have an envelope sender in it; "
+            "a network that others share may send forged mail too",
+        )
     for key, number in halves.items():
         domain, host, seen = key
-        yield Problem("warn", domain, f"{many(number, 'message')} of {host} passed DMARC by one of two ways only at {_some(reporters[key])}: {seen}",
-                      "a bounce has no envelope sender of the domain, which is fine; else ask gmconf dns check, since forwarded mail has only its signature")  # fmt: skip
+        yield Problem(
+            "warn",
+            domain,
+            f"{many(number, 'message')} of {host} passed DMARC by one of two ways only at {_some(reporters[key])}:"
+            f" {seen}",
+            "a bounce has no envelope sender of the domain, which is fine; else ask gmconf dns check, since forwarded"
+            " mail has only its signature",
+        )
     for domain, number in forged.items():
-        yield Problem("warn", domain, f"{many(number, 'message')} from elsewhere failed DMARC and {'was' if number == 1 else 'were'} delivered",
-                      "forwarders and lists are known for it; a stricter dns.dmarc.policy ends it once all of the domain's own mail passes")  # fmt: skip
+        yield Problem(
+            "warn",
+            domain,
+            f"{many(number, 'message')} from elsewhere failed DMARC and {'was' if number == 1 else 'were'} delivered",
+            "forwarders and lists are known for it; a stricter dns.dmarc.policy ends it once all of the domain's own"
+            " mail passes",
+        )
 
 
 def _of_tls(numbers: Tls) -> Iterator[Problem]:
     if numbers.failed:
-        details = "; ".join(f"{kind}{f' at {mx}' if mx else ''} ({n})" for (kind, mx), n in sorted(numbers.failures.items()))
+        details = "; ".join(
+            f"{kind}{f' at {mx}' if mx else ''} ({n})" for (kind, mx), n in sorted(numbers.failures.items())
+        )
         total = numbers.failed + numbers.succeeded.total()
-        yield Problem("fail", numbers.domain, f"{numbers.failed} of {many(total, 'session')} failed, seen by {_some(numbers.reporters)}: {details or 'no details'}",
-                      "gmconf verify looks at certificates, TLSA and policy as senders do")  # fmt: skip
+        yield Problem(
+            "fail",
+            numbers.domain,
+            f"{numbers.failed} of {many(total, 'session')} failed, seen by {_some(numbers.reporters)}:"
+            f" {details or 'no details'}",
+            "gmconf verify looks at certificates, TLSA and policy as senders do",
+        )
 
 
 def many(number: int, word: str) -> str:

@@ -21,19 +21,31 @@ def lines(numbers: Numbers) -> Iterator[str]:
     for row in numbers.left:
         yield f"not counted: {row.where}: {row.why}"
     if numbers.strangers:
-        yield f"not counted: reports about {', '.join(numbers.strangers[:10])}{' and others' if len(numbers.strangers) > 10 else ''}, no domain of this site"
+        yield (
+            "not counted: reports about"
+            f" {', '.join(numbers.strangers[:10])}{' and others' if len(numbers.strangers) > 10 else ''}, no domain of"
+            " this site"
+        )
     if numbers.silent:
-        yield f"nobody reported on mail from {', '.join(numbers.silent[:10])}{f' and {len(numbers.silent) - 10} more' if len(numbers.silent) > 10 else ''}"
-    period = f", {numbers.begin:%Y-%m-%d %H:%M} to {numbers.end:%Y-%m-%d %H:%M} UTC" if numbers.begin and numbers.end else ""
+        more = f" and {len(numbers.silent) - 10} more" if len(numbers.silent) > 10 else ""
+        yield f"nobody reported on mail from {', '.join(numbers.silent[:10])}{more}"
+    period = (
+        f", {numbers.begin:%Y-%m-%d %H:%M} to {numbers.end:%Y-%m-%d %H:%M} UTC" if numbers.begin and numbers.end else ""
+    )
     bad = sum(p.status == "fail" for p in numbers.problems)
-    yield f"{many(numbers.aggregates, 'report')} on DMARC, {numbers.sessions} on TLS{period}: {many(bad, 'failure')}, {many(len(numbers.problems) - bad, 'warning')}"
+    yield (
+        f"{many(numbers.aggregates, 'report')} on DMARC, {numbers.sessions} on TLS{period}: {many(bad, 'failure')},"
+        f" {many(len(numbers.problems) - bad, 'warning')}"
+    )
 
 
 def _of_mail(mail: Mail) -> str:
     named = "".join(f'from "{reason}" {_of_others(one)}; ' for reason, one in mail.senders.items() if one.messages)
-    return (f"{many(mail.messages, 'message')} seen by {len(mail.reporters)}: "
-            f"from our hosts {mail.ours_passed} passed, {mail.ours_failed} failed; {named}"
-            f"from elsewhere {_of_others(mail.others)}")  # fmt: skip
+    return (
+        f"{many(mail.messages, 'message')} seen by {len(mail.reporters)}: "
+        f"from our hosts {mail.ours_passed} passed, {mail.ours_failed} failed; {named}"
+        f"from elsewhere {_of_others(mail.others)}"
+    )
 
 
 def _of_others(one: Other) -> str:
@@ -45,4 +57,7 @@ def _of_others(one: Other) -> str:
 
 def _of_tls(tls: Tls) -> str:
     by = ", ".join(f"{n} by {kind}" for kind, n in sorted(tls.succeeded.items()) if n)
-    return f"{many(tls.succeeded.total(), 'TLS session')} seen by {len(tls.reporters)} succeeded{f' ({by})' if by else ''}, {tls.failed} failed"
+    return (
+        f"{many(tls.succeeded.total(), 'TLS session')} seen by {len(tls.reporters)}"
+        f" succeeded{f' ({by})' if by else ''}, {tls.failed} failed"
+    )

@@ -1,4 +1,5 @@
-"""Reports about TLS (RFC 8460), read as far as they can be: a policy that is not as it should be takes no other one with it."""
+"""Reports about TLS (RFC 8460), read as far as they can be: a policy that is not as it should be takes no other one
+with it."""
 
 from __future__ import annotations
 
@@ -31,7 +32,10 @@ def sessions(written: Written) -> Iterator[Sessions | Left]:
         try:
             found, start = reader.raw_decode(text, start)
         except (ValueError, RecursionError) as error:
-            yield Left(written.where, f"JSON that cannot be read: {plain(error)}{'' if written.whole else '; the archive is cut off'}")
+            yield Left(
+                written.where,
+                f"JSON that cannot be read: {plain(error)}{'' if written.whole else '; the archive is cut off'}",
+            )
             return
         try:
             yield _sessions(found, written.names)
@@ -82,7 +86,9 @@ def _policy(told: dict[str, Any], names: Iterable[str]) -> tuple[Policy, list[st
             flaws.append(f"{name} is no number")
             return None
 
-    name = domain(about.get("policy-domain")) or next((found[1].lower() for text in names for form in _NAMED if (found := form.search(text))), "")
+    name = domain(about.get("policy-domain")) or next(
+        (found[1].lower() for text in names for form in _NAMED if (found := form.search(text))), ""
+    )
     succeeded, failed = number("total-successful-session-count"), number("total-failure-session-count")
     failures: list[Failure] = []
     details = told.get("failure-details") or []
@@ -90,7 +96,9 @@ def _policy(told: dict[str, Any], names: Iterable[str]) -> tuple[Policy, list[st
         seen = _object(detail)
         try:
             place = plain(seen.get("receiving-mx-hostname") or seen.get("receiving-ip") or "")
-            failures.append(Failure(plain(seen.get("result-type") or "no reason"), place, count(seen.get("failed-session-count"))))
+            failures.append(
+                Failure(plain(seen.get("result-type") or "no reason"), place, count(seen.get("failed-session-count")))
+            )
         except ValueError as error:
             flaws.append(f"failure-details: {error}")
     if not name:

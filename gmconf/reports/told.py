@@ -86,7 +86,14 @@ class Sessions(NamedTuple):
     @property
     def key(self) -> tuple[object, ...]:
         """What makes it one and the same report; one about several domains is about all of them."""
-        return self.reporter, self.contact, self.id or self.policies, frozenset(p.domain for p in self.policies), self.begin, self.end
+        return (
+            self.reporter,
+            self.contact,
+            self.id or self.policies,
+            frozenset(p.domain for p in self.policies),
+            self.begin,
+            self.end,
+        )
 
 
 class Left(NamedTuple):

@@ -1,4 +1,5 @@
-"""Reports out of what they are wrapped in: messages, archives, encodings. What strangers packed is bounded, and named where it is none."""
+"""Reports out of what they are wrapped in: messages, archives, encodings. What strangers packed is bounded, and named
+where it is none."""
 
 from __future__ import annotations
 
@@ -109,7 +110,9 @@ def _of_message(item: Item, limit: _Limit) -> Iterator[Written | Left]:
             continue
         name = _name(part)
         data = _content(part)
-        if not data.strip() or (part.get_content_maintype() == "text" and not name and b"<feedback" not in data and kind(data) != "json"):
+        if not data.strip() or (
+            part.get_content_maintype() == "text" and not name and b"<feedback" not in data and kind(data) != "json"
+        ):
             continue
         if not kind(data):
             if _CALLED.search(name) or _TYPES.match(part.get_content_type()):
@@ -117,9 +120,15 @@ def _of_message(item: Item, limit: _Limit) -> Iterator[Written | Left]:
                 yield Left(f"{item.where}, {line(name, 100) or 'an attachment'}", "neither XML, JSON, zip nor gzip")
             continue
         none = False
-        yield from _of_data(f"{item.where}, {line(name, 100)}" if name else item.where, data, (domain, name, subject), limit)
+        yield from _of_data(
+            f"{item.where}, {line(name, 100)}" if name else item.where, data, (domain, name, subject), limit
+        )
     if none:
-        yield Left(item.where, f'a message with the subject "{line(subject, 100)}", which is not a valid report: no XML, JSON, zip or gzip is attached')
+        yield Left(
+            item.where,
+            f'a message with the subject "{line(subject, 100)}", which is not a valid report: no XML, JSON, zip or gzip'
+            " is attached",
+        )
 
 
 def _content(part: Message) -> bytes:
@@ -149,7 +158,9 @@ def _decoded(value: object) -> str:
         return str(value)
 
 
-def _of_data(where: str, data: bytes, names: tuple[str, ...], limit: _Limit, within: int = 0, *, whole: bool = True) -> Iterator[Written | Left]:
+def _of_data(
+    where: str, data: bytes, names: tuple[str, ...], limit: _Limit, within: int = 0, *, whole: bool = True
+) -> Iterator[Written | Left]:
     """Reports in a file, whether packed or not."""
     found = kind(data)
     if found in ("xml", "json"):
@@ -213,7 +224,9 @@ def _unzipped(where: str, data: bytes, names: tuple[str, ...], limit: _Limit, wi
 
 
 def _text(data: bytes) -> str:
-    """Bytes as text: by byte order mark, as UTF-8, as the XML declaration says, else as Windows writes Western letters."""
+    """Bytes as text: by byte order mark, as UTF-8, as the XML declaration says,
+    else as Windows writes Western letters.
+    """
     for mark, name in ((BOM_UTF8, "utf-8"), (BOM_UTF16_LE, "utf-16-le"), (BOM_UTF16_BE, "utf-16-be")):
         if data.startswith(mark):
             return data.removeprefix(mark).decode(name, "replace")

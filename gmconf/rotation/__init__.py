@@ -1,1 +1,2 @@
-"""Changing keys: what comes next, whether DNS is ready for it, and doing it. The only code of keys that looks at the clock."""
+"""Changing keys: what comes next, whether DNS is ready for it, and doing it. The only code of keys that looks at the
+clock."""

@@ -1,4 +1,6 @@
-"""What ``gmconf keys status`` and ``plan`` tell: where every key stands, how old it is, and what comes next and when."""
+"""What ``gmconf keys status`` and ``plan`` tell: where every key stands, how old it is,
+and what comes next and when.
+"""
 
 from __future__ import annotations
 
@@ -30,8 +32,17 @@ class Standing:
 
     def json(self) -> dict[str, object]:
         """As JSON has it."""
-        return {"kind": self.kind, "subject": self.subject, "key": self.key, "state": self.state, "since": _shown(self.since), "days": self.days,
-                "next": self.next_step, "possible": _shown(self.possible), "overdue": self.overdue}  # fmt: skip
+        return {
+            "kind": self.kind,
+            "subject": self.subject,
+            "key": self.key,
+            "state": self.state,
+            "since": _shown(self.since),
+            "days": self.days,
+            "next": self.next_step,
+            "possible": _shown(self.possible),
+            "overdue": self.overdue,
+        }
 
 
 def status(loaded: Loaded, now: datetime, only: str | None = None) -> list[Standing]:
@@ -49,7 +60,17 @@ def _standing(loaded: Loaded, subject: Subject, key: Key, now: datetime) -> Stan
     since = began(loaded, subject) if key.state == "active" else key.since
     text, possible = _coming(loaded, subject, key)
     late = key.state == "active" and overdue(loaded, subject, now)
-    return Standing(subject.kind, subject.name, key.name, key.state, since, (now - since).days if since else None, text, possible, late)
+    return Standing(
+        subject.kind,
+        subject.name,
+        key.name,
+        key.state,
+        since,
+        (now - since).days if since else None,
+        text,
+        possible,
+        late,
+    )
 
 
 def _coming(loaded: Loaded, subject: Subject, key: Key) -> tuple[str, datetime | None]:
@@ -71,7 +92,9 @@ def plan(loaded: Loaded, now: datetime, only: str | None = None) -> Iterator[dic
     for subject in subjects(loaded, only):
         starts = not subject.key("next") and subject.kind == "dkim"
         name = fresh(loaded, subject, max(now, due(loaded, subject) or now)) if starts else ""
-        for key, text, when in ahead(subject.keys, now, linger=subject.linger, ttl=loaded.site.dns.ttl, due=due(loaded, subject), fresh=name):
+        for key, text, when in ahead(
+            subject.keys, now, linger=subject.linger, ttl=loaded.site.dns.ttl, due=due(loaded, subject), fresh=name
+        ):
             yield {"kind": subject.kind, "subject": subject.name, "key": key, "step": text, "earliest": _shown(when)}
 
 

@@ -1,4 +1,5 @@
-"""``gmconf keys next``: asks DNS, makes keys and certificates, then writes the state. A kill in between leaves the old state or the new."""
+"""``gmconf keys next``: asks DNS, makes keys and certificates, then writes the state. A kill in between leaves the old
+state or the new."""
 
 from __future__ import annotations
 
@@ -54,7 +55,8 @@ class Done:
 
 
 def take(loaded: Loaded, call: Call) -> list[Done]:
-    """Every key one step on if it may take it. Raises GmconfError when nothing can be found out or made; nothing is written then."""
+    """Every key one step on if it may take it. Raises GmconfError when nothing can be found out or made; nothing is
+    written then."""
     with _alone(loaded):
         wanted = about.subjects(loaded, call.only)
         if call.start and call.only is None:
@@ -67,7 +69,9 @@ def take(loaded: Loaded, call: Call) -> list[Done]:
         for subject in wanted:
             proof = _with_certificate(loaded, subject, proofs.get(subject.name))
             fresh = about.fresh(loaded, subject, call.now) if _may_start(loaded, subject, call) else ""
-            after, events = advance(subject.keys, call.now, linger=subject.linger, evidence=proof, fresh=fresh, rolled_out=call.rolled_out)
+            after, events = advance(
+                subject.keys, call.now, linger=subject.linger, evidence=proof, fresh=fresh, rolled_out=call.rolled_out
+            )
             for event in events:
                 if event.action == "made":
                     _make(loaded, subject, event.key, call)
@@ -88,7 +92,9 @@ def _alone(loaded: Loaded) -> Iterator[None]:
         try:
             lock.enter_context(alone(loaded.secrets, wait=False))
         except BlockingIOError:
-            raise GmconfError("another gmconf keys or gmconf passwd is at work here; run it again when that one is done") from None
+            raise GmconfError(
+                "another gmconf keys or gmconf passwd is at work here; run it again when that one is done"
+            ) from None
         if read(loaded.secrets, FILE).rollover != loaded.rollover:
             raise GmconfError(f"{FILE} has changed meanwhile; run it again")
         yield
@@ -107,7 +113,11 @@ def _may_start(loaded: Loaded, subject: Subject, call: Call) -> bool:
 
 def _idle(loaded: Loaded, subject: Subject) -> Done:
     when = about.due(loaded, subject) if subject.kind == "dkim" else None
-    text = f"is active; its successor is due on {when:%Y-%m-%d}" if when else "is active; its successor is made when you ask for it: --start"
+    text = (
+        f"is active; its successor is due on {when:%Y-%m-%d}"
+        if when
+        else "is active; its successor is made when you ask for it: --start"
+    )
     return Done(subject, Event("nothing", subject.active.name, text, when))
 
 
@@ -115,8 +125,13 @@ def _make(loaded: Loaded, subject: Subject, name: str, call: Call) -> None:
     folder = loaded.secrets
     if subject.kind == "tls":
         if (folder / f"tls/{subject.name}.next.pub").exists():
-            raise GmconfError(f"{folder.name}/tls/{subject.name}.next.pub lies there already; remove it, {FILE} says from now on which key is next")
-        making.make_tls(folder, stem(subject.name, name), subject.name, call.password(), request=loaded.site.tls.source == "files")
+            raise GmconfError(
+                f"{folder.name}/tls/{subject.name}.next.pub lies there already; remove it, {FILE} says from now on"
+                " which key is next"
+            )
+        making.make_tls(
+            folder, stem(subject.name, name), subject.name, call.password(), request=loaded.site.tls.source == "files"
+        )
         return
     longest = f"{name}-ed25519._domainkey.{subject.name}"
     if len(longest) > 253:
@@ -144,7 +159,11 @@ def _with_certificate(loaded: Loaded, subject: Subject, proof: Evidence | None) 
     file: Path = loaded.secrets / name
     request = name.removesuffix("crt") + "csr"
     if not file.exists():
-        return Evidence(proof.lacking, proof.ttl, f"put the chain that the CA issues for {request} into {loaded.site.secrets.folder}/{name} first")
+        return Evidence(
+            proof.lacking,
+            proof.ttl,
+            f"put the chain that the CA issues for {request} into {loaded.site.secrets.folder}/{name} first",
+        )
     text = file.read_text(errors="replace")
     complaint = wrong(text, subject.name)
     if complaint is None and _public(text) != (loaded.secrets / public_file(subject.name, key.name)).read_bytes():

@@ -1,4 +1,5 @@
-"""The steps of a key from its making to its end, decided from its state, what DNS shows, and the time. Nothing is read or written here."""
+"""The steps of a key from its making to its end, decided from its state, what DNS shows, and the time. Nothing is read
+or written here."""
 
 from __future__ import annotations
 
@@ -20,7 +21,9 @@ class Evidence:
     lacking: tuple[str, ...] = ()
     """What is wrong, by server; empty when every server shows the right records."""
     ttl: int = 0
-    """Seconds that a resolver may keep what it had before: the larger of the records' TTL and the zone's negative one."""
+    """Seconds that a resolver may keep what it had before:
+    the larger of the records' TTL and the zone's negative one.
+    """
     unready: str = ""
     """What else the switch needs, as a sentence."""
 
@@ -36,12 +39,20 @@ class Event:
     """The earliest time of the next step, where it is known."""
 
 
-def advance(keys: tuple[Key, ...], now: datetime, *, linger: int, evidence: Evidence | None = None, fresh: str = "",
-            rolled_out: bool = False) -> tuple[tuple[Key, ...], list[Event]]:  # fmt: skip
+def advance(
+    keys: tuple[Key, ...],
+    now: datetime,
+    *,
+    linger: int,
+    evidence: Evidence | None = None,
+    fresh: str = "",
+    rolled_out: bool = False,
+) -> tuple[tuple[Key, ...], list[Event]]:
     """One step on for each key that may take it: the keys as they are then, and what happened.
 
-    ``linger`` are the seconds that a record stays after the last host stopped using its key, besides the record's TTL (0: no TTL
-    either); ``evidence`` belongs to the key that is next; ``fresh`` is the name of a key to make, where one is due.
+    ``linger`` are the seconds that a record stays after the last host stopped using its key, besides the record's TTL
+    (0: no TTL either); ``evidence`` belongs to the key that is next; ``fresh`` is the name of a key to make, where one
+    is due.
     """
     after: dict[str, Key] = {k.name: k for k in keys}
     events: list[Event] = []
@@ -70,31 +81,51 @@ def _come(after: dict[str, Key], key: Key, now: datetime, evidence: Evidence) ->
     if key.seen is None:
         after[key.name] = key.model_copy(update={"seen": now, "ttl": evidence.ttl})
         when = now + timedelta(seconds=evidence.ttl)
-        return Event("seen", key.name, f"every name server shows its record; it can be switched to from {instant(when)} on, when no resolver keeps an older answer", when)
+        return Event(
+            "seen",
+            key.name,
+            f"every name server shows its record; it can be switched to from {instant(when)} on, when no resolver keeps"
+            " an older answer",
+            when,
+        )
     ttl = max(key.ttl or 0, evidence.ttl)
     when = key.seen + timedelta(seconds=ttl)
     if now < when:
-        return Event("waits", key.name, f"resolvers may keep an older answer until {instant(when)}; come again then", when)
+        return Event(
+            "waits", key.name, f"resolvers may keep an older answer until {instant(when)}; come again then", when
+        )
     if evidence.unready:
         return Event("waits", key.name, evidence.unready)
     for other in list(after.values()):
         if other.state == "active":
             after[other.name] = Key(name=other.name, state="retiring", since=now, ttl=ttl)
     after[key.name] = Key(name=key.name, state="active", since=now)
-    return Event("switched", key.name, "is the active key now: render and roll out, then: gmconf keys next SITE --rolled-out")
+    return Event(
+        "switched", key.name, "is the active key now: render and roll out, then: gmconf keys next SITE --rolled-out"
+    )
 
 
 def _leave(key: Key, now: datetime, linger: int, *, rolled_out: bool) -> tuple[Key, Event]:
     if key.rolled_out is None:
         if not rolled_out:
-            return key, Event("waits", key.name, "hosts may still use it; when all of them have been rolled out: gmconf keys next SITE --rolled-out")
+            return key, Event(
+                "waits",
+                key.name,
+                "hosts may still use it; when all of them have been rolled out: gmconf keys next SITE --rolled-out",
+            )
         key = key.model_copy(update={"rolled_out": now})
         when = gone(key, linger)
-        return key, Event("rolled out", key.name, f"no host uses it any more; its record may go from {instant(when)} on", when)
+        return key, Event(
+            "rolled out", key.name, f"no host uses it any more; its record may go from {instant(when)} on", when
+        )
     when = gone(key, linger)
     if now < when:
-        return key, Event("waits", key.name, f"mail under way is still verified with it until {instant(when)}; come again then", when)
-    return Key(name=key.name, state="retired", since=now), Event("retired", key.name, "retired: take its record out of DNS; its name is never used again")
+        return key, Event(
+            "waits", key.name, f"mail under way is still verified with it until {instant(when)}; come again then", when
+        )
+    return Key(name=key.name, state="retired", since=now), Event(
+        "retired", key.name, "retired: take its record out of DNS; its name is never used again"
+    )
 
 
 def gone(key: Key, linger: int) -> datetime:
@@ -103,11 +134,14 @@ def gone(key: Key, linger: int) -> datetime:
     return key.rolled_out + timedelta(seconds=linger + (key.ttl or 0) if linger else 0)
 
 
-def ahead(keys: tuple[Key, ...], now: datetime, *, linger: int, ttl: int, due: datetime | None, fresh: str) -> Iterator[tuple[str, str, datetime | None]]:
-    """(key, what happens, earliest time) of every step that lies ahead, as if each before it were taken as early as may be.
+def ahead(
+    keys: tuple[Key, ...], now: datetime, *, linger: int, ttl: int, due: datetime | None, fresh: str
+) -> Iterator[tuple[str, str, datetime | None]]:
+    """(key, what happens, earliest time) of every step that lies ahead, as if each before it were taken as early as may
+    be.
 
-    ``due`` is when a new key is made (None: nobody knows the age, so now; a key that is never due gives no ``fresh``); ``ttl`` is
-    what the site publishes with.
+    ``due`` is when a new key is made (None: nobody knows the age, so now; a key that is never due gives no ``fresh``);
+    ``ttl`` is what the site publishes with.
     """
     coming = next((k for k in keys if k.state == "next"), None)
     active = next(k for k in keys if k.state == "active")

@@ -1,4 +1,5 @@
-"""Whose keys there are: domains that send (DKIM), hosts and names of MX that TLSA is published for (TLS); how old each is, and when it is due."""
+"""Whose keys there are: domains that send (DKIM), hosts and names of MX that TLSA is published for (TLS); how old each
+is, and when it is due."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ from gmconf.rollover import FIRST, KEY_DAYS, Key, Rollover
 
 CONTROL = "auth.dkim-rotation"
 LONGEST, EARLY = timedelta(days=KEY_DAYS), timedelta(days=30)
-"""A key signs six months at most (BSI TR-03182-03-M); its successor is due this much before, so that there is time to publish it."""
+"""A key signs six months at most (BSI TR-03182-03-M); its successor is due this much before, so that there is time to
+publish it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +28,8 @@ class Subject:
     name: str
     keys: tuple[Key, ...]
     linger: int
-    """Seconds that a record stays after the last host stopped using its key: as long as mail may lie in a queue. 0 for TLS: who
-    knew the old record knew the new one beside it."""
+    """Seconds that a record stays after the last host stopped using its key: as long as mail may lie in a queue. 0 for
+    TLS: who knew the old record knew the new one beside it."""
     since: date | None = None
     """The day from which the active key signs, as site.yml says it or its name."""
 
@@ -42,15 +44,25 @@ class Subject:
 
 
 def subjects(loaded: Loaded, only: str | None = None) -> list[Subject]:
-    """Every domain that sends, every host with TLSA and every name of a domain's MX, or one of them, by name. Raises GmconfError for one that has no such keys."""
+    """Every domain that sends, every host with TLSA and every name of a domain's MX, or one of them, by name. Raises
+    GmconfError for one that has no such keys."""
     site, state = loaded.site, loaded.rollover
     found = [
-        Subject("dkim", d.name, state.domains.get(d.name) or (Key(name=d.dkim.selector, state="active"),), site.limits.queue_life, d.dkim.began)
+        Subject(
+            "dkim",
+            d.name,
+            state.domains.get(d.name) or (Key(name=d.dkim.selector, state="active"),),
+            site.limits.queue_life,
+            d.dkim.began,
+        )
         for d in loaded.mail.sending
     ]
     if published.tlsa(site):
         shown = [*(h.name for h in site.hosts if Role.MTA in h.roles), *(name for name, _ in mx_of_domains(site))]
-        found += [Subject("tls", name, state.hosts.get(name) or (Key(name=FIRST, state="active"),), 0) for name in sorted(shown)]
+        found += [
+            Subject("tls", name, state.hosts.get(name) or (Key(name=FIRST, state="active"),), 0)
+            for name in sorted(shown)
+        ]
     if only is not None:
         wanted = only.lower().rstrip(".")
         found = [s for s in found if s.name == wanted]
@@ -60,7 +72,8 @@ def subjects(loaded: Loaded, only: str | None = None) -> list[Subject]:
 
 
 def began(loaded: Loaded, subject: Subject) -> datetime | None:
-    """Since when the active key is in use: the file, site.yml, the day in its name, or the day of the evidence; None where nobody knows."""
+    """Since when the active key is in use: the file, site.yml, the day in its name, or the day of the evidence; None
+    where nobody knows."""
     active = subject.active
     if active.since or subject.kind == "tls":
         return active.since

@@ -1,7 +1,7 @@
 """Certificates by ACME (RFC 8555): the host asks for one of the key it was given, checks it, and shows it.
 
-certbot is given a request (CSR) made of that key, so that the key stays where ``gmconf keys`` takes it from one to the next and
-TLSA records stay true at every renewal. What decides and checks is roles/gmconf/files/acme.py.
+certbot is given a request (CSR) made of that key, so that the key stays where ``gmconf keys`` takes it from one to the
+next and TLSA records stay true at every renewal. What decides and checks is roles/gmconf/files/acme.py.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ HTTP = 80
 
 
 def plan(view: View, others: Sequence[Plan]) -> Plan:
-    """What asks for certificates in place of the pairs that the other plans begin with; without ACME it is taken away."""
+    """What asks for certificates in place of the pairs that the other plans begin with;
+    without ACME it is taken away.
+    """
     acme = view.site.tls.acme
     if acme is None or view.site.tls.source != "acme":
         return Plan(name="acme", owned=(f"{FOLDER}/",), absent=(CONF, PROGRAM, *FILES))
@@ -44,7 +46,9 @@ def _wanted(view: View, acme: Acme, others: Sequence[Plan]) -> Plan:
     ]
     for name in sorted({name for name, _, _ in pairs}):
         place = tls.tlsa(view, name)
-        files += tls.pair(view, name, f"{FOLDER}/{name}", "acme", record=f"{place} TLSA" if place else "", initial=False)
+        files += tls.pair(
+            view, name, f"{FOLDER}/{name}", "acme", record=f"{place} TLSA" if place else "", initial=False
+        )
     packages = ["certbot", "openssl", "python3-dnspython"]
     if acme.update:
         packages.append("python3-certbot-dns-rfc2136")
@@ -92,13 +96,21 @@ def _settings(view: View, acme: Acme, pairs: Sequence[tuple[str, str, tuple[str,
     rows: list[dict[str, tuple[Value, tuple[Reason, ...]]]] = []
     for name in sorted({name for name, _, _ in pairs}):
         mine = [(stem, units) for other, stem, units in pairs if other == name]
-        rows.append({
-            "name": (name, (trust,)),
-            "given": (f"{FOLDER}/{name}", (need("acme", "the key to use, and the certificate of the site's own CA until there is another"),)),
-            "shown": ([stem for stem, _ in mine], (need("acme", "where daemons read it"),)),
-            "units": (sorted({unit for _, units in mine for unit in units}), (need("acme", "told to read it again"),)),
-            "tlsa": (tls.tlsa(view, name), (need("acme", "records that the certificate has to fit"),)),
-        })  # fmt: skip
+        rows.append(
+            {
+                "name": (name, (trust,)),
+                "given": (
+                    f"{FOLDER}/{name}",
+                    (need("acme", "the key to use, and the certificate of the site's own CA until there is another"),),
+                ),
+                "shown": ([stem for stem, _ in mine], (need("acme", "where daemons read it"),)),
+                "units": (
+                    sorted({unit for _, units in mine for unit in units}),
+                    (need("acme", "told to read it again"),),
+                ),
+                "tlsa": (tls.tlsa(view, name), (need("acme", "records that the certificate has to fit"),)),
+            }
+        )
     c.rows("pairs", rows)
     return c
 
@@ -119,7 +131,14 @@ def _units(because: Reason, writes: list[str]) -> list[File | SecretFile]:
     shows = need("acme", "where daemons read certificates, and nginx proofs; the rest of the host it cannot change")
     service.set("writes", writes, shows)
     timer.set("first", "15s", need("acme", "a roll-out that changes something here is over by then"))
-    timer.set("again", "12h", need("acme", "a CA that is out of order is asked again before anybody notices; CAs ask for no more than twice a day"))
+    timer.set(
+        "again",
+        "12h",
+        need(
+            "acme",
+            "a CA that is out of order is asked again before anybody notices; CAs ask for no more than twice a day",
+        ),
+    )
     return [
         File(service.file, "acme", because, "acme/acme.service.j2", service, ini.spell),
         File(timer.file, "acme", because, "acme/acme.timer.j2", timer, ini.spell),

@@ -25,8 +25,12 @@ OFFICIAL = ("main", "daily", "bytecode")
 """What freshclam gets from a mirror."""
 CONFINED = "! systemctl --quiet is-active apparmor.service || systemctl reload apparmor.service"
 """Not every host has AppArmor: containers do not."""
-READS = 'test -r "$0" -a -s "$0" || { echo "filter.signatures.urls: user clamav cannot read $0, or it is empty"; exit 1; }'
-"""Said before anything changes: freshclam would only say it in its log, and clamd waits for what freshclam is to fetch."""
+READS = (
+    'test -r "$0" -a -s "$0" || { echo "filter.signatures.urls: user clamav cannot read $0, or it is empty"; exit 1; }'
+)
+"""Said before anything changes: freshclam would only say it in its log,
+and clamd waits for what freshclam is to fetch.
+"""
 GIB = 1024**3
 RELOAD_MEMORY = 6 * GIB
 """The engine takes 1.3 GiB, twice that while two databases are loaded; the rest of the host needs as much again."""
@@ -37,7 +41,9 @@ def plan(view: View) -> Plan:
     if not view.has(Role.FILTER):
         return Plan(name="clamav")
     proof = control("flt.virus-reject")
-    runs = need("clamav", "clamd owns its socket itself, so that a stopped scanner is seen as stopped and mail gets 4xx")
+    runs = need(
+        "clamav", "clamd owns its socket itself, so that a stopped scanner is seen as stopped and mail gets 4xx"
+    )
     files = [
         File(CLAMD, "clamav", proof, "clamav/clamd.conf.j2", clamd(view), spell),
         File(UNIT_FILE, "clamav", runs, "clamav/clamav-daemon.service.j2", _unit(runs), ini.spell),
@@ -47,14 +53,26 @@ def plan(view: View) -> Plan:
     ]
     updates = bool(sources(view))
     if updates:
-        files.append(File(FRESHCLAM, "clamav", control("ops.update-7d"), "clamav/freshclam.conf.j2", freshclam(view),
-                          spell))  # fmt: skip
-        files.append(File(DROP_IN, "clamav", need("clamav", "freshclam never runs as root"), "clamav/freshclam.service.conf.j2", _drop_in(), ini.spell))
+        files.append(
+            File(FRESHCLAM, "clamav", control("ops.update-7d"), "clamav/freshclam.conf.j2", freshclam(view), spell)
+        )
+        files.append(
+            File(
+                DROP_IN,
+                "clamav",
+                need("clamav", "freshclam never runs as root"),
+                "clamav/freshclam.service.conf.j2",
+                _drop_in(),
+                ini.spell,
+            )
+        )
     local = [url for url in view.site.filter.signatures.urls if url.startswith("file:")]
     if local:
         files.append(File(APPARMOR, "clamav", view.why("filter.signatures.urls"), lines=lambda: _apparmor(local)))
     units = [
-        Unit("clamav-daemon.service", restart_paths=(CLAMD, UNIT_FILE, TEST_SIGNATURE, FILE_NAMES, clamav_watch.PROGRAM)),
+        Unit(
+            "clamav-daemon.service", restart_paths=(CLAMD, UNIT_FILE, TEST_SIGNATURE, FILE_NAMES, clamav_watch.PROGRAM)
+        ),
         Unit(clamav_watch.TIMER, on_change="restart"),
         *((Unit("clamav-freshclam.service", on_change="restart", restart_paths=(DROP_IN,)),) if updates else ()),
     ]
@@ -62,7 +80,15 @@ def plan(view: View) -> Plan:
         name="clamav",
         packages=("clamav", "clamav-daemon", "clamav-freshclam", "clamdscan"),
         files=tuple(files),
-        directories=tuple((folder, "root", "root", "0755") for folder in ("/etc/gmconf", "/usr/local/lib/gmconf", OWN, *((DROP_IN.rpartition("/")[0],) if updates else ()))),
+        directories=tuple(
+            (folder, "root", "root", "0755")
+            for folder in (
+                "/etc/gmconf",
+                "/usr/local/lib/gmconf",
+                OWN,
+                *((DROP_IN.rpartition("/")[0],) if updates else ()),
+            )
+        ),
         absent=() if updates else (DROP_IN,),
         # 12 and 13 start freshclam once from a timer too; the daemon does it anyway.
         mask=(
@@ -73,21 +99,26 @@ def plan(view: View) -> Plan:
         ),
         stage_prefixes=("/etc/clamav/",),
         validate=(
-            {"argv": ["clamconf", "--config-dir={/etc/clamav}"], "refuse": ["^ERROR", "^WARNING", "Unknown option", "Can't parse"]},
+            {
+                "argv": ["clamconf", "--config-dir={/etc/clamav}"],
+                "refuse": ["^ERROR", "^WARNING", "Unknown option", "Can't parse"],
+            },
             *({"argv": ["runuser", "-u", "clamav", "--", "sh", "-c", READS, path]} for path in _paths(local)),
         ),
         units=tuple(units),
         commands=(
             {"name": "systemd", "argv": ["systemctl", "daemon-reload"], "when": [UNIT_FILE, *clamav_watch.UNITS]},
-            *(
-                ({"name": "apparmor", "argv": ["sh", "-c", CONFINED], "when": [APPARMOR]},)
-                if local
-                else ()
-            ),
+            *(({"name": "apparmor", "argv": ["sh", "-c", CONFINED], "when": [APPARMOR]},) if local else ()),
         ),
         probes=(
             # What it loads first is fetched meanwhile.
-            {"name": "clamd", "kind": "exec", "argv": [clamav_watch.PROGRAM, "once"], "expect": "^scans", "within": 900 if updates else 60},
+            {
+                "name": "clamd",
+                "kind": "exec",
+                "argv": [clamav_watch.PROGRAM, "once"],
+                "expect": "^scans",
+                "within": 900 if updates else 60,
+            },
         ),
     )
 
@@ -115,27 +146,71 @@ def clamd(view: View) -> Settings:
     sizes = "not smaller than the largest message that rspamd takes: nothing passes because it is big"
     for key in ("stream", "file_size"):
         c.set(key, size.stream_max, closes, need("clamav", sizes), view.why("limits.message_size"))
-    c.set("scan_size", size.stream_max * 4, closes, need("clamav", "an archive may unpack to four times the message"), view.why("limits.message_size"))
+    c.set(
+        "scan_size",
+        size.stream_max * 4,
+        closes,
+        need("clamav", "an archive may unpack to four times the message"),
+        view.why("limits.message_size"),
+    )
     c.set("exceeds", True, closes, need("clamav", "what is too big or too deep to scan is reported, not passed"))
-    c.set("scan_time", size.av_timeout * 1000, closes, view.why("filter.scan_timeout"), need("clamav", "longer than rspamd waits is work for nobody"))
+    c.set(
+        "scan_time",
+        size.av_timeout * 1000,
+        closes,
+        view.why("filter.scan_timeout"),
+        need("clamav", "longer than rspamd waits is work for nobody"),
+    )
     c.set("recursion", 16, closes)
     c.set("files", 10000, closes)
     c.set("encrypted_archive", True, control("flt.encrypted-policy"))
-    c.set("encrypted_doc", False, control("flt.encrypted-policy"),
-          need("clamav", "password-protected PDF and Office files are everyday mail of banks and offices; archives hide programs"))  # fmt: skip
+    c.set(
+        "encrypted_doc",
+        False,
+        control("flt.encrypted-policy"),
+        need(
+            "clamav",
+            "password-protected PDF and Office files are everyday mail of banks and offices; archives hide programs",
+        ),
+    )
     c.set("mail", True, proof)
     c.set("archive", True, proof)
-    c.set("phishing_urls", False, need("clamav", "its guesses about links call newsletters viruses; rspamd judges links"))
-    c.set("threads", max(4, 2 * view.host.cpus), view.why("hosts"), need("clamav", "scans wait for memory, not for processors only"))
+    c.set(
+        "phishing_urls", False, need("clamav", "its guesses about links call newsletters viruses; rspamd judges links")
+    )
+    c.set(
+        "threads",
+        max(4, 2 * view.host.cpus),
+        view.why("hosts"),
+        need("clamav", "scans wait for memory, not for processors only"),
+    )
     c.set("queue", 2 * size.milter_clients, need("clamav", "all messages that rspamd may hold at once fit in"))
-    c.set("read_timeout", 10 * size.av_timeout, view.why("filter.scan_timeout"), need("clamav", "a client that stopped sending frees its thread"))
-    c.set("command_timeout", size.av_timeout, view.why("filter.scan_timeout"), need("clamav", "a client that sends nothing frees its thread"))
+    c.set(
+        "read_timeout",
+        10 * size.av_timeout,
+        view.why("filter.scan_timeout"),
+        need("clamav", "a client that stopped sending frees its thread"),
+    )
+    c.set(
+        "command_timeout",
+        size.av_timeout,
+        view.why("filter.scan_timeout"),
+        need("clamav", "a client that sends nothing frees its thread"),
+    )
     c.set("selfcheck", 600, need("clamav", "own signatures are found within ten minutes even if nobody reloads"))
-    c.set("concurrent_reload", view.host.memory >= RELOAD_MEMORY, view.why("hosts"),
-          need("clamav", "two databases at once take 2.6 GiB; with less memory scans wait for the new one, and mail gets 4xx meanwhile"))  # fmt: skip
-    c.rows("overrides", [
-        {"key": (key, (why,)), "value": (value, (why,))} for key, value, why in view.overrides("clamd")
-    ])  # fmt: skip
+    c.set(
+        "concurrent_reload",
+        view.host.memory >= RELOAD_MEMORY,
+        view.why("hosts"),
+        need(
+            "clamav",
+            "two databases at once take 2.6 GiB; with less memory scans wait for the new one, and mail gets 4xx"
+            " meanwhile",
+        ),
+    )
+    c.rows(
+        "overrides", [{"key": (key, (why,)), "value": (value, (why,))} for key, value, why in view.overrides("clamd")]
+    )
     return c
 
 
@@ -164,7 +239,11 @@ def freshclam(view: View) -> Settings:
 
 def _unit(runs: Reason) -> Settings:
     c = Settings(UNIT_FILE)
-    copied = need("clamav", "the folder of signatures is clamav's own: root writes nothing there, and what is lost comes back at the next start")
+    copied = need(
+        "clamav",
+        "the folder of signatures is clamav's own: root writes nothing there, and what is lost comes back at the next"
+        " start",
+    )
     c.set("lay", f"/usr/bin/install -m 0644 -t {DATABASE} {TEST_SIGNATURE} {FILE_NAMES}", copied)
     c.set("run", [clamav_watch.PROGRAM, "run"], runs, clamav_watch.SCANS)
     c.set("database", DATABASE, runs)

@@ -1,6 +1,8 @@
-"""Signatures that gmconf brings along: the test virus, names of programs in archives, and archives that clamd cannot look into.
+"""Signatures that gmconf brings along: the test virus, names of programs in archives, and archives that clamd cannot
+look into.
 
-clamd looks at names and contents on every level that it unpacks, in mail too; what it cannot unpack it would call clean.
+clamd looks at names and contents on every level that it unpacks, in mail too; what it cannot unpack it would call
+clean.
 """
 
 from __future__ import annotations
@@ -34,14 +36,16 @@ STARTS = {
     "Zpaq": "*:376b5374a031",
     "Zstandard": "0:28b52ffd",
     "Zstandard.Skip": "0:5?2a4d18",
-}  # fmt: skip
-"""Offset and first bytes of archives that clamd does not unpack. For rar it would need software that is not free and not in Debian."""
+}
+"""Offset and first bytes of archives that clamd does not unpack. For rar it would need software that is not free and
+not in Debian."""
 NAMED = r"(z[0-9][0-9]|r[0-9][0-9]|lzma|tlz|br|(7z|zip|zipx|rar|arj|tar|gz|tgz|bz2|xz|exe)\.[0-9][0-9][0-9])"
 """Pieces of a split archive, of which clamd would need all, and archives that begin with nothing of their own."""
 
 
 def contents(view: View) -> Iterator[str]:
-    """gmconf.ndb. Its first line is the EICAR test file at the start of any object (its 68 harmless bytes in hexadecimal)."""
+    """gmconf.ndb. Its first line is the EICAR test file at the start of any object (its 68 harmless bytes in
+    hexadecimal)."""
     text = r"X5O!P%@AP[4\PZX54(P^)7CC)7}$" + "EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"
     yield f"Eicar-Test-Signature:0:0:{text.encode().hex()}"
     if view.site.filter.unread_files == "accept":

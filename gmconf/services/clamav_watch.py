@@ -1,7 +1,9 @@
-"""A scanner that does not scan is noticed: it has to find the test virus, and to have all signatures that the site gets.
+"""A scanner that does not scan is noticed: it has to find the test virus, and to have all signatures that the site
+gets.
 
-clamd answers PING without an engine, and with gmconf's own signatures alone it calls every virus clean. So it starts when freshclam has
-fetched what it is told to fetch (until then mail is put off), the roll-out lets it scan, and so does a timer, which starts it anew.
+clamd answers PING without an engine, and with gmconf's own signatures alone it calls every virus clean. So it starts
+when freshclam has fetched what it is told to fetch (until then mail is put off), the roll-out lets it scan, and so does
+a timer, which starts it anew.
 """
 
 from __future__ import annotations
@@ -38,7 +40,10 @@ def files(mirrors: tuple[str, ...], urls: tuple[str, ...]) -> tuple[File, ...]:
 def _program(wanted: list[str]) -> Iterator[str]:
     yield from (
         "#!/bin/sh",
-        "# Managed by gmconf. run: clamd, as soon as its signatures are there. once: whether it scans. watch: start it anew if not.",
+        (
+            "# Managed by gmconf. run: clamd, as soon as its signatures are there. once: whether it scans. watch: start"
+            " it anew if not."
+        ),
         "lost() {",
         "    cd /var/lib/clamav || exit 1",
         f"    for name in {' '.join(wanted)}; do",

@@ -26,15 +26,34 @@ def fill(c: Settings, view: View) -> None:
     sender = reports_from(view.site, [d.name for d in view.mail.sending])
     name, host = view.site.organisation.name, view.host.name
     several = len(view.hosts(Role.FILTER)) > 1
-    c.set("email", sender, send, view.why("dns.reports" if view.site.dns.reports else "organisation.postmaster"),
-          need("rspamd", "one of our own domains, so that the report is signed and aligned"))  # fmt: skip
+    c.set(
+        "email",
+        sender,
+        send,
+        view.why("dns.reports" if view.site.dns.reports else "organisation.postmaster"),
+        need("rspamd", "one of our own domains, so that the report is signed and aligned"),
+    )
     c.set("domain", sender.rpartition("@")[2], send)
-    c.set("organisation", f"{name} ({host})" if several else name, send, view.why("organisation.name"),
-          need("rspamd", "filters count apart and number their reports alike: the host's name keeps receivers from taking one for a copy of the other"))  # fmt: skip
+    c.set(
+        "organisation",
+        f"{name} ({host})" if several else name,
+        send,
+        view.why("organisation.name"),
+        need(
+            "rspamd",
+            "filters count apart and number their reports alike: the host's name keeps receivers from taking one for a"
+            " copy of the other",
+        ),
+    )
     c.set("sender", f"DMARC reports of {sender.rpartition('@')[2]}", send)
     c.set("helo", host, send)
     c.set("msgid", host, send)
-    c.set("smtp", host_mail.ADDRESS, send, need("rspamd", "Postfix on this host queues, signs and sends it like any other mail"))
+    c.set(
+        "smtp",
+        host_mail.ADDRESS,
+        send,
+        need("rspamd", "Postfix on this host queues, signs and sends it like any other mail"),
+    )
     c.set("port", host_mail.PORT, send)
 
 
@@ -44,7 +63,12 @@ def plan(view: View) -> Plan:
         return Plan(name="dmarc-report", absent=UNITS)
     send = control("auth.dmarc-send-rua")
     service, timer = map(Settings, UNITS)
-    service.set("command", "/usr/bin/rspamadm dmarc_report", send, need("rspamd", "of the day before, since reports cover whole days"))
+    service.set(
+        "command",
+        "/usr/bin/rspamadm dmarc_report",
+        send,
+        need("rspamd", "of the day before, since reports cover whole days"),
+    )
     timer.set("when", "*-*-* 01:00:00", send)
     timer.set("spread", "2h", send, need("rspamd", "receivers get reports from the whole world after midnight"))
     return Plan(

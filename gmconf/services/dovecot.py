@@ -16,8 +16,8 @@ CONF, PROTOCOLS, FOLDER = "/etc/dovecot/dovecot.conf", "/etc/dovecot/protocols.c
 MAIL = "/var/vmail"
 SIEVE = f"{FOLDER}/sieve"
 END_ALL = "doveadm kick '*' || test $? = 68"
-"""A reload ends no session, so that a new certificate disturbs nobody. The accounts that have changed are sent away all the same, and everybody
-where that fails: Dovecot says 68 where nobody was there."""
+"""A reload ends no session, so that a new certificate disturbs nobody. The accounts that have changed are sent away all
+the same, and everybody where that fails: Dovecot says 68 where nobody was there."""
 LESSONS = 30
 """Messages by which one login teaches the filter in an hour: a morning's spam, not a mailbox."""
 SCRIPTS = ("junk", "learn-spam", "learn-ham")
@@ -30,17 +30,47 @@ def plan(view: View) -> Plan:
     template = f"dovecot/{'2.3' if old else '2.4'}/{'dovecot' if store else 'auth'}.conf.j2"
     files: list[File | SecretFile] = [
         File(CONF, "dovecot", need("dovecot", "its whole configuration"), template, settings, spell),
-        SecretFile(f"{FOLDER}/passwords", "dovecot", control("auth.password-policy"), "passwords.vault", "root", "dovecot", "0640"),
+        SecretFile(
+            f"{FOLDER}/passwords",
+            "dovecot",
+            control("auth.password-policy"),
+            "passwords.vault",
+            "root",
+            "dovecot",
+            "0640",
+        ),
     ]
-    files.append(File(f"{FOLDER}/suspended", "dovecot", control("prc.abuse-stop"), lines=lambda: _suspended(view), shared=True, group="dovecot", mode="0640"))
+    files.append(
+        File(
+            f"{FOLDER}/suspended",
+            "dovecot",
+            control("prc.abuse-stop"),
+            lines=lambda: _suspended(view),
+            shared=True,
+            group="dovecot",
+            mode="0640",
+        )
+    )
     packages = ["dovecot-core"]
     if store:
         packages += ["dovecot-imapd", "dovecot-lmtpd", "dovecot-managesieved", "dovecot-sieve"]
         packages += ["dovecot-pop3d"] if view.site.pop3.enabled else []
         quota = "userdb_quota_rule=*:bytes=" if old else "userdb_quota_storage_size="
         because = control("maa.virtual-domains")
-        files.append(File(f"{FOLDER}/users", "dovecot", because, lines=lambda: _users(view, quota), shared=True, group="dovecot", mode="0640"))
-        files.append(File(PROTOCOLS, "dovecot", control("gov.minimal"), "dovecot/protocols.conf.j2", _protocols(view), spell))
+        files.append(
+            File(
+                f"{FOLDER}/users",
+                "dovecot",
+                because,
+                lines=lambda: _users(view, quota),
+                shared=True,
+                group="dovecot",
+                mode="0640",
+            )
+        )
+        files.append(
+            File(PROTOCOLS, "dovecot", control("gov.minimal"), "dovecot/protocols.conf.j2", _protocols(view), spell)
+        )
         files.append(ending.file("dovecot", "sessions"))
         files += _sieve(view)
     return Plan(
@@ -48,7 +78,9 @@ def plan(view: View) -> Plan:
         packages=tuple(packages),
         files=tuple(files),
         users=({"name": "vmail", "group": "vmail", "home": MAIL, "groups": []},) if store else (),
-        directories=((MAIL, "vmail", "vmail", "0700"), (SIEVE, "root", "root", "0755"), ending.DIRECTORY) if store else (),
+        directories=(
+            ((MAIL, "vmail", "vmail", "0700"), (SIEVE, "root", "root", "0755"), ending.DIRECTORY) if store else ()
+        ),
         stage_prefixes=(f"{FOLDER}/",),
         validate=(
             {"argv": ["doveconf", "-c", f"{{{CONF}}}", "-n"], "refuse": [r"(?i)\b(warning|error|fatal): "]},
@@ -56,9 +88,18 @@ def plan(view: View) -> Plan:
         ),
         # Compiled in place: a compiled script knows its path, and mail processes may not write here.
         commands=(
-            {"name": "sievec", "argv": ["sievec", SIEVE], "when": [f"{SIEVE}/*.sieve", CONF]},
-            ending.command("sessions", END_ALL, when=(*ending.LOGINS, f"{FOLDER}/users"), first="systemctl -q is-active dovecot.service || exit 0; "),
-        ) if store else (),
+            (
+                {"name": "sievec", "argv": ["sievec", SIEVE], "when": [f"{SIEVE}/*.sieve", CONF]},
+                ending.command(
+                    "sessions",
+                    END_ALL,
+                    when=(*ending.LOGINS, f"{FOLDER}/users"),
+                    first="systemctl -q is-active dovecot.service || exit 0; ",
+                ),
+            )
+            if store
+            else ()
+        ),
         units=(Unit("dovecot.service", restart_paths=(PROTOCOLS,), watch=(f"{tls.FOLDER}/*",)),),
         probes=_probes(view),
         listens=_listens(view),
@@ -87,9 +128,31 @@ def _probes(view: View) -> tuple[dict[str, object], ...]:
     if not view.has(Role.STORE):
         return ({"name": "logins", "kind": "unix", "path": "/run/dovecot/auth-smtp"},)
     return (
-        {"name": "imaps", "kind": "tcp", "address": "127.0.0.1", "port": 993, "tls": True, "expect": r"^\* OK ", "within": 20},
+        {
+            "name": "imaps",
+            "kind": "tcp",
+            "address": "127.0.0.1",
+            "port": 993,
+            "tls": True,
+            "expect": r"^\* OK ",
+            "within": 20,
+        },
         {"name": "lmtp", "kind": "unix", "path": "/run/dovecot/lmtp", "expect": "^220 ", "within": 20},
-        *([{"name": "pop3s", "kind": "tcp", "address": "127.0.0.1", "port": 995, "tls": True, "expect": r"^\+OK", "within": 20}] if view.site.pop3.enabled else []),
+        *(
+            [
+                {
+                    "name": "pop3s",
+                    "kind": "tcp",
+                    "address": "127.0.0.1",
+                    "port": 995,
+                    "tls": True,
+                    "expect": r"^\+OK",
+                    "within": 20,
+                }
+            ]
+            if view.site.pop3.enabled
+            else []
+        ),
     )
 
 
@@ -108,13 +171,29 @@ def _sieve(view: View) -> list[File]:
     because = {"junk": control("mda.junk-folder")}
     learns = need("dovecot", "moving a message into or out of Junk teaches the filter")
     files = [
-        File(f"{SIEVE}/{name}.sieve", "dovecot", because.get(name, learns), f"dovecot/sieve/{name}.sieve.j2", Settings(""))
+        File(
+            f"{SIEVE}/{name}.sieve",
+            "dovecot",
+            because.get(name, learns),
+            f"dovecot/sieve/{name}.sieve.j2",
+            Settings(""),
+        )
         for name in _scripts(view)
     ]
     if view.has(Role.FILTER):
         teach = Settings(f"{SIEVE}/rspamc-learn")
-        teach.set("most", LESSONS, learns, need("dovecot", "all users share what is learned; a stolen account, or an angry user, must not turn the filter"))
-        files.append(File(teach.file, "dovecot", learns, "dovecot/sieve/rspamc-learn.j2", teach, comment="", mode="0755"))
+        teach.set(
+            "most",
+            LESSONS,
+            learns,
+            need(
+                "dovecot",
+                "all users share what is learned; a stolen account, or an angry user, must not turn the filter",
+            ),
+        )
+        files.append(
+            File(teach.file, "dovecot", learns, "dovecot/sieve/rspamc-learn.j2", teach, comment="", mode="0755")
+        )
     return files
 
 
@@ -124,7 +203,8 @@ def auth_socket(service: str) -> str:
 
 
 def user_socket(service: str) -> str:
-    """Where a service of this host asks whether there is such a mailbox. Dovecot 2.3 takes the kind from the end of the name."""
+    """Where a service of this host asks whether there is such a mailbox. Dovecot 2.3 takes the kind from the end of the
+    name."""
     return f"/run/dovecot/auth-{service}-userdb"
 
 
@@ -143,7 +223,11 @@ def _sockets(c: Settings, view: View) -> None:
         if view.has(role):
             user, because = users[role]
             rows += [
-                {"path": (path.rpartition("/")[2], (because,)), "kind": ("" if old else kind, (because,)), "user": (user, (because,))}
+                {
+                    "path": (path.rpartition("/")[2], (because,)),
+                    "kind": ("" if old else kind, (because,)),
+                    "user": (user, (because,)),
+                }
                 for path, kind in ((auth_socket(role), "auth"), (user_socket(role), "userdb"))
             ]
     c.rows("sockets", rows)
@@ -153,13 +237,24 @@ def _scripting(c: Settings, view: View) -> None:
     """Users' own Sieve scripts, and those of the site around them."""
     c.set("sieve.junk", f"{SIEVE}/junk.sieve", control("mda.junk-folder"))
     rights = control("msa.sender-rights")
-    c.set("sieve.sends", f"{host_mail.ADDRESS}:{host_mail.PORT}", rights,
-          need("dovecot", "sendmail would hand it in as the system's own mail; in a container it could not write the queue"))  # fmt: skip
+    c.set(
+        "sieve.sends",
+        f"{host_mail.ADDRESS}:{host_mail.PORT}",
+        rights,
+        need(
+            "dovecot", "sendmail would hand it in as the system's own mail; in a container it could not write the queue"
+        ),
+    )
     c.set("sieve.as_owner", True, rights, need("dovecot", "MAIL FROM says whose notice it is"))
     c.set("sieve.notifies", "recipient", rights)
     c.set("sieve.redirects", 4, control("maa.dos"), need("dovecot", "one message makes four at most"))
     c.set("sieve.scripts", 50, control("maa.dos"))
-    c.set("sieve.room", "4M", control("maa.dos"), need("dovecot", "scripts are files beside the mailbox: its quota does not count them"))
+    c.set(
+        "sieve.room",
+        "4M",
+        control("maa.dos"),
+        need("dovecot", "scripts are files beside the mailbox: its quota does not count them"),
+    )
     learn = view.has(Role.FILTER)
     learns = need("dovecot", "moving a message into or out of Junk teaches the filter")
     c.set("sieve.learn_spam", f"{SIEVE}/learn-spam.sieve" if learn else "", learns)
@@ -168,7 +263,8 @@ def _scripting(c: Settings, view: View) -> None:
 
 
 def _raw(view: View) -> Iterator[Mapping[str, tuple[Value, Sequence[Reason]]]]:
-    """Lines of the site's own, one row each: what opens a block, a setting, what closes it. Dovecot adds blocks of one name up."""
+    """Lines of the site's own, one row each: what opens a block, a setting, what closes it. Dovecot adds blocks of one
+    name up."""
     for path, value, why in view.overrides("dovecot"):
         *blocks, key = path.split("/")
         for block in blocks:
@@ -191,7 +287,12 @@ def _settings(view: View) -> Settings:
     c.set("auth.suspended", f"{FOLDER}/suspended", control("prc.abuse-stop"))
     c.set("auth.passwords", f"{FOLDER}/passwords", control("maa.auth"), control("msa.service-accounts"))
     c.set("auth.username", "%Lu" if old else "%{user | lower}", control("maa.virtual-domains"))
-    c.set("auth.clients", 2000 + 500 * cpus, view.why("hosts"), need("dovecot", "at least the sum of what its services may open"))
+    c.set(
+        "auth.clients",
+        2000 + 500 * cpus,
+        view.why("hosts"),
+        need("dovecot", "at least the sum of what its services may open"),
+    )
     c.set("log.facility", "mail", control("log.correlate"))
     _sockets(c, view)
     if not store:
@@ -199,26 +300,70 @@ def _settings(view: View) -> Settings:
     families = view.site.address_families
     listen = [*(["*"] if "ipv4" in families else []), *(["::"] if "ipv6" in families else [])]
     c.set("listen", listen if old else ", ".join(listen), control("net.ipv6"), view.why("address_families"))
-    c.set("protocols_file", PROTOCOLS, need("dovecot", "the sockets of a protocol are made when Dovecot starts, not when it reloads"))
+    c.set(
+        "protocols_file",
+        PROTOCOLS,
+        need("dovecot", "the sockets of a protocol are made when Dovecot starts, not when it reloads"),
+    )
     c.set("greeting", "ready", control("mta.banner-min"))
-    c.set("shutdown_clients", False, need("dovecot", "a reload, as for a new certificate, ends no session; a roll-out ends those of the accounts that it changes"))
+    c.set(
+        "shutdown_clients",
+        False,
+        need(
+            "dovecot",
+            "a reload, as for a new certificate, ends no session; a roll-out ends those of the accounts that it"
+            " changes",
+        ),
+    )
     c.set("ssl.required", "required", control("tls.mua-required"))
     c.set("ssl.min_protocol", "TLSv1.2", control("tls.versions"))
     c.set("ssl.ciphers", "ECDHE+AESGCM:ECDHE+CHACHA20", control("tls.ciphers"))
     own = [(name, (control("tls.cert"), why)) for name, why in tls.own_names(view, Role.STORE).items()]
-    c.rows("own", [{"name": (name, why), "certificate": (f"{tls.FOLDER}/{name}.crt", why), "key": (f"{tls.FOLDER}/{name}.key", why)} for name, why in own])
+    c.rows(
+        "own",
+        [
+            {
+                "name": (name, why),
+                "certificate": (f"{tls.FOLDER}/{name}.crt", why),
+                "key": (f"{tls.FOLDER}/{name}.key", why),
+            }
+            for name, why in own
+        ],
+    )
     c.set("users", f"{FOLDER}/users", control("maa.virtual-domains"))
-    c.set("home", f"{MAIL}/%d/%n" if old else f"{MAIL}/%{{user | domain}}/%{{user | username}}", control("maa.virtual-domains"))
+    c.set(
+        "home",
+        f"{MAIL}/%d/%n" if old else f"{MAIL}/%{{user | domain}}/%{{user | username}}",
+        control("maa.virtual-domains"),
+    )
     c.set("owner", "vmail", works)
     c.set("mail.driver", "sdbox", need("dovecot", "one file a message, indexes that need no directory scans"))
     c.set("mail.fsync", "optimized", control("mda.durable"))
     c.set("mail.connections", 30, control("maa.session-limits"), control("maa.dos"))
-    c.set("lmtp.concurrency", chain(view.site).lmtp_user_concurrency, control("maa.dos"), need("dovecot", "above what Postfix opens to one store"))
+    c.set(
+        "lmtp.concurrency",
+        chain(view.site).lmtp_user_concurrency,
+        control("maa.dos"),
+        need("dovecot", "above what Postfix opens to one store"),
+    )
     c.set("lmtp.delimiter", "+", need("dovecot", "sub-addresses reach the mailbox"))
-    c.set("login.processes", cpus, view.why("hosts"), need("dovecot", "login processes are kept and shared: ten times the logins a second"))
+    c.set(
+        "login.processes",
+        cpus,
+        view.why("hosts"),
+        need("dovecot", "login processes are kept and shared: ten times the logins a second"),
+    )
     c.set("quota.full", "552 5.2.2 Mailbox is full", control("maa.quota"))
-    c.set("quota.grace", chain(view.site).message_size, control("maa.quota"), view.why("limits.message_size"),
-          need("dovecot", "the message that fills the mailbox still fits: what was accepted at RCPT is never returned later"))  # fmt: skip
+    c.set(
+        "quota.grace",
+        chain(view.site).message_size,
+        control("maa.quota"),
+        view.why("limits.message_size"),
+        need(
+            "dovecot",
+            "the message that fills the mailbox still fits: what was accepted at RCPT is never returned later",
+        ),
+    )
     _scripting(c, view)
     c.set("pop3", "pop3" if view.site.pop3.enabled else "", view.why("pop3.enabled"))
     c.set("remote.lmtp", 24 if _remote(view) else "", need("dovecot", "MTA hosts elsewhere deliver here, with TLS"))

@@ -1,4 +1,5 @@
-"""The end of open sessions: a program for each daemon that is told which logins a roll-out has changed, and ends theirs alone."""
+"""The end of open sessions: a program for each daemon that is told which logins a roll-out has changed, and ends theirs
+alone."""
 
 from __future__ import annotations
 
@@ -21,8 +22,17 @@ def path(name: str) -> str:
 
 
 def file(service: str, name: str) -> File:
-    """The program ``roles/gmconf/files/NAME.py``, which reads logins, one a line, or "*"; exit code 1: not all have ended."""
-    return File(path(name), service, control("prc.abuse-stop"), lines=partial(program, f"files/{name}.py"), shared=True, comment="", mode="0755")
+    """The program ``roles/gmconf/files/NAME.py``, which reads logins, one a line, or "*"; exit code 1: not all have
+    ended."""
+    return File(
+        path(name),
+        service,
+        control("prc.abuse-stop"),
+        lines=partial(program, f"files/{name}.py"),
+        shared=True,
+        comment="",
+        mode="0755",
+    )
 
 
 def command(name: str, otherwise: str, *, when: tuple[str, ...] = LOGINS, first: str = "") -> Mapping[str, object]:
@@ -30,4 +40,9 @@ def command(name: str, otherwise: str, *, when: tuple[str, ...] = LOGINS, first:
 
     Dovecot looks at its tables once a second: before that somebody would come in again.
     """
-    return {"name": name, "argv": ["sh", "-c", f"{first}sleep 2; {path(name)} || {otherwise}"], "when": list(when), "entries": True}
+    return {
+        "name": name,
+        "argv": ["sh", "-c", f"{first}sleep 2; {path(name)} || {otherwise}"],
+        "when": list(when),
+        "entries": True,
+    }

@@ -1,5 +1,6 @@
-"""Mail that a host makes itself: what users' Sieve scripts send, and reports of the filter. Postfix takes it on a listener of its own, from
-the services alone; the filter knows it by name and judges it by its owner's rights (templates/rspamd/rspamd.lua.j2)."""
+"""Mail that a host makes itself: what users' Sieve scripts send, and reports of the filter. Postfix takes it on a
+listener of its own, from the services alone; the filter knows it by name and judges it by its owner's rights
+(templates/rspamd/rspamd.lua.j2)."""
 
 from __future__ import annotations
 
@@ -16,7 +17,10 @@ NAME = "gmconf-own"
 
 def users(view: View) -> list[str]:
     """System users whose services hand mail in over the listener of a host; none: there is no listener."""
-    found = [*(["vmail"] if view.has(Role.STORE) else []), *(["_rspamd"] if view.has(Role.FILTER) and sends_reports(view.site) else [])]
+    found = [
+        *(["vmail"] if view.has(Role.STORE) else []),
+        *(["_rspamd"] if view.has(Role.FILTER) and sends_reports(view.site) else []),
+    ]
     return ["root", *found] if found else []
 
 
@@ -27,7 +31,11 @@ def submitters(view: View) -> list[str]:
 
 def reporter(view: View) -> str:
     """The address that reports to other domains come from; empty where none are sent."""
-    return reports_from(view.site, [d.name for d in view.mail.sending]) if view.has(Role.FILTER) and sends_reports(view.site) else ""
+    return (
+        reports_from(view.site, [d.name for d in view.mail.sending])
+        if view.has(Role.FILTER) and sends_reports(view.site)
+        else ""
+    )
 
 
 def reasons() -> tuple[Reason, ...]:

@@ -36,9 +36,16 @@ def plans(view: View) -> tuple[Plan, ...]:
 def _store(view: View, news: News) -> Plan:
     because, alone = control("nntp.access"), need("inn", "a server without feeds takes and gives nothing elsewhere")
     unit = Settings(f"{SYSTEMD}/inn2.service.d/gmconf.conf")
-    unit.set("sync", SYNC, need("inn", "groups are those of site.yml whenever the server starts or is told to look again"))
+    unit.set(
+        "sync", SYNC, need("inn", "groups are those of site.yml whenever the server starts or is told to look again")
+    )
     shell = Settings(f"{FOLDER}/innshellvars.local")
-    shell.set("newsmaster", view.site.organisation.postmaster, view.why("organisation.postmaster"), need("inn", "what its scripts have to say reaches somebody"))
+    shell.set(
+        "newsmaster",
+        view.site.organisation.postmaster,
+        view.why("organisation.postmaster"),
+        need("inn", "what its scripts have to say reaches somebody"),
+    )
     cron = Settings("/etc/cron.d/inn2")
     cron.set("expire", "/usr/lib/news/bin/news.daily expireover lowmark delayrm nomail", view.why("news.retention"))
     cron.set("unspool", "/usr/bin/rnews -U", need("inn", "what was posted while the store was away is filed later"))
@@ -52,7 +59,9 @@ def _store(view: View, news: News) -> Plan:
             File(f"{FOLDER}/storage.conf", "inn", because, "inn/storage.conf.j2", Settings("")),
             File(f"{FOLDER}/expire.ctl", "inn", because, "inn/expire.ctl.j2", expire, inn.word),
             File(f"{FOLDER}/newsfeeds", "inn", alone, "inn/newsfeeds.j2", Settings("")),
-            File(f"{FOLDER}/incoming.conf", "inn", alone, "inn/incoming.conf.j2", Settings(""), group="news", mode="0640"),
+            File(
+                f"{FOLDER}/incoming.conf", "inn", alone, "inn/incoming.conf.j2", Settings(""), group="news", mode="0640"
+            ),
             File(f"{FOLDER}/control.ctl", "inn", alone, "inn/control.ctl.j2", Settings("")),
             File(shell.file, "inn", because, "inn/innshellvars.j2", shell, ini.word, mode="0755"),
             File(GROUPS, "inn", because, lines=lambda: _groups(news)),
@@ -60,7 +69,11 @@ def _store(view: View, news: News) -> Plan:
             File(unit.file, "inn", because, "inn/inn2.conf.j2", unit, ini.spell),
             File(cron.file, "inn", view.why("news.retention"), "inn/cron.j2", cron, ini.spell),
         ),
-        directories=((f"{SYSTEMD}/inn2.service.d", "root", "root", "0755"), (PROGRAMS, "root", "root", "0755"), (BACKOFF, "news", "news", "0750")),
+        directories=(
+            (f"{SYSTEMD}/inn2.service.d", "root", "root", "0755"),
+            (PROGRAMS, "root", "root", "0755"),
+            (BACKOFF, "news", "news", "0750"),
+        ),
         stage_prefixes=(f"{FOLDER}/",),
         retired=("/var/spool/news/backoff",),
         validate=(
@@ -68,7 +81,14 @@ def _store(view: View, news: News) -> Plan:
             {"argv": ["env", f"INNCONF={{{CONF}}}", "/usr/lib/news/bin/inncheck", "--noperm", *CHECKED]},
         ),
         units=(Unit("inn2.service", restart_paths=(CONF, f"{FOLDER}/storage.conf", unit.file)),),
-        probes=({"name": "news store", "kind": "exec", "argv": ["/usr/sbin/ctlinnd", "-t", "10", "mode"], "expect": "Server (running|paused|throttled loadav)"},),
+        probes=(
+            {
+                "name": "news store",
+                "kind": "exec",
+                "argv": ["/usr/sbin/ctlinnd", "-t", "10", "mode"],
+                "expect": "Server (running|paused|throttled loadav)",
+            },
+        ),
     )
 
 
@@ -89,15 +109,22 @@ def _readers(view: View) -> Plan:
     families = view.site.address_families
     for name, port in PORTS.items():
         socket, service = Settings(f"{SYSTEMD}/gmconf-{name}.socket"), Settings(f"{SYSTEMD}/gmconf-{name}@.service")
-        addresses = [*([f"0.0.0.0:{port}"] if "ipv4" in families else []), *([f"[::]:{port}"] if "ipv6" in families else [])]
+        addresses = [
+            *([f"0.0.0.0:{port}"] if "ipv4" in families else []),
+            *([f"[::]:{port}"] if "ipv6" in families else []),
+        ]
         socket.rows("listen", [{"address": (address, (because, control("net.ipv6")))} for address in addresses])
         socket.set("connections", 100, because, need("inn", "processes for readers, at most"))
         socket.set("connections_each", 10, because, need("inn", "one client cannot take all of them"))
         implicit = (control("tls.implicit"),) if name == "nntps" else ()
         unasked = need("inn", "a reader that makes no connections asks no DNS for the client's name")
-        service.set("program", f"/usr/lib/news/bin/nnrpd -n{' -S' if name == 'nntps' else ''}", because, *implicit, unasked)
+        service.set(
+            "program", f"/usr/lib/news/bin/nnrpd -n{' -S' if name == 'nntps' else ''}", because, *implicit, unasked
+        )
         service.set("longest", "1d", because)
-        kept = need("inn", "who has to wait how long, and what is posted while the store is away; nothing else is written")
+        kept = need(
+            "inn", "who has to wait how long, and what is posted while the store is away; nothing else is written"
+        )
         service.set("keeps", [BACKOFF, POSTED], kept)
         files += [
             File(socket.file, "nnrpd", because, "inn/nnrpd.socket.j2", socket, ini.spell),
@@ -111,11 +138,20 @@ def _readers(view: View) -> Plan:
         validate=({"argv": ["perl", "-c", f"{{{FOLDER}/filter/filter_nnrpd.pl}}"]},),
         commands=(ending.command("readers", "systemctl stop 'gmconf-nntp*@*.service'"),),
         units=tuple(Unit(f"gmconf-{name}.socket", on_change="restart") for name in PORTS),
-        probes=tuple({"name": name, "kind": "tcp", "address": "127.0.0.1", "port": port, "tls": name == "nntps", "expect": "^(20[01]|400 load) "}
-                     for name, port in PORTS.items()),
+        probes=tuple(
+            {
+                "name": name,
+                "kind": "tcp",
+                "address": "127.0.0.1",
+                "port": port,
+                "tls": name == "nntps",
+                "expect": "^(20[01]|400 load) ",
+            }
+            for name, port in PORTS.items()
+        ),
         tls=tls.judged(view, STEM, view.host.name),
         listens=tuple((port, "any") for port in PORTS.values()),
-    )  # fmt: skip
+    )
 
 
 def _groups(news: News) -> Iterator[str]:
@@ -130,8 +166,12 @@ def _settings(view: View, news: News) -> Settings:
     c.set("organization", _plain(view.site.organisation.name), view.why("organisation.name"))
     c.set("pathhost", view.host.name, works)
     c.set("domain", view.host.name.partition(".")[2], works)
-    c.set("complaints", view.site.organisation.abuse or view.site.organisation.postmaster, because,
-          view.why("organisation.abuse" if view.site.organisation.abuse else "organisation.postmaster"))  # fmt: skip
+    c.set(
+        "complaints",
+        view.site.organisation.abuse or view.site.organisation.postmaster,
+        because,
+        view.why("organisation.abuse" if view.site.organisation.abuse else "organisation.postmaster"),
+    )
     c.set("etc", FOLDER + "/", works)
     c.set("filter", f"{FOLDER}/filter", works)
     c.set("address4", "127.0.0.1", because, alone)
@@ -145,7 +185,12 @@ def _settings(view: View, news: News) -> Settings:
     c.set("sender", True, because, need("inn", "the login stands in the article, whatever its From says"))
     c.set("account", True, because)
     c.set("client", False, because, need("inn", "where a user is when writing is nobody's business"))
-    c.set("backoff.user", True, because, need("inn", "after some posts in a row a user waits longer and longer for the next"))
+    c.set(
+        "backoff.user",
+        True,
+        because,
+        need("inn", "after some posts in a row a user waits longer and longer for the next"),
+    )
     c.set("backoff.folder", BACKOFF, because)
     c.set("backoff.free", 20, because)
     c.set("backoff.factor", 2, because)

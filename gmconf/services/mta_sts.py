@@ -1,7 +1,7 @@
 """MTA-STS policies of receivers (RFC 8461): Debian's resolver, and a program before it that lets DANE go first.
 
-Postfix asks its policy maps for a domain; an answer replaces ``smtp_tls_security_level``, dane too. The resolver answers for
-every domain with a policy, so alone it would switch DANE off, which RFC 8461 forbids.
+Postfix asks its policy maps for a domain; an answer replaces ``smtp_tls_security_level``, dane too. The resolver
+answers for every domain with a policy, so alone it would switch DANE off, which RFC 8461 forbids.
 """
 
 from __future__ import annotations
@@ -40,7 +40,11 @@ def plan(view: View) -> Plan:
     c = Settings(CONF)
     c.set("host", HOST, here, enforced)
     c.set("port", RESOLVER, here, enforced)
-    c.set("cache", "/var/lib/mta-sts/cache.db", need("mta-sts", "a policy outlives a restart, so that an attacker gains nothing by blocking it then"))
+    c.set(
+        "cache",
+        "/var/lib/mta-sts/cache.db",
+        need("mta-sts", "a policy outlives a restart, so that an attacker gains nothing by blocking it then"),
+    )
     c.set("refresh", "true", enforced, need("mta-sts", "a policy is fetched again before it ends"))
     unit = Settings(UNIT)
     unit.set("command", [PROGRAM, f"{HOST}:{FIRST}", f"{HOST}:{RESOLVER}", f"{HOST}:53"], enforced, here)
@@ -51,7 +55,15 @@ def plan(view: View) -> Plan:
         packages=("postfix-mta-sts-resolver", "python3-dnspython"),
         files=(
             File(CONF, "mta-sts", enforced, "mta-sts/mta-sts-daemon.yml.j2", c, ini.word),
-            File(PROGRAM, "mta-sts", enforced, lines=partial(program, "files/tls_policy.py"), shared=True, comment="", mode="0755"),
+            File(
+                PROGRAM,
+                "mta-sts",
+                enforced,
+                lines=partial(program, "files/tls_policy.py"),
+                shared=True,
+                comment="",
+                mode="0755",
+            ),
             File(UNIT, "mta-sts", enforced, "mta-sts/tls-policy.service.j2", unit, ini.spell),
         ),
         directories=(("/usr/local/lib/gmconf", "root", "root", "0755"),),
@@ -60,7 +72,13 @@ def plan(view: View) -> Plan:
             Unit("gmconf-tls-policy.service", on_change="restart"),
         ),
         probes=(
-            {"name": "tls-policy", "kind": "tcp", "address": HOST, "port": FIRST, "send": f"{len(question)}:{question},",
-             "expect": "^9:NOTFOUND ,"},
+            {
+                "name": "tls-policy",
+                "kind": "tcp",
+                "address": HOST,
+                "port": FIRST,
+                "send": f"{len(question)}:{question},",
+                "expect": "^9:NOTFOUND ,",
+            },
         ),
-    )  # fmt: skip
+    )

@@ -26,15 +26,38 @@ def plan(view: View, others: Sequence[Plan]) -> Plan:
     return Plan(
         name="nftables",
         packages=("nftables",),
-        files=(File(CONF, "nftables", control("net.ingress-filter"), "nftables/nftables.conf.j2", _settings(view, others), spell,
-                    mode="0755"),
-               File(ISOLATE, "nftables", control("prc.incident-isolate"), "nftables/isolate.nft.j2", _isolate(view), spell, mode="0600")),
+        files=(
+            File(
+                CONF,
+                "nftables",
+                control("net.ingress-filter"),
+                "nftables/nftables.conf.j2",
+                _settings(view, others),
+                spell,
+                mode="0755",
+            ),
+            File(
+                ISOLATE,
+                "nftables",
+                control("prc.incident-isolate"),
+                "nftables/isolate.nft.j2",
+                _isolate(view),
+                spell,
+                mode="0600",
+            ),
+        ),
         validate=({"argv": ["nft", "-c", "-f", f"{{{CONF}}}"]}, {"argv": ["nft", "-c", "-f", f"{{{ISOLATE}}}"]}),
         units=(Unit("nftables.service"),),
-        probes=({"name": "firewall", "kind": "exec", "argv": ["nft", "list", "chain", "inet", "gmconf", "input"],
-                 "expect": "policy drop"},),
+        probes=(
+            {
+                "name": "firewall",
+                "kind": "exec",
+                "argv": ["nft", "list", "chain", "inet", "gmconf", "input"],
+                "expect": "policy drop",
+            },
+        ),
         listens=((view.site.network.ssh(view.host), "admin"),),
-    )  # fmt: skip
+    )
 
 
 def _isolate(view: View) -> Settings:
@@ -61,14 +84,22 @@ def _settings(view: View, others: Sequence[Plan]) -> Settings:
     _open(c, view)
     answering = {ssh, *(port for name in ("admin", "site", "any") for port in _ports(others, name))}
     further = [p for o in incoming(view) if o.protocol == "tcp" for p in o.ports]
-    c.set("answering_tcp", merged([*answering, *further]), need("nftables", "a first roll-out must not cut the sessions that are open"))
+    c.set(
+        "answering_tcp",
+        merged([*answering, *further]),
+        need("nftables", "a first roll-out must not cut the sessions that are open"),
+    )
     c.set("forward", "drop" if view.site.network.forward == "drop" else "", ingress, view.why("network.forward"))
     _flood(c, view)
     c.set("smtp_user", "postfix", egress)
     c.set("site_ports", _site_ports(view), egress, view.why("hosts"))
     c.set("services_port", host_mail.PORT if host_mail.users(view) else 0, control("msa.sender-rights"))
     if host_mail.users(view):
-        c.set("services_users", host_mail.users(view), need("nftables", "services that send mail of their own, and the administrator"))
+        c.set(
+            "services_users",
+            host_mail.users(view),
+            need("nftables", "services that send mail of their own, and the administrator"),
+        )
     _addresses(c, "forwarders", view.site.resolver.forwarders, view.why("resolver.forwarders"))
     c.set("recursive", 0 if view.site.resolver.forwarders else 53, egress, view.why("resolver.forwarders"))
     c.set("dns_user", "unbound", egress, control("dns.validating-resolver"))
@@ -83,8 +114,19 @@ def _settings(view: View, others: Sequence[Plan]) -> Settings:
     _addresses(c, "updated", (update.server,) if update else (), why)
     c.set("update_port", update.port if update else 0, why)
     checks = view.has(Role.FILTER) and view.site.filter.network_checks
-    users = ["root", "_apt", *(["clamav"] if view.has(Role.FILTER) else []), *(["_rspamd"] if checks else []), *([mta_sts.USER] if mta_sts.maps(view) else [])]
-    c.set("web_users", users, egress, need("nftables", "updates of packages and signatures, MTA-STS policies; nobody else has business there"))
+    users = [
+        "root",
+        "_apt",
+        *(["clamav"] if view.has(Role.FILTER) else []),
+        *(["_rspamd"] if checks else []),
+        *([mta_sts.USER] if mta_sts.maps(view) else []),
+    ]
+    c.set(
+        "web_users",
+        users,
+        egress,
+        need("nftables", "updates of packages and signatures, MTA-STS policies; nobody else has business there"),
+    )
     _addresses(c, "proxies", view.site.network.http_proxies, view.why("network.http_proxies"))
     why = view.why("filter.network_checks")
     c.set("fuzzy", 11335 if checks else 0, why)
@@ -107,7 +149,10 @@ def _rules(c: Settings, name: str, openings: Iterable[Opening], *, networks: boo
     rows = []
     for o in openings:
         if bool(o.networks) == networks and bool(o.user) == user:
-            row: dict[str, tuple[Value, Sequence[Reason]]] = {"protocol": (o.protocol, o.because), "ports": (o.ports, o.because)}
+            row: dict[str, tuple[Value, Sequence[Reason]]] = {
+                "protocol": (o.protocol, o.because),
+                "ports": (o.ports, o.because),
+            }
             if networks:
                 row |= {"family": (o.family, o.because), "networks": (o.networks, o.because)}
             if user:
@@ -121,7 +166,12 @@ def _zones(c: Settings, view: View) -> None:
     peers = [h for h in keepers(view.site) if h.name != view.host.name] if view.has(Role.NAMESERVER) else []
     _addresses(c, "zone_peers", [a for h in peers for a in h.addresses], view.why("hosts"))
     c.set("zone_port", 53 if peers else 0, view.why("hosts"))
-    c.set("zone_user", "knot" if peers else "", control("net.egress-filter"), need("nftables", "notices of changes, and the zones themselves"))
+    c.set(
+        "zone_user",
+        "knot" if peers else "",
+        control("net.egress-filter"),
+        need("nftables", "notices of changes, and the zones themselves"),
+    )
 
 
 def _flood(c: Settings, view: View) -> None:
@@ -129,8 +179,12 @@ def _flood(c: Settings, view: View) -> None:
     # Not for mailboxes: a whole campus may sit behind one address.
     c.set("limited_tcp", 25 if view.has(Role.MTA) else 0, why)
     if view.has(Role.MTA):
-        c.set("per_client", PER_CLIENT, why,
-              need("nftables", "above every limit of Postfix, which answers politely; only a flood comes this far"))
+        c.set(
+            "per_client",
+            PER_CLIENT,
+            why,
+            need("nftables", "above every limit of Postfix, which answers politely; only a flood comes this far"),
+        )
 
 
 def _addresses(c: Settings, name: str, values: Sequence[str], *because: Reason) -> None:

@@ -40,16 +40,29 @@ def plan(view: View) -> Plan:
         name="nginx",
         packages=("nginx",),
         files=tuple(files),
-        directories=((CERTIFICATES, "root", "root", "0755"), (POLICIES, "root", "root", "0755"), (PROGRAMS, "root", "root", "0755"), (CHALLENGES, "root", "root", "0755")),
+        directories=(
+            (CERTIFICATES, "root", "root", "0755"),
+            (POLICIES, "root", "root", "0755"),
+            (PROGRAMS, "root", "root", "0755"),
+            (CHALLENGES, "root", "root", "0755"),
+        ),
         owned=(f"{CERTIFICATES}/", f"{POLICIES}/", f"{PROGRAMS}/"),
         stage_prefixes=(f"{CERTIFICATES}/",),
         validate=({"argv": ["nginx", "-t", "-q", "-c", f"{{{CONF}}}"]},),
         units=(Unit("nginx.service", watch=(f"{CERTIFICATES}/*",)),),
-        probes=({"name": "web", "kind": "tcp", "address": "127.0.0.1", "port": PLAIN, "send": f"GET / HTTP/1.0\r\nHost: {names[0]}\r\n\r\n",
-                 "expect": "HTTP/1.1 301 "},),
+        probes=(
+            {
+                "name": "web",
+                "kind": "tcp",
+                "address": "127.0.0.1",
+                "port": PLAIN,
+                "send": f"GET / HTTP/1.0\r\nHost: {names[0]}\r\n\r\n",
+                "expect": "HTTP/1.1 301 ",
+            },
+        ),
         tls=tuple(pair for name in names for pair in tls.judged(view, f"{CERTIFICATES}/{name}", name)),
         listens=((PLAIN, "any"), (SECURE, "any")),
-    )  # fmt: skip
+    )
 
 
 def _policies(view: View, names: list[str]) -> Iterator[File]:
@@ -60,7 +73,14 @@ def _policies(view: View, names: list[str]) -> Iterator[File]:
             by_path.setdefault(_policy(domain), []).append(domain)
     for path, domains in by_path.items():
         records = tuple(record for d in domains for record in (f"{d.name} MX", f"_mta-sts.{d.name} TXT"))
-        yield File(path, "nginx", control("sts.in"), lines=partial(published.sts_policy, view.site, domains[-1]), comment="", records=records)
+        yield File(
+            path,
+            "nginx",
+            control("sts.in"),
+            lines=partial(published.sts_policy, view.site, domains[-1]),
+            comment="",
+            records=records,
+        )
 
 
 def _programs(view: View) -> Iterator[File]:
@@ -70,7 +90,9 @@ def _programs(view: View) -> Iterator[File]:
     for number, domain in _told(view):
         c = Settings(f"{PROGRAMS}/{domain.name}.xml")
         autoconfig.fill(c, view.site, number, reaches, view.why, autoconfig.Because(same, same, same))
-        yield File(c.file, "nginx", control("mua.autoconfig"), "documents/clients/config-v1.1.xml.j2", c, xml.spell, comment="")
+        yield File(
+            c.file, "nginx", control("mua.autoconfig"), "documents/clients/config-v1.1.xml.j2", c, xml.spell, comment=""
+        )
 
 
 def _told(view: View) -> list[tuple[int, Domain]]:
@@ -98,15 +120,39 @@ def _settings(view: View, names: list[str]) -> Settings:
     families = view.site.address_families
     why = (control("net.ipv6"), view.why("address_families"))
     for key, port in (("plain", PLAIN), ("secure", SECURE)):
-        sockets = [*([f"0.0.0.0:{port}"] if "ipv4" in families else []), *([f"[::]:{port}"] if "ipv6" in families else [])]
+        sockets = [
+            *([f"0.0.0.0:{port}"] if "ipv4" in families else []),
+            *([f"[::]:{port}"] if "ipv6" in families else []),
+        ]
         c.rows(key, [{"address": (socket, why)} for socket in sockets])
     acme = view.site.tls.acme
     c.set("challenges", CHALLENGES if acme and acme.challenge == "http-01" else "", view.why("tls.acme"))
     c.set("strangers", True, need("nginx", "no name, no certificate: nobody learns whom we serve"))
     policies = {f"mta-sts.{d.name}": _policy(d) for d in view.site.domains}
-    c.rows("servers", [{"name": (name, (sts,)), "certificate": (f"{CERTIFICATES}/{name}.crt", (control("tls.cert"),)),
-                        "key": (f"{CERTIFICATES}/{name}.key", (control("tls.cert"),)), "policy": (policies[name], (sts,))} for name in names if name in policies])  # fmt: skip
+    c.rows(
+        "servers",
+        [
+            {
+                "name": (name, (sts,)),
+                "certificate": (f"{CERTIFICATES}/{name}.crt", (control("tls.cert"),)),
+                "key": (f"{CERTIFICATES}/{name}.key", (control("tls.cert"),)),
+                "policy": (policies[name], (sts,)),
+            }
+            for name in names
+            if name in policies
+        ],
+    )
     told, own = control("mua.autoconfig"), control("tls.cert")
-    c.rows("programs", [{"name": (f"autoconfig.{d.name}", (told,)), "certificate": (f"{CERTIFICATES}/autoconfig.{d.name}.crt", (own,)),
-                         "key": (f"{CERTIFICATES}/autoconfig.{d.name}.key", (own,)), "page": (f"{PROGRAMS}/{d.name}.xml", (told,))} for _, d in _told(view)])  # fmt: skip
+    c.rows(
+        "programs",
+        [
+            {
+                "name": (f"autoconfig.{d.name}", (told,)),
+                "certificate": (f"{CERTIFICATES}/autoconfig.{d.name}.crt", (own,)),
+                "key": (f"{CERTIFICATES}/autoconfig.{d.name}.key", (own,)),
+                "page": (f"{PROGRAMS}/{d.name}.xml", (told,)),
+            }
+            for _, d in _told(view)
+        ],
+    )
     return c

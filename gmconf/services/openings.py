@@ -14,12 +14,31 @@ from gmconf.settings import Reason
 
 USERS = {"postfix": "postfix", "dovecot": "dovecot", "rspamd": "_rspamd", "unbound": "unbound", "clamd": "clamav"}
 """The user of the system under which the daemon of each section of overrides connects."""
-SERVICES = {"smtp": 25, "submission": 587, "submissions": 465, "smtps": 465, "lmtp": 24, "ldap": 389, "ldaps": 636, "http": 80, "https": 443}
+SERVICES = {
+    "smtp": 25,
+    "submission": 587,
+    "submissions": 465,
+    "smtps": 465,
+    "lmtp": 24,
+    "ldap": 389,
+    "ldaps": 636,
+    "http": 80,
+    "https": 443,
+}
 """Ports of services that overrides name by their name (IANA's register)."""
 # [host]:587, smtp.example.org:submission, inet:192.0.2.1:8891; a bare [host] has its protocol's port, 25 in Postfix.
-_NEXT_HOP = re.compile(r"(?:^|[\s,=:])\[(?P<host>[^\]\s]+)\](?::(?P<port>\w+))?|(?:^|[\s,=:])(?P<name>(?:[\w-]+\.)+[\w-]+):(?P<at>\w+)")
+_NEXT_HOP = re.compile(
+    r"(?:^|[\s,=:])\[(?P<host>[^\]\s]+)\](?::(?P<port>\w+))?|(?:^|[\s,=:])(?P<name>(?:[\w-]+\.)+[\w-]+):(?P<at>\w+)"
+)
 _ADDRESS = re.compile(r"\b(?P<scheme>ldaps?|https?)://(?P<host>\[[^\]\s]+\]|[^\s:/,]+)(?::(?P<port>\d+))?")
-_RELAYS = ("relayhost", "smtp_fallback_relay", "fallback_relay", "default_transport", "relay_transport", "sender_dependent_default_transport_maps")
+_RELAYS = (
+    "relayhost",
+    "smtp_fallback_relay",
+    "fallback_relay",
+    "default_transport",
+    "relay_transport",
+    "sender_dependent_default_transport_maps",
+)
 """Parameters of Postfix whose next hop may be a bare name, reached on port 25."""
 
 

@@ -21,7 +21,13 @@ COMPLAINTS = [r"\b(warning|fatal|panic): "]
 """How Postfix tools speak of what they do not like."""
 MAIN, MASTER, OPENSSL = "/etc/postfix/main.cf", "/etc/postfix/master.cf", "/etc/postfix/openssl.cnf"
 SIGNATURES = ":".join(
-    ["ECDSA+SHA256", "ECDSA+SHA384", "ECDSA+SHA512", "ed25519", *(f"{kind}+SHA{size}" for kind in ("RSA-PSS", "RSA") for size in (256, 384, 512))]
+    [
+        "ECDSA+SHA256",
+        "ECDSA+SHA384",
+        "ECDSA+SHA512",
+        "ed25519",
+        *(f"{kind}+SHA{size}" for kind in ("RSA-PSS", "RSA") for size in (256, 384, 512)),
+    ]
 )
 
 
@@ -80,7 +86,15 @@ def _probes(view: View) -> tuple[Mapping[str, object], ...]:
     if view.has(Role.MSA):
         probes += [
             {"name": "submission", "kind": "tcp", "address": "127.0.0.1", "port": 587, "expect": greeting, **soon},
-            {"name": "submissions", "kind": "tcp", "address": "127.0.0.1", "port": 465, "tls": True, "expect": greeting, **soon},
+            {
+                "name": "submissions",
+                "kind": "tcp",
+                "address": "127.0.0.1",
+                "port": 465,
+                "tls": True,
+                "expect": greeting,
+                **soon,
+            },
         ]
     return tuple(probes)
 
@@ -132,8 +146,12 @@ def _main(view: View) -> Settings:
 
 def _identity(c: Settings, view: View) -> None:
     works = need("postfix", "Postfix needs to know who and where it is")
-    c.set("compatibility_level", "3.7" if view.host.release == "bookworm" else "3.10", control("gov.options-on"),
-          need("postfix", "defaults of this release, without surprises"))  # fmt: skip
+    c.set(
+        "compatibility_level",
+        "3.7" if view.host.release == "bookworm" else "3.10",
+        control("gov.options-on"),
+        need("postfix", "defaults of this release, without surprises"),
+    )
     c.set("myhostname", view.host.name, control("dns.fcrdns"))
     c.set("myorigin", "$myhostname", works)
     c.set("mydestination", "", works)
@@ -141,24 +159,53 @@ def _identity(c: Settings, view: View) -> None:
     families = view.site.address_families
     c.set("inet_protocols", "all" if len(families) > 1 else families[0], control("net.ipv6"))
     translated = [a for a in view.host.outside if a not in view.host.addresses]
-    c.set("proxy_interfaces", translated, need("postfix", "addresses that lead here by NAT: mail to them is not sent out again"), view.why("hosts"))
-    c.set("mynetworks", _networks(postfix_maps.trusted(view)), control("mta.local-only"),
-          need("postfix", "programs of this host are no network to be trusted: they hand mail in by sendmail"))  # fmt: skip
+    c.set(
+        "proxy_interfaces",
+        translated,
+        need("postfix", "addresses that lead here by NAT: mail to them is not sent out again"),
+        view.why("hosts"),
+    )
+    c.set(
+        "mynetworks",
+        _networks(postfix_maps.trusted(view)),
+        control("mta.local-only"),
+        need("postfix", "programs of this host are no network to be trusted: they hand mail in by sendmail"),
+    )
     c.set("authorized_submit_users", host_mail.submitters(view), control("msa.sender-rights"))
     c.set("recipient_delimiter", "+", need("postfix", "sub-addresses: alice+lists@ reaches alice"))
-    c.set("message_size_limit", chain(view.site).message_size, control("mta.size-limit"), view.why("limits.message_size"))
+    c.set(
+        "message_size_limit", chain(view.site).message_size, control("mta.size-limit"), view.why("limits.message_size")
+    )
     c.set("mailbox_size_limit", 0, need("postfix", "quotas are Dovecot's business"))
-    c.set("smtputf8_enable", False, control("mta.8bit-eai"), need("postfix", "Dovecot's LMTP does not take it: what was accepted would be returned"))
+    c.set(
+        "smtputf8_enable",
+        False,
+        control("mta.8bit-eai"),
+        need("postfix", "Dovecot's LMTP does not take it: what was accepted would be returned"),
+    )
 
 
 def _tls(c: Settings, view: View) -> None:
     c.set("smtpd_tls_chain_files", [tls.key(view), tls.certificate(view)], control("tls.cert"))
-    c.set("tls_server_sni_maps", f"texthash:{postfix_maps.SNI}" if tls.own_names(view) else "", control("tls.cert"), view.why("domains"),
-          need("postfix", "read by the processes themselves when they start, as root: no copy of the keys lies in a table"))  # fmt: skip
+    c.set(
+        "tls_server_sni_maps",
+        f"texthash:{postfix_maps.SNI}" if tls.own_names(view) else "",
+        control("tls.cert"),
+        view.why("domains"),
+        need(
+            "postfix", "read by the processes themselves when they start, as root: no copy of the keys lies in a table"
+        ),
+    )
     c.set("smtpd_tls_security_level", view.site.tls.inbound, control("tls.mta-in"), view.why("tls.inbound"))
     c.set("smtpd_tls_auth_only", True, control("auth.mech"))
-    for name in ("smtpd_tls_protocols", "smtpd_tls_mandatory_protocols", "smtp_tls_protocols",
-                 "smtp_tls_mandatory_protocols", "lmtp_tls_protocols", "lmtp_tls_mandatory_protocols"):  # fmt: skip
+    for name in (
+        "smtpd_tls_protocols",
+        "smtpd_tls_mandatory_protocols",
+        "smtp_tls_protocols",
+        "smtp_tls_mandatory_protocols",
+        "lmtp_tls_protocols",
+        "lmtp_tls_mandatory_protocols",
+    ):
         c.set(name, ">=TLSv1.2", control("tls.versions"))
     for name in ("smtpd_tls_ciphers", "smtpd_tls_mandatory_ciphers", "smtp_tls_mandatory_ciphers"):
         c.set(name, "high", control("tls.ciphers"))
@@ -180,7 +227,13 @@ def _tls_out(c: Settings, view: View) -> None:
     sends = view.has(Role.MTA)
     c.set("smtp_tls_security_level", "dane" if sends else "secure", control("tls.mta-out"))
     agreed = [f"lmdb:{postfix_maps.FOLDER}/tls-destinations"] if sends else []
-    c.set("smtp_tls_policy_maps", [*agreed, *mta_sts.maps(view)], control("sts.out"), view.why("tls.enforce_mta_sts"), view.why("tls.destinations"))
+    c.set(
+        "smtp_tls_policy_maps",
+        [*agreed, *mta_sts.maps(view)],
+        control("sts.out"),
+        view.why("tls.enforce_mta_sts"),
+        view.why("tls.destinations"),
+    )
     own_ca = not sends and view.site.tls.own_ca
     c.set("smtp_tls_CAfile", f"{tls.FOLDER}/ca.crt" if own_ca else "", control("tls.mta-out"))
     relay = None if sends else view.hosts(Role.MTA)[0]
@@ -207,11 +260,18 @@ def _inbound(c: Settings, view: View) -> None:
     c.set("message_reject_characters", "\\0", control("msg.conform-msa"), control("msg.conform-in"))
     c.set("resolve_dequoted_address", True, control("mta.local-only"))
     c.set("smtpd_relay_before_recipient_restrictions", True, control("mta.local-only"))
-    c.set("parent_domain_matches_subdomains", "",
-          need("postfix", "a subdomain may be somebody else's: only the names of the model are ours"))  # fmt: skip
+    c.set(
+        "parent_domain_matches_subdomains",
+        "",
+        need("postfix", "a subdomain may be somebody else's: only the names of the model are ours"),
+    )
     c.set("smtpd_sasl_auth_enable", False, control("mta.local-only"))
-    c.set("smtpd_client_restrictions", f"check_client_access cidr:{postfix_maps.OWN_CLIENTS}", control("msa.sender-rights"),
-          need("postfix", "no program of this host writes as anybody past sendmail's list"))  # fmt: skip
+    c.set(
+        "smtpd_client_restrictions",
+        f"check_client_access cidr:{postfix_maps.OWN_CLIENTS}",
+        control("msa.sender-rights"),
+        need("postfix", "no program of this host writes as anybody past sendmail's list"),
+    )
     c.set("smtpd_relay_restrictions", ["permit_mynetworks", "reject_unauth_destination"], control("mta.local-only"))
     checks = [
         "reject_unlisted_recipient",
@@ -227,32 +287,66 @@ def _inbound(c: Settings, view: View) -> None:
         f"check_sender_access lmdb:{postfix_maps.FOLDER}/own-domains",
         *([f"check_policy_service {_quota(view)}"] if view.has(Role.MTA) else []),
     ]
-    c.set("smtpd_recipient_restrictions", checks, unknown, control("role.postmaster"), control("mta.refuse-lists"), helo,
-          *([spoof, control("maa.quota")] if view.has(Role.MTA) else []), control("mta.null-sender"), control("mta.blocklist"), view.why("filter.blocks"))  # fmt: skip
-    c.set("smtpd_policy_service_default_action", "DUNNO",
-          need("postfix", "while Dovecot is down mail is still taken and queued; quota is then told by LMTP"))  # fmt: skip
+    c.set(
+        "smtpd_recipient_restrictions",
+        checks,
+        unknown,
+        control("role.postmaster"),
+        control("mta.refuse-lists"),
+        helo,
+        *([spoof, control("maa.quota")] if view.has(Role.MTA) else []),
+        control("mta.null-sender"),
+        control("mta.blocklist"),
+        view.why("filter.blocks"),
+    )
+    c.set(
+        "smtpd_policy_service_default_action",
+        "DUNNO",
+        need("postfix", "while Dovecot is down mail is still taken and queued; quota is then told by LMTP"),
+    )
     c.set("smtpd_policy_service_max_idle", "60s", need("postfix", "no stale connections after Dovecot reloads"))
     c.set("smtpd_policy_service_try_limit", 1, need("postfix", "an absent policy service costs no waiting"))
     c.set("smtpd_policy_service_timeout", "5s", need("postfix", "a hung policy service costs five seconds at most"))
     c.set("smtpd_data_restrictions", "reject_unauth_pipelining", control("mta.smuggling"))
-    c.set("unknown_address_reject_code", 450, control("mta.refuse-lists"),
-          need("postfix", "a resolver that is wrong says of all domains that they do not exist: then mail waits, and none is lost"))  # fmt: skip
+    c.set(
+        "unknown_address_reject_code",
+        450,
+        control("mta.refuse-lists"),
+        need(
+            "postfix",
+            "a resolver that is wrong says of all domains that they do not exist: then mail waits, and none is lost",
+        ),
+    )
     c.set("unverified_sender_reject_code", 450, control("mta.timeouts-limits"))
-    c.set("smtpd_recipient_limit", view.site.limits.recipients, control("mta.timeouts-limits"), view.why("limits.recipients"))
+    c.set(
+        "smtpd_recipient_limit",
+        view.site.limits.recipients,
+        control("mta.timeouts-limits"),
+        view.why("limits.recipients"),
+    )
     c.set("hopcount_limit", 100, control("mta.timeouts-limits"))
     flood = control("mta.flood-control")
     c.set("default_process_limit", limits.smtpd_processes, flood)
     c.set("smtpd_client_connection_count_limit", limits.client_connections, flood)
     c.set("smtpd_client_connection_rate_limit", 1200, flood)
     c.set("smtpd_client_auth_rate_limit", 60, control("auth.bruteforce"))
-    c.set("smtpd_client_event_limit_exceptions", ["$mynetworks", *_bracketed(view.mail.host_addresses)], flood, view.why("hosts"))
+    c.set(
+        "smtpd_client_event_limit_exceptions",
+        ["$mynetworks", *_bracketed(view.mail.host_addresses)],
+        flood,
+        view.why("hosts"),
+    )
     c.set("smtpd_error_sleep_time", "2s", control("auth.bruteforce"), flood)
     c.set("smtpd_soft_error_limit", 3, flood)
     c.set("smtpd_hard_error_limit", 10, flood)
     c.set("postscreen_access_list", ["permit_mynetworks", f"cidr:{postfix_maps.FOLDER}/postscreen-access"], flood)
     c.set("postscreen_greet_action", "enforce", flood)
-    c.set("postscreen_greet_banner", "$smtpd_banner", control("mta.banner-min"),
-          need("postfix", "without this first line there is no wait, and who talks too early is not noticed"))  # fmt: skip
+    c.set(
+        "postscreen_greet_banner",
+        "$smtpd_banner",
+        control("mta.banner-min"),
+        need("postfix", "without this first line there is no wait, and who talks too early is not noticed"),
+    )
     c.set("postscreen_greet_wait", "${stress?{1}:{2}}s", flood)
     c.set("postscreen_cache_map", "lmdb:$data_directory/postscreen_cache", flood)
 
@@ -291,23 +385,46 @@ def _users(c: Settings, view: View) -> None:
     """Who submits, as whom and to whom; master.cf names these lists."""
     auth, rights = control("msa.auth-required"), control("msa.sender-rights")
     c.set("submission_client_restrictions", ["permit_sasl_authenticated", "reject"], auth)
-    c.set("submission_sender_restrictions",
-          [f"check_sasl_access lmdb:{postfix_maps.FOLDER}/receive-only", "reject_non_fqdn_sender", "reject_sender_login_mismatch", "permit_sasl_authenticated", "reject"],
-          rights)  # fmt: skip
-    c.set("submission_data_restrictions", ["reject_unauth_pipelining", f"check_sender_access static:{{PREPEND {_report(view)}}}",
-                                           "permit_sasl_authenticated", "reject"],
-          control("out.abuse-header"), view.why("organisation.abuse_url"), auth,
-          need("postfix", "RCPT TO:<postmaster> skips the checks at RCPT: without a login it ends here"))  # fmt: skip
-    c.set("submission_recipient_restrictions",
-          ["reject_non_fqdn_recipient", "reject_unlisted_recipient", "permit_sasl_authenticated", "reject"],
-          auth, control("mta.recipient-validation"))  # fmt: skip
+    c.set(
+        "submission_sender_restrictions",
+        [
+            f"check_sasl_access lmdb:{postfix_maps.FOLDER}/receive-only",
+            "reject_non_fqdn_sender",
+            "reject_sender_login_mismatch",
+            "permit_sasl_authenticated",
+            "reject",
+        ],
+        rights,
+    )
+    c.set(
+        "submission_data_restrictions",
+        [
+            "reject_unauth_pipelining",
+            f"check_sender_access static:{{PREPEND {_report(view)}}}",
+            "permit_sasl_authenticated",
+            "reject",
+        ],
+        control("out.abuse-header"),
+        view.why("organisation.abuse_url"),
+        auth,
+        need("postfix", "RCPT TO:<postmaster> skips the checks at RCPT: without a login it ends here"),
+    )
+    c.set(
+        "submission_recipient_restrictions",
+        ["reject_non_fqdn_recipient", "reject_unlisted_recipient", "permit_sasl_authenticated", "reject"],
+        auth,
+        control("mta.recipient-validation"),
+    )
 
 
 def _filters(c: Settings, view: View) -> None:
     limits = chain(view.site)
     c.set("smtpd_milters", milters(view), control("flt.spam-in"), control("flt.spam-out"))
-    c.set("smtpd_milter_maps", f"cidr:{postfix_maps.HANDED}" if postfix_maps.trusted(view) else "",
-          need("postfix", "our other hosts had the mail judged and signed when they took it; twice would sign twice"))  # fmt: skip
+    c.set(
+        "smtpd_milter_maps",
+        f"cidr:{postfix_maps.HANDED}" if postfix_maps.trusted(view) else "",
+        need("postfix", "our other hosts had the mail judged and signed when they took it; twice would sign twice"),
+    )
     c.set("non_smtpd_milters", milters(view), control("auth.dkim-sign"))
     c.set("internal_mail_filter_classes", "bounce", control("auth.dkim-sign"))
     c.set("milter_default_action", "tempfail", control("flt.fail-closed"))
@@ -323,7 +440,12 @@ def _delivery(c: Settings, view: View) -> None:
     delivers = view.has(Role.MTA, Role.MSA)
     c.set("virtual_mailbox_domains", f"lmdb:{tables}/domains" if delivers else "", works)
     c.set("virtual_mailbox_maps", f"lmdb:{tables}/mailboxes", control("mta.recipient-validation"))
-    c.set("virtual_alias_domains", ["$myhostname", *([f"lmdb:{tables}/alias-domains"] if delivers else [])], works, control("role.postmaster"))
+    c.set(
+        "virtual_alias_domains",
+        ["$myhostname", *([f"lmdb:{tables}/alias-domains"] if delivers else [])],
+        works,
+        control("role.postmaster"),
+    )
     c.set("virtual_alias_maps", [f"lmdb:{tables}/host-aliases", f"lmdb:{tables}/aliases"], works)
     c.set("alias_maps", "", works)
     c.set("alias_database", "", works)
@@ -338,22 +460,44 @@ def _delivery(c: Settings, view: View) -> None:
     c.set("virtual_transport", transport, need("postfix", "Dovecot stores the mail"))
     remote = delivers and not view.has(Role.STORE)
     c.set("lmtp_tls_security_level", "verify" if remote else "", control("tls.mua-required"))
-    c.set("lmtp_tls_CAfile", f"{tls.FOLDER}/ca.crt" if remote and view.site.tls.own_ca else "", control("tls.mua-required"))
+    c.set(
+        "lmtp_tls_CAfile",
+        f"{tls.FOLDER}/ca.crt" if remote and view.site.tls.own_ca else "",
+        control("tls.mua-required"),
+    )
     store = view.hosts(Role.STORE)[0] if remote else None
     named = need("postfix", NAMED)
     c.set("lmtp_tls_verify_cert_match", _shown(store), named, view.why("hosts"))
     public = remote and view.site.tls.source != "internal-ca"
     c.set("lmtp_tls_CApath", AUTHORITIES if public else "", control("tls.mua-required"), view.why("tls.source"))
-    c.set("lmtp_destination_concurrency_limit", limits.lmtp_concurrency,
-          need("postfix", f"below Dovecot's limit of {limits.lmtp_user_concurrency} deliveries to one user: no deferral in a burst"))  # fmt: skip
-    c.set("lmtp_line_length_limit", 0, control("msg.conform-in"), need("postfix", "folded lines on the last step would break signatures"))
-    c.set("lmtp_destination_recipient_limit", 1, need("postfix", "one recipient must not learn of another, one full mailbox not delay the rest"))
+    c.set(
+        "lmtp_destination_concurrency_limit",
+        limits.lmtp_concurrency,
+        need(
+            "postfix",
+            f"below Dovecot's limit of {limits.lmtp_user_concurrency} deliveries to one user: no deferral in a burst",
+        ),
+    )
+    c.set(
+        "lmtp_line_length_limit",
+        0,
+        control("msg.conform-in"),
+        need("postfix", "folded lines on the last step would break signatures"),
+    )
+    c.set(
+        "lmtp_destination_recipient_limit",
+        1,
+        need("postfix", "one recipient must not learn of another, one full mailbox not delay the rest"),
+    )
     relay = "" if view.has(Role.MTA) else _reached(view.hosts(Role.MTA)[0])
     c.set("relayhost", relay, need("postfix", "only MTA hosts send mail out"))
     switched = view.host.sends_from
     c.set("smtp_bind_address", str(switched.address) if switched else "", control("out.ip-switch"), view.why("hosts"))
     life = view.why("limits.queue_life")
-    soon = need("postfix", "what a store or a greylisting host puts off for a moment goes a minute later, not five; then ever less often")
+    soon = need(
+        "postfix",
+        "what a store or a greylisting host puts off for a moment goes a minute later, not five; then ever less often",
+    )
     c.set("queue_run_delay", "60s", soon)
     c.set("minimal_backoff_time", "60s", soon)
     c.set("maximal_queue_lifetime", f"{view.site.limits.queue_life}s", control("mta.retry"), life)
@@ -369,7 +513,12 @@ def _master(view: View) -> Settings:
     c.set("postscreen", "postscreen" if view.has(Role.MTA) else "", control("mta.local-only"), runs)
     c.set("submission", "smtpd" if view.has(Role.MSA) else "", control("msa.port-587"))
     c.set("submissions", "smtpd" if view.has(Role.MSA) else "", control("tls.implicit"))
-    c.set("services", f"{host_mail.ADDRESS}:{host_mail.PORT}" if host_mail.users(view) else "", *host_mail.reasons(), control("auth.dmarc-send-rua"))
+    c.set(
+        "services",
+        f"{host_mail.ADDRESS}:{host_mail.PORT}" if host_mail.users(view) else "",
+        *host_mail.reasons(),
+        control("auth.dmarc-send-rua"),
+    )
     c.set("own", host_mail.NAME, control("msa.sender-rights"))
     for key, value in (
         ("services_networks", "127.0.0.0/8"),
@@ -389,7 +538,8 @@ def _master(view: View) -> Settings:
         ("users_headers", "regexp:/etc/postfix/submission-headers", control("msa.privacy")),
         ("wrapper", "yes", control("tls.implicit")),
         ("users_sessions", sessions, control("auth.no-lockout")),
-        # As many as that many sessions can try, with two seconds for each wrong one: more come from a program that does not wait.
+        # As many as that many sessions can try, with two seconds for each wrong one: more come from a program that does
+        # not wait.
         ("users_guesses", 30 * sessions, control("auth.bruteforce")),
     )
     for key, wanted, why in users:

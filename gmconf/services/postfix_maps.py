@@ -12,9 +12,23 @@ from gmconf.services import tls
 from gmconf.settings import Reason, need
 
 FOLDER = "/etc/postfix/maps"
-COMPILED = ("domains", "alias-domains", "mailboxes", "host-aliases", "aliases", "senders", "receive-only", "own-domains", "host-exempt", "exempt", "blocked-senders", "tls-destinations")
+COMPILED = (
+    "domains",
+    "alias-domains",
+    "mailboxes",
+    "host-aliases",
+    "aliases",
+    "senders",
+    "receive-only",
+    "own-domains",
+    "host-exempt",
+    "exempt",
+    "blocked-senders",
+    "tls-destinations",
+)
 SNI = f"{FOLDER}/server-names"
-"""Which key and certificate go with which name. Only their places stand here: Postfix reads the files when it opens the table."""
+"""Which key and certificate go with which name. Only their places stand here: Postfix reads the files when it opens the
+table."""
 HANDED = f"{FOLDER}/handed-over"
 OWN_CLIENTS = f"{FOLDER}/own-clients"
 BLOCKED = "550 5.7.1 Refused by a decision of this site; postmaster knows why"
@@ -36,12 +50,30 @@ def files(view: View) -> tuple[File, ...]:
         _table("host-exempt", control("role.postmaster"), lambda: _host_exempt(view), shared=False),
         _table("exempt", control("role.postmaster"), lambda: _exempt(view)),
         _table("blocked-senders", control("mta.blocklist"), lambda: _blocked_senders(view)),
-        _table("tls-destinations", need("postfix", "how TLS must be where it is agreed with the receiver"), lambda: _destinations(view)),
+        _table(
+            "tls-destinations",
+            need("postfix", "how TLS must be where it is agreed with the receiver"),
+            lambda: _destinations(view),
+        ),
         _table("blocked-clients", control("mta.blocklist"), lambda: _blocked_clients(view)),
         File(OWN_CLIENTS, "postfix", control("msa.sender-rights"), lines=lambda: _own_clients(view)),
-        *((File(SNI, "postfix", control("tls.cert"), lines=lambda: _server_names(view)),) if tls.own_names(view) else ()),
-        *((File(HANDED, "postfix", control("flt.fail-closed"), lines=lambda: _handed_over(view), shared=True),) if trusted(view) else ()),
-        File(f"{FOLDER}/postscreen-access", "postfix", control("mta.flood-control"), lines=lambda: _known(view), shared=True),
+        *(
+            (File(SNI, "postfix", control("tls.cert"), lines=lambda: _server_names(view)),)
+            if tls.own_names(view)
+            else ()
+        ),
+        *(
+            (File(HANDED, "postfix", control("flt.fail-closed"), lines=lambda: _handed_over(view), shared=True),)
+            if trusted(view)
+            else ()
+        ),
+        File(
+            f"{FOLDER}/postscreen-access",
+            "postfix",
+            control("mta.flood-control"),
+            lines=lambda: _known(view),
+            shared=True,
+        ),
     )
 
 
@@ -84,7 +116,10 @@ def _senders(view: View) -> Iterator[str]:
 def _silent(view: View) -> Iterator[str]:
     for account in view.mail.accounts:
         if not account.send:
-            yield f"{account.login} 550 5.7.1 This account {'is suspended' if account.suspended else 'only receives mail'}"
+            yield (
+                f"{account.login} 550 5.7.1 This account"
+                f" {'is suspended' if account.suspended else 'only receives mail'}"
+            )
 
 
 def _own(view: View) -> Iterator[str]:
@@ -120,7 +155,8 @@ def _destinations(view: View) -> Iterator[str]:
 
 
 def _server_names(view: View) -> Iterator[str]:
-    """The host's own name too: a client that asks for it is told that it was heard, and the log is not full of mismatches."""
+    """The host's own name too: a client that asks for it is told that it was heard, and the log is not full of
+    mismatches."""
     for name in sorted({view.host.name, *tls.own_names(view)}):
         yield f"{name} {tls.FOLDER}/{name}.key, {tls.FOLDER}/{name}.crt"
 
@@ -136,7 +172,8 @@ def trusted(view: View) -> tuple[str, ...]:
 
 
 def _handed_over(view: View) -> Iterator[str]:
-    """What users submitted was judged and signed by their MSA host; other hosts hand over what nobody has looked at yet."""
+    """What users submitted was judged and signed by their MSA host; other hosts hand over what nobody has looked at
+    yet."""
     judged = {a for host in view.hosts(Role.MSA) for a in host.addresses}
     for address in sorted(judged.intersection(trusted(view))):
         yield f"{address}/{ip_address(address).max_prefixlen} DISABLE"

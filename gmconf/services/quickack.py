@@ -15,9 +15,15 @@ PROGRAM = "/usr/local/lib/gmconf/quickack"
 UNIT = "/etc/systemd/system/gmconf-quickack.service"
 SCRIPT = (
     "#!/bin/sh",
-    "# The present route to each address, as a route of its own that acknowledges at once. Again after a change of routes.",
+    (
+        "# The present route to each address, as a route of its own that acknowledges at once. Again after a change of"
+        " routes."
+    ),
     "for address; do",
-    "    route=$(ip -o route get \"$address\" | sed 's/ from [^ ]*//; s/ \\(src\\|uid\\|metric\\|proto\\|pref\\|table\\|cache\\) .*//; s/^local .*//')",
+    (
+        '    route=$(ip -o route get "$address" | sed \'s/ from [^ ]*//; s/'
+        " \\(src\\|uid\\|metric\\|proto\\|pref\\|table\\|cache\\) .*//; s/^local .*//')"
+    ),
     '    test -z "$route" || ip route replace $route quickack 1 || exit 1',
     "done",
 )

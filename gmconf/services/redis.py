@@ -54,6 +54,10 @@ def _settings(view: View) -> Settings:
     c.set("appendonly", False, keep)
     c.set("stop_writes", False, need("redis", "a full disk must not stop rate limits from counting"))
     c.set("maxmemory", memory(view), view.why("hosts"))
-    c.set("policy", "volatile-ttl", need("redis", "when full, what ends soonest goes first: counters and caches, never Bayes tokens"))
+    c.set(
+        "policy",
+        "volatile-ttl",
+        need("redis", "when full, what ends soonest goes first: counters and caches, never Bayes tokens"),
+    )
     c.set("databases", 1, closed)
     return c

@@ -36,8 +36,13 @@ def plan(view: View) -> Plan:
     keys = _keys(view.mail)
     groups = ["clamav", "postfix", "redis", *(["vmail"] if view.has(Role.STORE) else [])]
     remote = [h for h in view.site.hosts if Role.FILTER not in h.roles and {Role.MTA, Role.MSA} & set(h.roles)]
-    files: tuple[File | SecretFile, ...] = (*_local(view, bool(remote)), *_override(view), *rspamd_rules.files(view),
-                                            *rspamd_maps.files(view), *keys)  # fmt: skip
+    files: tuple[File | SecretFile, ...] = (
+        *_local(view, bool(remote)),
+        *_override(view),
+        *rspamd_rules.files(view),
+        *rspamd_maps.files(view),
+        *keys,
+    )
     listens: tuple[tuple[int, Reach], ...] = ((11332, "site"),) if remote else ()
     return Plan(
         name="rspamd",
@@ -62,8 +67,19 @@ def plan(view: View) -> Plan:
             },
         ),
         # Sockets are bound once, and group membership is taken at the start; all else follows a reload.
-        units=(Unit("rspamd.service", restart_paths=(rspamd_guard.UNIT, f"{LOCAL}/worker-*.inc", f"{LOCAL}/redis.conf", f"{LOCAL}/options.inc",
-                                               f"{OVERRIDE}/redis.conf", f"{OVERRIDE}/options.inc")),),
+        units=(
+            Unit(
+                "rspamd.service",
+                restart_paths=(
+                    rspamd_guard.UNIT,
+                    f"{LOCAL}/worker-*.inc",
+                    f"{LOCAL}/redis.conf",
+                    f"{LOCAL}/options.inc",
+                    f"{OVERRIDE}/redis.conf",
+                    f"{OVERRIDE}/options.inc",
+                ),
+            ),
+        ),
         probes=(
             {"name": "milter", "kind": "unix", "path": MILTER, "within": 60},
             {"name": "controller", "kind": "unix", "path": CONTROLLER, "within": 60},
@@ -77,8 +93,15 @@ def _keys(mail: Directory) -> tuple[SecretFile, ...]:
     because = control("auth.dkim-sign")
     names = ((domain.name, f"{domain.dkim.selector}-{kind}") for domain in mail.sending for kind in ("rsa", "ed25519"))
     return tuple(
-        SecretFile(f"{DKIM}/{name}.{selector}.key", "rspamd", because, f"dkim/{name}/{selector}.key.vault", group="_rspamd", mode="0640",
-                   records=(f"{selector}._domainkey.{name} TXT",))
+        SecretFile(
+            f"{DKIM}/{name}.{selector}.key",
+            "rspamd",
+            because,
+            f"dkim/{name}/{selector}.key.vault",
+            group="_rspamd",
+            mode="0640",
+            records=(f"{selector}._domainkey.{name} TXT",),
+        )
         for name, selector in names
     )
 
@@ -87,7 +110,14 @@ def _local(view: View, remote: bool) -> list[File]:
     def file(name: str, fill: Callable[[Settings], None], because: Reason) -> File:
         settings = Settings(f"{LOCAL}/{name}")
         fill(settings)
-        return File(settings.file, "rspamd", because, f"rspamd/{name}.j2", settings, spell_raw if name == "actions.conf" else spell)
+        return File(
+            settings.file,
+            "rspamd",
+            because,
+            f"rspamd/{name}.j2",
+            settings,
+            spell_raw if name == "actions.conf" else spell,
+        )
 
     filtered = control("flt.spam-in")
     files = [
@@ -124,15 +154,28 @@ def _local(view: View, remote: bool) -> list[File]:
 
 def _options(c: Settings, view: View) -> None:
     limits = chain(view.site)
-    c.set("task_timeout", limits.task_timeout, control("flt.fail-closed"), view.why("filter.scan_timeout"),
-          need("rspamd", "longer than all tries of the virus scanner"))  # fmt: skip
+    c.set(
+        "task_timeout",
+        limits.task_timeout,
+        control("flt.fail-closed"),
+        view.why("filter.scan_timeout"),
+        need("rspamd", "longer than all tries of the virus scanner"),
+    )
     c.set("soft_reject", True, control("flt.fail-closed"))
     c.set("max_message", limits.max_message, control("flt.fail-closed"), view.why("limits.message_size"))
-    c.set("gtube", "disable" if view.host.release != "bookworm" else "", need("rspamd", "the test string is a rule of ours, so that it obeys the exemption of postmaster@ and abuse@"))
+    c.set(
+        "gtube",
+        "disable" if view.host.release != "bookworm" else "",
+        need("rspamd", "the test string is a rule of ours, so that it obeys the exemption of postmaster@ and abuse@"),
+    )
     resolver = control("dns.validating-resolver")
     c.set("nameserver", ["127.0.0.1"], resolver)
     c.set("dnssec", True, resolver)
-    slow = need("rspamd", "lookups of a message follow each other; a dead name server must not use up its time, and asking twice does not help")
+    slow = need(
+        "rspamd",
+        "lookups of a message follow each other; a dead name server must not use up its time, and asking twice does not"
+        " help",
+    )
     c.set("timeout", 1.5, resolver, slow)
     c.set("retransmits", 1, slow)
 
@@ -175,13 +218,26 @@ def _actions(c: Settings, view: View) -> None:
 
 def _redis(c: Settings) -> None:
     c.set("servers", REDIS, control("gov.minimal"))
-    c.set("timeout", 1.0, need("rspamd", "without Redis mail is still judged: it costs a second at most, and rates, Bayes and greylisting let pass"))
+    c.set(
+        "timeout",
+        1.0,
+        need(
+            "rspamd",
+            "without Redis mail is still judged: it costs a second at most, and rates, Bayes and greylisting let pass",
+        ),
+    )
 
 
 def _headers(c: Settings) -> None:
     mark, kept = control("mda.spam-mark"), control("msa.spam-reject-nomodify")
-    c.set("use", ["x-spamd-bar", "x-spam-level", "x-spam-status", "authentication-results", "spam-header", "remove-headers"],
-          mark, control("auth.ar-header"), control("auth.spf-verify"), control("auth.dkim-verify"))  # fmt: skip
+    c.set(
+        "use",
+        ["x-spamd-bar", "x-spam-level", "x-spam-status", "authentication-results", "spam-header", "remove-headers"],
+        mark,
+        control("auth.ar-header"),
+        control("auth.spf-verify"),
+        control("auth.dkim-verify"),
+    )
     c.set("skip_local", True, kept)
     c.set("skip_authenticated", True, kept)
     c.set("flag", "X-Spam-Flag", mark)
@@ -198,8 +254,12 @@ def _dmarc(c: Settings, view: View) -> None:
 
 def _signing(c: Settings) -> None:
     sign = control("auth.dkim-sign")
-    c.set("use_domain", 'return require("gmconf").signing_domain', sign,
-          need("rspamd", "MAILER-DAEMON@mail.example.org is signed as example.org: bounces get a signature too"))  # fmt: skip
+    c.set(
+        "use_domain",
+        'return require("gmconf").signing_domain',
+        sign,
+        need("rspamd", "MAILER-DAEMON@mail.example.org is signed as example.org: bounces get a signature too"),
+    )
     c.set("headers", SIGNED, sign)
     c.set("yes", True, sign, need("rspamd", "the From: header has been compared with the login before"))
     c.set("no", False, sign, need("rspamd", "local.d/rspamd.lua decides what is ours and which domain signs it"))
@@ -209,10 +269,21 @@ def _settings(c: Settings, view: View) -> None:
     keep = control("msa.spam-reject-nomodify")
     c.set("reject", view.site.filter.reject, keep, view.why("filter.reject"))
     own = [a for h in view.site.hosts for a in h.addresses]
-    c.set("own", ["127.0.0.0/8", "::1", *sorted(own)], keep, view.why("hosts"), need("rspamd", "bounces and the mail of our own hosts"))
+    c.set(
+        "own",
+        ["127.0.0.0/8", "::1", *sorted(own)],
+        keep,
+        view.why("hosts"),
+        need("rspamd", "bounces and the mail of our own hosts"),
+    )
     c.set("roles", "gm_roles", control("role.postmaster"), control("role.abuse"))
-    c.set("never", 1000000.0, control("role.postmaster"), control("role.abuse"),
-          need("rspamd", "complaints quote the spam that they are about; they are marked, not refused"))  # fmt: skip
+    c.set(
+        "never",
+        1000000.0,
+        control("role.postmaster"),
+        control("role.abuse"),
+        need("rspamd", "complaints quote the spam that they are about; they are marked, not refused"),
+    )
 
 
 def _ratelimit(c: Settings) -> None:
@@ -224,16 +295,24 @@ def _ratelimit(c: Settings) -> None:
 
 def _lists(c: Settings, view: View) -> None:
     why = (view.why("filter.dnsbls"),)
-    c.rows("lists", [
-        {"id": (f"site{n}", why), "symbol": (f"SITE_DNSBL_{n}", why), "zone": (d.zone, why)} for n, d in enumerate(view.site.filter.dnsbls, 1)
-    ])  # fmt: skip
+    c.rows(
+        "lists",
+        [
+            {"id": (f"site{n}", why), "symbol": (f"SITE_DNSBL_{n}", why), "zone": (d.zone, why)}
+            for n, d in enumerate(view.site.filter.dnsbls, 1)
+        ],
+    )
 
 
 def _scores(c: Settings, view: View) -> None:
     why = (view.why("filter.dnsbls"),)
-    c.rows("lists", [
-        {"symbol": (f"SITE_DNSBL_{n}", why), "score": (d.score, why)} for n, d in enumerate(view.site.filter.dnsbls, 1)
-    ])  # fmt: skip
+    c.rows(
+        "lists",
+        [
+            {"symbol": (f"SITE_DNSBL_{n}", why), "score": (d.score, why)}
+            for n, d in enumerate(view.site.filter.dnsbls, 1)
+        ],
+    )
 
 
 def _greylist(c: Settings, view: View) -> None:
@@ -254,16 +333,18 @@ def _override(view: View) -> list[File]:
         if module == "options":
             template = "rspamd/override-options.inc.j2"
             own = [a for h in view.site.hosts for a in h.addresses]
-            c.set("local_addrs", ["127.0.0.0/8", "::1", *sorted(own)], view.why("hosts"),
-                  need("rspamd", "only our own hosts are local, not every private network"))  # fmt: skip
+            c.set(
+                "local_addrs",
+                ["127.0.0.0/8", "::1", *sorted(own)],
+                view.why("hosts"),
+                need("rspamd", "only our own hosts are local, not every private network"),
+            )
         if module == "rbl":
             template = "rspamd/override-rbl.conf.j2"
             only = not view.site.filter.network_checks
             c.set("only", only, view.why("filter.network_checks"))
             if only:
                 _lists(c, view)
-        c.rows("overrides", [
-            {"key": (name, (why,)), "value": (literal(value), (why,))} for name, value, why in rows
-        ])  # fmt: skip
+        c.rows("overrides", [{"key": (name, (why,)), "value": (literal(value), (why,))} for name, value, why in rows])
         files.append(File(c.file, "rspamd", need("rspamd", "replaces lists of the package"), template, c, spell_raw))
     return files

@@ -1,8 +1,9 @@
 """A filter that lost a part lets nothing in.
 
-Three things insist, each without the others: rspamd does not start while one of its files is missing, empty, unreadable or of another
-version; the force_actions module puts every message off that the rules did not have scanned; the rules put everything off while a map
-or a module is not whole (templates/rspamd/rspamd.lua.j2). Postfix answers 4xx as long as rspamd does not.
+Three things insist, each without the others: rspamd does not start while one of its files is missing, empty, unreadable
+or of another version; the force_actions module puts every message off that the rules did not have scanned; the rules
+put everything off while a map or a module is not whole (templates/rspamd/rspamd.lua.j2). Postfix answers 4xx as long as
+rspamd does not.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ PARTS = (RULES, *(f"/etc/rspamd/local.d/{name}.lua" for name in ("addresses", "f
 """The rules and what they load: all of one version."""
 PROOF = "/etc/rspamd/local.d/force_actions.conf"
 LAST = "last-entry.invalid"
-"""The last entry of every map: a map without it was cut. The name cannot exist (RFC 2606 section 2), and no message of `gmconf verify` bears it."""
+"""The last entry of every map: a map without it was cut. The name cannot exist (RFC 2606 section 2), and no message of
+`gmconf verify` bears it."""
 SCANNED = "GM_SCANNED"
 """The symbol of a message that clamd called clean."""
 
@@ -47,7 +49,15 @@ def files(filters: Iterable[File | SecretFile], release: str) -> tuple[File, ...
     proof.set("message", "the virus scanner is not ready, try again later", need("rspamd", "what the sender reads"))
     unit = Settings(UNIT)
     unit.set("whole", [PROGRAM], why)
-    unit.set("users", "no" if release == "bookworm" else "identity", need("rspamd", "in a container Debian 13 can fence in a service only that has a user namespace; one in which Postfix's group is there"))
+    unit.set(
+        "users",
+        "no" if release == "bookworm" else "identity",
+        need(
+            "rspamd",
+            "in a container Debian 13 can fence in a service only that has a user namespace; one in which Postfix's"
+            " group is there",
+        ),
+    )
     unit.set("keeps", "/var/lib/rspamd", need("rspamd", "compiled expressions and what it counts"))
     paths = sorted({f.path for f in filters} | {PROOF})
     return (
@@ -60,10 +70,16 @@ def files(filters: Iterable[File | SecretFile], release: str) -> tuple[File, ...
 def _program(paths: Iterable[str]) -> Iterator[str]:
     yield from (
         "#!/bin/sh",
-        "# Managed by gmconf. Before rspamd starts, as its user: half a filter would let in what the other half refuses.",
+        (
+            "# Managed by gmconf. Before rspamd starts, as its user: half a filter would let in what the other half"
+            " refuses."
+        ),
         "bad=0",
         "while read -r file; do",
-        '    test -s "$file" && test -r "$file" || { echo "$file is missing, empty or cannot be read; roll out again" >&2; bad=1; }',
+        (
+            '    test -s "$file" && test -r "$file" || { echo "$file is missing, empty or cannot be read; roll out'
+            ' again" >&2; bad=1; }'
+        ),
         "done <<'END'",
         *paths,
         "END",

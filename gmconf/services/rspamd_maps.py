@@ -17,6 +17,7 @@ KINDS = ("rsa", "ed25519")
 
 def files(view: View) -> list[File]:
     """The maps, one fact a line, sorted; keys hold no blanks or #, as the model sees to."""
+
     def file(name: str, reason: str, lines: Callable[[], Iterable[str]]) -> File:
         return File(f"{FOLDER}/{name}", "rspamd", control(reason), lines=lines, shared=True)
 
@@ -27,8 +28,17 @@ def files(view: View) -> list[File]:
         map_("senders.map", "msa.sender-rights", lambda: _senders(view), "-"),
         map_("limits.map", "out.ratelimit", lambda: _limits(view), "0"),
         map_("domains.map", "auth.no-spoof", lambda: sorted(d.name for d in view.site.domains)),
-        map_("signing.map", "auth.dkim-sign", lambda: [f"{d.name} {d.dkim.selector}-{KINDS[0]}" for d in view.mail.sending], "-"),
-        map_("hosts.map", "auth.ar-header", lambda: sorted({h.name for h in view.site.hosts} | {n for d in view.site.domains for n in d.own_names})),
+        map_(
+            "signing.map",
+            "auth.dkim-sign",
+            lambda: [f"{d.name} {d.dkim.selector}-{KINDS[0]}" for d in view.mail.sending],
+            "-",
+        ),
+        map_(
+            "hosts.map",
+            "auth.ar-header",
+            lambda: sorted({h.name for h in view.site.hosts} | {n for d in view.site.domains for n in d.own_names}),
+        ),
         map_("networks.map", "msa.service-accounts", lambda: _networks(view), "-"),
         map_("suspended.map", "prc.abuse-stop", lambda: [a.login for a in view.mail.accounts if a.suspended]),
         file("dkim-domains.conf", "auth.dkim-sign", lambda: _keys(view)),

@@ -16,8 +16,15 @@ def files(view: View) -> list[File]:
     """local.d/rspamd.lua, which both releases load, and the rate of a login for the ratelimit module."""
     c = Settings(rspamd_guard.RULES)
     limits, fails = chain(view.site), control("flt.fail-closed")
-    for name, why in (("senders", "msa.sender-rights"), ("limits", "out.ratelimit"), ("domains", "auth.no-spoof"),
-                      ("signing", "auth.dkim-sign"), ("hosts", "auth.ar-header"), ("networks", "msa.service-accounts"), ("suspended", "prc.abuse-stop")):  # fmt: skip
+    for name, why in (
+        ("senders", "msa.sender-rights"),
+        ("limits", "out.ratelimit"),
+        ("domains", "auth.no-spoof"),
+        ("signing", "auth.dkim-sign"),
+        ("hosts", "auth.ar-header"),
+        ("networks", "msa.service-accounts"),
+        ("suspended", "prc.abuse-stop"),
+    ):
         c.set(name, f"{FOLDER}/{name}.map", control(why))
     c.set("rate", view.site.limits.messages_per_hour, control("out.ratelimit"), view.why("limits.messages_per_hour"))
     c.set("last", rspamd_guard.LAST, need("rspamd", "a map without its last entry was cut"))
@@ -28,15 +35,37 @@ def files(view: View) -> list[File]:
     c.set("scan_retries", limits.av_retransmits - 1, fails)
     # Hosts that have no filter in front of their own mail: it is signed where it comes through.
     c.set("ours", ["127.0.0.1", "::1", *_silent(view)], control("auth.dkim-sign"))
-    c.set("host_mail", host_mail.NAME, control("msa.sender-rights"), need("rspamd", "Postfix says so of what sendmail and the listener for this host's services take"))
-    c.set("reporter", host_mail.reporter(view), control("auth.dmarc-send-rua"), need("rspamd", "reports come from an address that need not be anybody's"))
+    c.set(
+        "host_mail",
+        host_mail.NAME,
+        control("msa.sender-rights"),
+        need("rspamd", "Postfix says so of what sendmail and the listener for this host's services take"),
+    )
+    c.set(
+        "reporter",
+        host_mail.reporter(view),
+        control("auth.dmarc-send-rua"),
+        need("rspamd", "reports come from an address that need not be anybody's"),
+    )
     form = (control("msg.conform-msa"), control("msg.conform-in"))
     c.set("repair", True, *form)
     c.set("strict", True, *form)
-    c.set("refused_files", list(view.site.filter.refused_files), control("flt.risky-attachments"), view.why("filter.refused_files"))
-    c.set("unread_files", view.site.filter.unread_files, control("flt.encrypted-policy"), view.why("filter.unread_files"))
+    c.set(
+        "refused_files",
+        list(view.site.filter.refused_files),
+        control("flt.risky-attachments"),
+        view.why("filter.refused_files"),
+    )
+    c.set(
+        "unread_files", view.site.filter.unread_files, control("flt.encrypted-policy"), view.why("filter.unread_files")
+    )
     c.set("hold", view.site.filter.outbound == "hold", control("msa.spam-reject-nomodify"), view.why("filter.outbound"))
-    c.set("postmaster", view.site.organisation.postmaster, control("mta.no-backscatter"), view.why("organisation.postmaster"))
+    c.set(
+        "postmaster",
+        view.site.organisation.postmaster,
+        control("mta.no-backscatter"),
+        view.why("organisation.postmaster"),
+    )
     grammar = Settings("/etc/rspamd/local.d/addresses.lua")
     names = Settings("/etc/rspamd/local.d/files.lua")
     rates = Settings("/etc/rspamd/local.d/ratelimit.lua")

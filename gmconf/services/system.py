@@ -31,7 +31,14 @@ def _recover() -> Plan:
     return Plan(
         name="recover",
         files=(
-            File(RECOVER, "recover", crash, lines=partial(program, "module_utils/gmconf_host/journal.py"), shared=True, mode="0755"),
+            File(
+                RECOVER,
+                "recover",
+                crash,
+                lines=partial(program, "module_utils/gmconf_host/journal.py"),
+                shared=True,
+                mode="0755",
+            ),
             File(PLACES, "recover", crash, lines=partial(program, "module_utils/gmconf_host/places.py"), shared=True),
             File(RECOVER_UNIT, "recover", crash, "system/recover.service.j2", unit, ini.spell),
         ),
@@ -62,9 +69,19 @@ def _logs(view: View) -> Plan:
     c.set("compress", True, keep)
     c.set("size", view.site.logs.size, keep, view.why("logs.size"))
     c.set("retention", view.site.logs.retention, keep, view.why("logs.retention"))
-    c.set("file", 86400, keep, need("logs", "whole files are removed, so that no line outlives its time by more than a day"))
+    c.set(
+        "file",
+        86400,
+        keep,
+        need("logs", "whole files are removed, so that no line outlives its time by more than a day"),
+    )
     c.set("interval", 30, follow)
-    c.set("burst", 1_000_000, follow, need("logs", "a busy MTA writes more than the default allows, and lost lines are lost messages to support"))
+    c.set(
+        "burst",
+        1_000_000,
+        follow,
+        need("logs", "a busy MTA writes more than the default allows, and lost lines are lost messages to support"),
+    )
     return Plan(
         name="logs",
         files=(File(JOURNAL, "logs", keep, "system/journald.conf.j2", c, ini.spell),),
@@ -87,7 +104,9 @@ def _updates() -> Plan:
     c.set("reboot", False, need("updates", "a mail host restarts when its operator says so"))
     c.set("kernels", True, need("updates", "old kernels do not fill /boot"))
     c.set("syslog", True, control("log.correlate"))
-    held = need("updates", "unattended-upgrades skips packages whose configuration was changed unless it knows what to do")
+    held = need(
+        "updates", "unattended-upgrades skips packages whose configuration was changed unless it knows what to do"
+    )
     c.set("confdef", "--force-confdef", week, held)
     c.set("confold", "--force-confold", week, held)
     n = Settings("/etc/needrestart/conf.d/gmconf.conf")
@@ -101,10 +120,12 @@ def _updates() -> Plan:
             File(n.file, "updates", week, "system/needrestart.conf.j2", n, ini.perl),
         ),
         directories=(("/etc/needrestart/conf.d", "root", "root", "0755"),),
-        validate=({"argv": ["apt-config", "-c", f"{{{UPDATES}}}", "dump"], "refuse": [r"^E:", "Syntax error"]},
-                  {"argv": ["perl", "-c", f"{{{n.file}}}"]}),
+        validate=(
+            {"argv": ["apt-config", "-c", f"{{{UPDATES}}}", "dump"], "refuse": [r"^E:", "Syntax error"]},
+            {"argv": ["perl", "-c", f"{{{n.file}}}"]},
+        ),
         units=(Unit("apt-daily.timer", on_change="restart"), Unit("apt-daily-upgrade.timer", on_change="restart")),
-    )  # fmt: skip
+    )
 
 
 def _mailname(view: View) -> Plan:

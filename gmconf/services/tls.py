@@ -22,14 +22,23 @@ def key(view: View) -> str:
 
 
 def own_names(view: View, *roles: Role) -> dict[str, Reason]:
-    """Names that domains have for this host in its roles, or in some, each with a certificate of its own, sorted; and where the site says so."""
+    """Names that domains have for this host in its roles, or in some, each with a certificate of its own, sorted; and
+    where the site says so."""
     return {name: view.why(field) for name, field in sorted(server_names(view.site, roles or view.host.roles))}
 
 
 def pair(
-    view: View, name: str, stem: str, service: str, *, group: str = "root", record: str = "", initial: bool | None = None
+    view: View,
+    name: str,
+    stem: str,
+    service: str,
+    *,
+    group: str = "root",
+    record: str = "",
+    initial: bool | None = None,
 ) -> list[File | SecretFile]:
-    """Certificate chain and key of a name as STEM.crt and STEM.key; ``group`` is a daemon's that has no privileges to drop.
+    """Certificate chain and key of a name as STEM.crt and STEM.key; ``group`` is a daemon's that has no privileges to
+    drop.
 
     ``initial``: the host replaces them itself; default: where it gets certificates by ACME.
     """
@@ -37,8 +46,18 @@ def pair(
     mode = "0600" if group == "root" else "0640"
     own = view.site.tls.source == "acme" if initial is None else initial
     return [
-        File(f"{stem}.crt", service, control("tls.cert"), lines=lambda: chain.rstrip("\n").split("\n"), comment="", records=(record,) if record else (), initial=own),
-        SecretFile(f"{stem}.key", service, control("tls.cert"), f"tls/{name}.key.vault", "root", group, mode, initial=own),
+        File(
+            f"{stem}.crt",
+            service,
+            control("tls.cert"),
+            lines=lambda: chain.rstrip("\n").split("\n"),
+            comment="",
+            records=(record,) if record else (),
+            initial=own,
+        ),
+        SecretFile(
+            f"{stem}.key", service, control("tls.cert"), f"tls/{name}.key.vault", "root", group, mode, initial=own
+        ),
     ]
 
 
@@ -52,15 +71,21 @@ def judged(view: View, stem: str, *names: str) -> tuple[dict[str, object], ...]:
 
     Nothing where the host gets certificates by ACME: it checks them when they come.
     """
-    return () if view.site.tls.source == "acme" else ({"certificate": f"{stem}.crt", "key": f"{stem}.key", "names": list(names)},)
+    return (
+        ()
+        if view.site.tls.source == "acme"
+        else ({"certificate": f"{stem}.crt", "key": f"{stem}.key", "names": list(names)},)
+    )
 
 
 def plan(view: View) -> Plan:
-    """Certificate and key of the host and of the names that domains have for it, and, in a closed network, the internal CA."""
+    """Certificate and key of the host and of the names that domains have for it, and, in a closed network, the internal
+    CA."""
     names = [view.host.name, *own_names(view)]
     files: list[File | SecretFile] = []
     for name in names:
-        # With ACME it is the key that is given to the host (acme.py), not what the host shows, that DNS has to agree with.
+        # With ACME it is the key that is given to the host (acme.py), not what the host shows, that DNS has to agree
+        # with.
         place = "" if view.site.tls.source == "acme" else tlsa(view, name)
         files += pair(view, name, f"{FOLDER}/{name}", "tls", record=f"{place} TLSA" if place else "")
     if view.site.tls.own_ca:

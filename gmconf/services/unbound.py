@@ -14,15 +14,37 @@ MIB = 1024 * 1024
 
 # Options of the server clause that take two arguments (unbound.conf(5)).
 _TWO = {
-    "access-control", "access-control-tag", "access-control-view", "interface-action", "local-zone",
-    "local-zone-override", "local-zone-tag", "ratelimit-below-domain", "ratelimit-for-domain", "response-ip",
-    "response-ip-data", "wait-limit-netblock",
-}  # fmt: skip
+    "access-control",
+    "access-control-tag",
+    "access-control-view",
+    "interface-action",
+    "local-zone",
+    "local-zone-override",
+    "local-zone-tag",
+    "ratelimit-below-domain",
+    "ratelimit-for-domain",
+    "response-ip",
+    "response-ip-data",
+    "wait-limit-netblock",
+}
 # They open another clause or read another file, so they are not options of the server clause.
 _CLAUSES = {
-    "auth-zone", "cachedb", "dnscrypt", "dnstap", "dynlib", "forward-zone", "include", "include-toplevel", "ipset",
-    "python", "remote-control", "rpz", "server", "stub-zone", "view",
-}  # fmt: skip
+    "auth-zone",
+    "cachedb",
+    "dnscrypt",
+    "dnstap",
+    "dynlib",
+    "forward-zone",
+    "include",
+    "include-toplevel",
+    "ipset",
+    "python",
+    "remote-control",
+    "rpz",
+    "server",
+    "stub-zone",
+    "view",
+}
 
 # "localhost. A?" over UDP to 127.0.0.1. A name of the resolver's own: whether the Internet can be reached is no
 # reason to take a configuration back.
@@ -40,10 +62,28 @@ def plan(view: View) -> Plan:
         name="unbound",
         packages=("unbound", "dns-root-data"),
         files=(
-            File(CONF, "unbound", control("dns.validating-resolver"), "unbound/unbound.conf.j2", _conf(view), unbound.spell),
-            File("/etc/resolv.conf", "unbound", control("dns.validating-resolver"), "unbound/resolv.conf.j2",
-                 _resolv(view), ini.word),
-            File("/etc/dhcp/dhclient-enter-hooks.d/gmconf", "unbound", keeps, lines=lambda: ("make_resolv_conf() { :; }",)),
+            File(
+                CONF,
+                "unbound",
+                control("dns.validating-resolver"),
+                "unbound/unbound.conf.j2",
+                _conf(view),
+                unbound.spell,
+            ),
+            File(
+                "/etc/resolv.conf",
+                "unbound",
+                control("dns.validating-resolver"),
+                "unbound/resolv.conf.j2",
+                _resolv(view),
+                ini.word,
+            ),
+            File(
+                "/etc/dhcp/dhclient-enter-hooks.d/gmconf",
+                "unbound",
+                keeps,
+                lines=lambda: ("make_resolv_conf() { :; }",),
+            ),
             File("/etc/dhcpcd.enter-hook", "unbound", keeps, lines=lambda: ('skip_hooks="$skip_hooks resolv.conf"',)),
         ),
         directories=(
@@ -51,7 +91,8 @@ def plan(view: View) -> Plan:
             ("/etc/dhcp/dhclient-enter-hooks.d", "root", "root", "0755"),
         ),
         validate=(
-            # Before its first start the package has not laid down the root key, which the checker asks for: it gets one in the copy.
+            # Before its first start the package has not laid down the root key, which the checker asks for: it gets one
+            # in the copy.
             {"argv": ["install", "-D", "-m", "0644", "/usr/share/dns/root.key", f"{{{ROOT_KEY}}}"]},
             {"argv": ["unbound-checkconf", f"{{{CONF}}}"], "refuse": ["warning:", "error:"]},
         ),
@@ -84,17 +125,32 @@ def _conf(view: View) -> Settings:
     c.set("port", 53, validating)
     c.set("do_ip4", "127.0.0.1" in addresses, view.why("address_families"))
     c.set("do_ip6", "::1" in addresses, view.why("address_families"), control("net.ipv6"))
-    c.set("chroot", "", need("unbound", "systemd and AppArmor confine it; in a chroot it could not update the root key"))
-    c.set("username", "unbound", need("unbound", "runs without privileges; the firewall lets only this user ask the net"))
+    c.set(
+        "chroot", "", need("unbound", "systemd and AppArmor confine it; in a chroot it could not update the root key")
+    )
+    c.set(
+        "username", "unbound", need("unbound", "runs without privileges; the firewall lets only this user ask the net")
+    )
     c.set("directory", "/etc/unbound", need("unbound", "where its configuration lies"))
     c.set("pidfile", "/run/unbound.pid", need("unbound", "where Debian's AppArmor profile lets it write"))
-    c.set("threads", min(view.host.cpus, 4), view.why("hosts"), need("unbound", "a mail host keeps no more than four threads busy with DNS"))
+    c.set(
+        "threads",
+        min(view.host.cpus, 4),
+        view.why("hosts"),
+        need("unbound", "a mail host keeps no more than four threads busy with DNS"),
+    )
     c.set("modules", "validator iterator", validating)
     _trust(c, view)
     for key in ("hide_identity", "hide_version"):
         c.set(key, True, need("unbound", "nobody needs to know who answers"))
-    for key in ("harden_glue", "harden_dnssec_stripped", "harden_below_nxdomain", "val_clean_additional",
-                "harden_short_bufsize", "harden_large_queries"):  # fmt: skip
+    for key in (
+        "harden_glue",
+        "harden_dnssec_stripped",
+        "harden_below_nxdomain",
+        "val_clean_additional",
+        "harden_short_bufsize",
+        "harden_large_queries",
+    ):
         c.set(key, True, hardening)
     c.set("val_permissive", False, control("gov.options-on"))
     c.set("unwanted_reply_threshold", 10_000_000, hardening)
@@ -104,11 +160,17 @@ def _conf(view: View) -> Settings:
     c.set("msg_cache", 32 * MIB, need("unbound", "half of rrset-cache-size, as its manual advises"))
     c.set("rrset_cache", 64 * MIB, need("unbound", "every message asks dozens of names: MX, SPF, DKIM, DMARC, lists"))
     c.set("max_ttl", 86_400, need("unbound", "a record that was wrong is forgotten within a day"))
-    c.set("max_negative_ttl", 900, need("unbound", "a record that was missing is found a quarter of an hour after it is mended"))
+    c.set(
+        "max_negative_ttl",
+        900,
+        need("unbound", "a record that was missing is found a quarter of an hour after it is mended"),
+    )
     c.set("prefetch", True, need("unbound", "what is asked often never has to wait"))
     c.set("prefetch_key", True, validating)
     c.set("verbosity", 1, control("log.correlate"))
-    c.set("val_log_level", 2, control("log.correlate"), need("unbound", "says why a name is bogus, and mail to it waits"))
+    c.set(
+        "val_log_level", 2, control("log.correlate"), need("unbound", "says why a name is bogus, and mail to it waits")
+    )
     c.set("log_servfail", True, control("log.correlate"))
     c.set("use_syslog", True, control("log.correlate"))
     c.set("control", True, need("unbound", "unbound-control flush_zone, lookup, stats for the administrator"))
@@ -126,8 +188,12 @@ def _trust(c: Settings, view: View) -> None:
         c.set("auto_anchor", "", why)
         return
     c.rows("anchors", ())
-    c.set("auto_anchor", ROOT_KEY, control("dns.validating-resolver"),
-          need("unbound", "Debian's unit fills it from dns-root-data; Unbound follows key changes (RFC 5011)"))  # fmt: skip
+    c.set(
+        "auto_anchor",
+        ROOT_KEY,
+        control("dns.validating-resolver"),
+        need("unbound", "Debian's unit fills it from dns-root-data; Unbound follows key changes (RFC 5011)"),
+    )
 
 
 def _forward(c: Settings, view: View) -> None:

@@ -93,7 +93,11 @@ def parse(text: str) -> Record:
         elif head[2] == "=":
             name, value = word[: head.end() - 1].lower(), word[head.end() :]
             known = name in ("redirect", "exp")
-            if not word[0].isalpha() or not (_DOMAIN if known else _TEXT).fullmatch(value) or (known and name in modifiers):
+            if (
+                not word[0].isalpha()
+                or not (_DOMAIN if known else _TEXT).fullmatch(value)
+                or (known and name in modifiers)
+            ):
                 wrong.append(word)
             modifiers[name] = value
         elif term := _mechanism(head[1].lower(), word):

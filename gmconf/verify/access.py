@@ -16,10 +16,112 @@ from gmconf.verify.secure import Port, capabilities, secured, upgrade
 from gmconf.verify.wire import Wire, dial, neutral
 
 IMAP, IMAPS, POP3S, SIEVE = 143, 993, 995, 4190
-REGISTERED = frozenset(["ACL", "APPENDLIMIT", "BINARY", "CATENATE", "CHILDREN", "CONDSTORE", "CONTEXT=SEARCH", "CONTEXT=SORT", "CONVERT", "CREATE-SPECIAL-USE", "ENABLE", "ESEARCH", "ESORT", "FILTERS", "I18NLEVEL=1", "I18NLEVEL=2", "ID", "IDLE", "IMAP4REV1", "IMAP4REV2", "INPROGRESS", "JMAPACCESS", "LANGUAGE", "LIST-EXTENDED", "LIST-METADATA", "LIST-MYRIGHTS", "LIST-STATUS", "LITERAL+", "LITERAL-", "LOGIN-REFERRALS", "LOGINDISABLED", "MAILBOX-REFERRALS", "METADATA", "METADATA-SERVER", "MOVE", "MULTIAPPEND", "MULTISEARCH", "NAMESPACE", "NOTIFY", "OBJECTID", "PARTIAL", "PREVIEW", "QRESYNC", "QUOTA", "QUOTASET", "REPLACE", "SASL-IR", "SAVEDATE", "SEARCH=FUZZY", "SEARCHRES", "SORT", "SORT=DISPLAY", "SPECIAL-USE", "STARTTLS", "STATUS=SIZE", "UIDONLY", "UIDPLUS", "UNAUTHENTICATE", "UNSELECT", "URL-PARTIAL", "URLAUTH", "UTF8=ACCEPT", "UTF8=ONLY", "WITHIN"])  # fmt: skip
+REGISTERED = frozenset(
+    [
+        "ACL",
+        "APPENDLIMIT",
+        "BINARY",
+        "CATENATE",
+        "CHILDREN",
+        "CONDSTORE",
+        "CONTEXT=SEARCH",
+        "CONTEXT=SORT",
+        "CONVERT",
+        "CREATE-SPECIAL-USE",
+        "ENABLE",
+        "ESEARCH",
+        "ESORT",
+        "FILTERS",
+        "I18NLEVEL=1",
+        "I18NLEVEL=2",
+        "ID",
+        "IDLE",
+        "IMAP4REV1",
+        "IMAP4REV2",
+        "INPROGRESS",
+        "JMAPACCESS",
+        "LANGUAGE",
+        "LIST-EXTENDED",
+        "LIST-METADATA",
+        "LIST-MYRIGHTS",
+        "LIST-STATUS",
+        "LITERAL+",
+        "LITERAL-",
+        "LOGIN-REFERRALS",
+        "LOGINDISABLED",
+        "MAILBOX-REFERRALS",
+        "METADATA",
+        "METADATA-SERVER",
+        "MOVE",
+        "MULTIAPPEND",
+        "MULTISEARCH",
+        "NAMESPACE",
+        "NOTIFY",
+        "OBJECTID",
+        "PARTIAL",
+        "PREVIEW",
+        "QRESYNC",
+        "QUOTA",
+        "QUOTASET",
+        "REPLACE",
+        "SASL-IR",
+        "SAVEDATE",
+        "SEARCH=FUZZY",
+        "SEARCHRES",
+        "SORT",
+        "SORT=DISPLAY",
+        "SPECIAL-USE",
+        "STARTTLS",
+        "STATUS=SIZE",
+        "UIDONLY",
+        "UIDPLUS",
+        "UNAUTHENTICATE",
+        "UNSELECT",
+        "URL-PARTIAL",
+        "URLAUTH",
+        "UTF8=ACCEPT",
+        "UTF8=ONLY",
+        "WITHIN",
+    ]
+)
 """IANA's registry of IMAP capabilities, as far as servers announce them."""
-FAMILIES = ("AUTH=", "THREAD=", "RIGHTS=", "COMPRESS=", "IMAPSIEVE=", "MESSAGELIMIT=", "SAVELIMIT=", "QUOTA=RES-", "URLAUTH=", "URLFETCH=", "ANNOTATE-")
-ESMTP = frozenset(["8BITMIME", "AUTH", "BINARYMIME", "BURL", "CHUNKING", "DELIVERBY", "DSN", "ENHANCEDSTATUSCODES", "ETRN", "EXPN", "HELP", "LIMITS", "MT-PRIORITY", "PIPELINING", "REQUIRETLS", "RRVS", "SIZE", "SMTPUTF8", "STARTTLS", "VRFY"])  # fmt: skip
+FAMILIES = (
+    "AUTH=",
+    "THREAD=",
+    "RIGHTS=",
+    "COMPRESS=",
+    "IMAPSIEVE=",
+    "MESSAGELIMIT=",
+    "SAVELIMIT=",
+    "QUOTA=RES-",
+    "URLAUTH=",
+    "URLFETCH=",
+    "ANNOTATE-",
+)
+ESMTP = frozenset(
+    [
+        "8BITMIME",
+        "AUTH",
+        "BINARYMIME",
+        "BURL",
+        "CHUNKING",
+        "DELIVERBY",
+        "DSN",
+        "ENHANCEDSTATUSCODES",
+        "ETRN",
+        "EXPN",
+        "HELP",
+        "LIMITS",
+        "MT-PRIORITY",
+        "PIPELINING",
+        "REQUIRETLS",
+        "RRVS",
+        "SIZE",
+        "SMTPUTF8",
+        "STARTTLS",
+        "VRFY",
+    ]
+)
 """IANA's registry of SMTP service extensions."""
 
 
@@ -82,7 +184,12 @@ def sieve(at: At) -> Looks:
     with dial(at, SIEVE) as wire:
         upgrade(wire, Port(SIEVE, "sieve"), at, neutral())
         after = capabilities(wire)
-        yield Seen("SASL PLAIN on port 4190 over TLS", "; ".join(after)[:300], any(line.startswith('"SASL"') and "PLAIN" in line for line in after), REPLAY)
+        yield Seen(
+            "SASL PLAIN on port 4190 over TLS",
+            "; ".join(after)[:300],
+            any(line.startswith('"SASL"') and "PLAIN" in line for line in after),
+            REPLAY,
+        )
 
 
 @on_host("auth-needs-tls", Role.MSA, Role.STORE)
@@ -119,7 +226,12 @@ def needs_login(at: At) -> Looks:
     with secured(at, Port(IMAPS), neutral()) as wire:
         wire.line()
         words = announced(wire)
-        yield Seen("no AUTH=ANONYMOUS", " ".join(sorted(w for w in words if w.startswith("AUTH="))), "AUTH=ANONYMOUS" not in words, REPLAY)
+        yield Seen(
+            "no AUTH=ANONYMOUS",
+            " ".join(sorted(w for w in words if w.startswith("AUTH="))),
+            "AUTH=ANONYMOUS" not in words,
+            REPLAY,
+        )
         answer = _ask(wire, "SELECT INBOX")[-1]
         yield Seen("SELECT refused without login", answer, not answer.startswith("g2 OK"), REPLAY)
 
@@ -183,7 +295,9 @@ def login(at: At) -> Looks:
     with mailbox(at) as client:
         _, lines = client.list()
         junk = [str(line) for line in lines if rb"\Junk" in (line if isinstance(line, bytes) else b"")]
-        yield Seen("a folder marked \\Junk", junk[0] if junk else f"{len(lines)} folders, none of them", bool(junk), REPLAY)
+        yield Seen(
+            "a folder marked \\Junk", junk[0] if junk else f"{len(lines)} folders, none of them", bool(junk), REPLAY
+        )
 
 
 @on_host("quota", Role.STORE, login=True)
@@ -203,4 +317,3 @@ def quota(at: At) -> Looks:
     limit = int(storage[1]) if storage else 0
     holds = limit * 1024 == wanted // 1024 * 1024
     yield Seen(f"STORAGE limit {wanted // 1024} KiB", words or "no quota", holds, "" if holds else REPLAY)
-

@@ -23,7 +23,8 @@ class DeadError(Exception):
 
 @contextmanager
 def session(at: At, port: int | None = None) -> Iterator[float]:
-    """One of the few sessions at once with a host that answers; yields the moment by which it must be over. Raises DeadError."""
+    """One of the few sessions at once with a host that answers; yields the moment by which it must be over. Raises
+    DeadError."""
     with at.lock_silence:
         if at.silence is None:
             at.silence = _silence(at, port)
@@ -47,8 +48,11 @@ def listens(at: At, *reach: Reach) -> set[int]:
     return {port for plan in plans(view) for port, whom in plan.listens if not reach or whom in reach}
 
 
-def opened(addresses: tuple[str, ...], numbers: tuple[int, ...], patience: float = 3.0, *, first: bool = False) -> dict[str, set[int]]:
-    """Which of these TCP ports accept a connection at which address, all tried at once, each once; ``first``: one is enough."""
+def opened(
+    addresses: tuple[str, ...], numbers: tuple[int, ...], patience: float = 3.0, *, first: bool = False
+) -> dict[str, set[int]]:
+    """Which of these TCP ports accept a connection at which address, all tried at once, each once; ``first``: one is
+    enough."""
     waiting = selectors.DefaultSelector()
     found: dict[str, set[int]] = {address: set() for address in addresses}
     for address in addresses:

@@ -1,4 +1,5 @@
-"""What messages may hold, on port 25. All of them are to be refused in DATA; what a broken host takes lies in the probe account."""
+"""What messages may hold, on port 25. All of them are to be refused in DATA; what a broken host takes lies in the probe
+account."""
 
 from __future__ import annotations
 
@@ -13,10 +14,16 @@ FILTER = "are rspamd and clamav-daemon running there with what was rolled out? j
 
 
 def refused(smtp: Smtp, sender: str, to: str, built: bytes, what: str, *words: str) -> Seen:
-    """Whether a message is refused for what it is: code 5xx and one of the words in the text (any other refusal proves nothing)."""
+    """Whether a message is refused for what it is: code 5xx and one of the words in the text (any other refusal proves
+    nothing)."""
     reply = smtp.envelope(sender, to)
     if not reply.taken:
-        return Seen(f"{what} refused in DATA", f"refused at RCPT already: {reply}", holds=False, remedy="make ordinary mail work first: see the other probes")
+        return Seen(
+            f"{what} refused in DATA",
+            f"refused at RCPT already: {reply}",
+            holds=False,
+            remedy="make ordinary mail work first: see the other probes",
+        )
     reply = smtp.data(built)
     holds = reply.refused and any(word in str(reply).lower() for word in words)
     return Seen(f"{what} refused in DATA with 5xx and the reason", str(reply), holds, "" if holds else FILTER)

@@ -15,7 +15,8 @@ REMEDY = "publish what gmconf dns prints, or roll out the certificate that belon
 
 
 def shown(address: str, port: int, name: str, until: float) -> list[Certificate]:
-    """The certificates that a server shows after STARTTLS to who asks for a name, its own first; none where it shows none.
+    """The certificates that a server shows after STARTTLS to who asks for a name, its own first; none where it shows
+    none.
 
     Raises OSError where openssl cannot ask, and ValueError for what is no certificate.
     """

@@ -43,25 +43,40 @@ def _bad(expected: str, observed: str, remedy: str = BACK) -> Seen:
 def _files(at: At, seen: Mapping[str, Any]) -> Looks:
     wanted = {f["path"]: f for f in at.run.manifest(at.host)["files"]}
     if seen["release"] and seen["release"] != at.host.release:
-        yield _bad(f"Debian {at.host.release}", f"Debian {seen['release']}", f"correct hosts[].release of {at.host.name}, render, roll out")
+        yield _bad(
+            f"Debian {at.host.release}",
+            f"Debian {seen['release']}",
+            f"correct hosts[].release of {at.host.name}, render, roll out",
+        )
     for path, live in seen["files"].items():
         entry = wanted[path]
         if live is None:
             yield _bad(f"{path} on the host", "missing")
             continue
-        modes = [f"{live['owner']}:{live['group']} {live['mode']}", f"{entry['owner']}:{entry['group']} {entry['mode']}"]
+        modes = [
+            f"{live['owner']}:{live['group']} {live['mode']}",
+            f"{entry['owner']}:{entry['group']} {entry['mode']}",
+        ]
         digest = entry.get("sha256", live["delivered"])
         if live["sha256"] == digest or entry.get("initial"):
             yield _bad(f"{path} belongs to {modes[1]}", modes[0])
         elif live["sha256"] and live["sha256"] == live["delivered"]:
-            yield _bad(f"{path} as the site renders it now", "as it was rolled out last: the site has changed since\n" + _difference(at, path, live),
-                       "roll out: cd build && ansible-playbook site.yml")  # fmt: skip
+            yield _bad(
+                f"{path} as the site renders it now",
+                "as it was rolled out last: the site has changed since\n" + _difference(at, path, live),
+                "roll out: cd build && ansible-playbook site.yml",
+            )
         else:
             yield _bad(f"{path} as rolled out", "changed by hand\n" + _difference(at, path, live))
     for path in seen["unwanted"]:
         yield _bad(f"no {path}", "a file that nobody planned")
     for path in seen["packaged"]:
-        yield _bad(f"{path} as its package has it", "changed by hand", "put the package's file back (apt-get install --reinstall -o Dpkg::Options::=--force-confnew), or use overrides")
+        yield _bad(
+            f"{path} as its package has it",
+            "changed by hand",
+            "put the package's file back (apt-get install --reinstall -o Dpkg::Options::=--force-confnew), or use"
+            " overrides",
+        )
 
 
 def _difference(at: At, path: str, live: Mapping[str, Any]) -> str:
@@ -71,12 +86,16 @@ def _difference(at: At, path: str, live: Mapping[str, Any]) -> str:
         return "(secret: not shown)"
     if theirs is None:
         return "(too large, or no text: not shown)"
-    lines = [line.rstrip("\n")[:WIDE] for line in difflib.unified_diff(ours.splitlines(), theirs.splitlines(), "site.yml", "host", lineterm="", n=0)]
+    lines = [
+        line.rstrip("\n")[:WIDE]
+        for line in difflib.unified_diff(ours.splitlines(), theirs.splitlines(), "site.yml", "host", lineterm="", n=0)
+    ]
     return "\n".join([*lines[:LINES], *([f"... {len(lines) - LINES} more lines"] if len(lines) > LINES else [])])
 
 
 def settings(text: str) -> dict[str, str]:
-    """main.cf, or postconf -n: values by name; a line that starts with blanks goes on with the one before (postconf(5))."""
+    """main.cf, or postconf -n: values by name; a line that starts with blanks goes on with the one before
+    (postconf(5))."""
     found: dict[str, str] = {}
     for line in re.sub(r"\n[ \t]+", " ", re.sub(r"(?m)^[ \t]*(#.*)?\n", "", text)).splitlines():
         name, equals, value = line.partition("=")
@@ -100,15 +119,25 @@ def _settings(at: At, seen: Mapping[str, Any]) -> Looks:
     if "postconf -n" in seen["commands"]:
         ours, theirs = settings(at.run.rendered(at.host, MAIN) or ""), settings(seen["commands"]["postconf -n"][1])
         for key in sorted(k for k in ours.keys() | theirs.keys() if ours.get(k) != theirs.get(k)):
-            yield _bad(f"postconf -n: {key} = {ours.get(key, '(not set)')}"[:300], f"{key} = {theirs.get(key, '(not set)')}"[:300])
+            yield _bad(
+                f"postconf -n: {key} = {ours.get(key, '(not set)')}"[:300],
+                f"{key} = {theirs.get(key, '(not set)')}"[:300],
+            )
     if "postconf -M" in seen["commands"]:
         wanted, found = services(at.run.rendered(at.host, MASTER) or ""), services(seen["commands"]["postconf -M"][1])
         for line in sorted(wanted ^ found):
-            yield _bad(f"postconf -M: {'with' if line in wanted else 'without'} {line[:200]}", "without it" if line in wanted else "with it")
+            yield _bad(
+                f"postconf -M: {'with' if line in wanted else 'without'} {line[:200]}",
+                "without it" if line in wanted else "with it",
+            )
     for key, value in switches(at.run.rendered(at.host, UNBOUND) or "").items():
         code, out = seen["commands"].get(f"unbound:{key}", (1, ""))
         if not code and out.strip() and out.strip() != value:
-            yield _bad(f"unbound runs with {key}: {value}", out.strip(), "systemctl restart unbound; it has not read its file, or was told otherwise by unbound-control")
+            yield _bad(
+                f"unbound runs with {key}: {value}",
+                out.strip(),
+                "systemctl restart unbound; it has not read its file, or was told otherwise by unbound-control",
+            )
 
 
 def _rules(at: At, seen: Mapping[str, Any]) -> Looks:
@@ -116,11 +145,17 @@ def _rules(at: At, seen: Mapping[str, Any]) -> Looks:
     if "nft loaded" not in commands:
         return
     if commands["nft loaded"][0]:
-        yield _bad("the table inet gmconf is loaded", commands["nft loaded"][1].strip()[-200:], "systemctl reload nftables")
+        yield _bad(
+            "the table inet gmconf is loaded", commands["nft loaded"][1].strip()[-200:], "systemctl reload nftables"
+        )
         return
     text = at.run.rendered(at.host, NFT) or ""
     for sentence in nft.differences(commands["nft file"][1], commands["nft loaded"][1], text, commands["nft text"][1]):
-        yield _bad(f"loaded rules as in {NFT}", sentence, "systemctl reload nftables; a rule that is to stay follows from site.yml (network, hosts)")
+        yield _bad(
+            f"loaded rules as in {NFT}",
+            sentence,
+            "systemctl reload nftables; a rule that is to stay follows from site.yml (network, hosts)",
+        )
 
 
 def _running(at: At, seen: Mapping[str, Any]) -> Looks:
@@ -134,10 +169,16 @@ def _running(at: At, seen: Mapping[str, Any]) -> Looks:
         loaded = float(unit.get("loaded", 0))
         if service["at_boot"] or not loaded or unit.get("ActiveState") != "active":
             continue
-        paths = by_name.get(service["name"], []) + [p for p in seen["times"] if any(fnmatch.fnmatch(p, w) for w in service["watch"])]
+        paths = by_name.get(service["name"], []) + [
+            p for p in seen["times"] if any(fnmatch.fnmatch(p, w) for w in service["watch"])
+        ]
         later = sorted(path for path in paths if (seen["times"].get(path) or 0) > loaded + 1)
         if later:
-            yield _bad(f"{service['unit']} runs with {later[0]}", "the file was changed after the service last read it", f"systemctl reload-or-restart {service['unit']}")
+            yield _bad(
+                f"{service['unit']} runs with {later[0]}",
+                "the file was changed after the service last read it",
+                f"systemctl reload-or-restart {service['unit']}",
+            )
 
 
 def _units(at: At, seen: Mapping[str, Any]) -> Looks:
@@ -148,10 +189,17 @@ def _units(at: At, seen: Mapping[str, Any]) -> Looks:
         not_here = unit.get("ConditionResult") == "no" and unit.get("ConditionTimestampMonotonic", "0") != "0"
         runs = unit.get("ActiveState") in ("active", "activating", "reloading") or service["at_boot"] or not_here
         if service["enabled"] and not (enabled and runs):
-            yield _bad(f"{service['unit']} enabled and running", f"{unit.get('UnitFileState') or 'unknown'}, {unit.get('ActiveState') or 'unknown'}",
-                       f"journalctl -u {service['unit']}; systemctl start {service['unit']}")  # fmt: skip
+            yield _bad(
+                f"{service['unit']} enabled and running",
+                f"{unit.get('UnitFileState') or 'unknown'}, {unit.get('ActiveState') or 'unknown'}",
+                f"journalctl -u {service['unit']}; systemctl start {service['unit']}",
+            )
     for name, state in seen["masked"].items():
-        if state not in ("masked", "masked-runtime", "not-found", "") and "No such file" not in state and "Failed to get" not in state:
+        if (
+            state not in ("masked", "masked-runtime", "not-found", "")
+            and "No such file" not in state
+            and "Failed to get" not in state
+        ):
             yield _bad(f"{name} masked", state)
 
 
@@ -164,22 +212,37 @@ def listening(at: At) -> Looks:
     wanted = listens(at)
     found = {int(place.rpartition(":")[2]) for place in look(at)["listening"]}
     listed = ", ".join(map(str, sorted(found)))
-    yield Seen(f"listening: {', '.join(map(str, sorted(wanted)))}", listed, not wanted - found, f"start what is to listen on {sorted(wanted - found)}" if wanted - found else "")
-    yield Seen("nothing else listens", ", ".join(map(str, sorted(found - wanted))) or "nothing else", not found - wanted,
-               f"stop and remove what listens: ss -ltnp 'sport = :{min(found - wanted)}'" if found - wanted else "")  # fmt: skip
+    yield Seen(
+        f"listening: {', '.join(map(str, sorted(wanted)))}",
+        listed,
+        not wanted - found,
+        f"start what is to listen on {sorted(wanted - found)}" if wanted - found else "",
+    )
+    yield Seen(
+        "nothing else listens",
+        ", ".join(map(str, sorted(found - wanted))) or "nothing else",
+        not found - wanted,
+        f"stop and remove what listens: ss -ltnp 'sport = :{min(found - wanted)}'" if found - wanted else "",
+    )
 
 
 @on_host("egress", inside=True)
 def egress(at: At) -> Looks:
     """No user but Postfix's can open port 25 outward.
 
-    Part of the one ssh session: one try to reach port 25 of this very machine, by each of two users, which must not leave the host.
+    Part of the one ssh session: one try to reach port 25 of this very machine, by each of two users, which must not
+    leave the host.
     """
     seen = look(at)["leaves"]
     if not seen:
         raise NothingToSayError("the host does not know where we come from (SSH_CONNECTION is not set)")
     for user in USERS:
-        yield Seen(f"port 25 outward closed to {user}", seen.get(user, "not tried"), seen.get(user) == "stopped", "systemctl reload nftables, and roll out" if seen.get(user) != "stopped" else "")
+        yield Seen(
+            f"port 25 outward closed to {user}",
+            seen.get(user, "not tried"),
+            seen.get(user) == "stopped",
+            "systemctl reload nftables, and roll out" if seen.get(user) != "stopped" else "",
+        )
 
 
 @on_host("resolver", inside=True)
@@ -190,9 +253,19 @@ def resolver(at: At) -> Looks:
     """
     seen = look(at)
     root = seen["resolves"]["."]
-    yield Seen("the root's answer is validated", root, root == "secure", "systemctl status unbound; is the trust anchor right?" if root != "secure" else "")
+    yield Seen(
+        "the root's answer is validated",
+        root,
+        root == "secure",
+        "systemctl status unbound; is the trust anchor right?" if root != "secure" else "",
+    )
     own = [address for address in seen["resolv"] if address not in ("127.0.0.1", "::1")]
-    yield Seen("only the own resolver in /etc/resolv.conf", ", ".join(seen["resolv"]) or "none", bool(seen["resolv"]) and not own, "" if not own else "see what writes /etc/resolv.conf, then roll out")
+    yield Seen(
+        "only the own resolver in /etc/resolv.conf",
+        ", ".join(seen["resolv"]) or "none",
+        bool(seen["resolv"]) and not own,
+        "" if not own else "see what writes /etc/resolv.conf, then roll out",
+    )
 
 
 @on_host("dnssec", Role.MTA, inside=True)
@@ -203,7 +276,11 @@ def dnssec(at: At) -> Looks:
     """
     for name, answer in look(at)["resolves"].items():
         if name != ".":
-            fix = "have the zone signed and its DS published" if answer == "insecure" else "see what the resolver says: unbound-host -v -D on the host"
+            fix = (
+                "have the zone signed and its DS published"
+                if answer == "insecure"
+                else "see what the resolver says: unbound-host -v -D on the host"
+            )
             yield Seen(f"validated answer for {name}", answer, answer == "secure", fix if answer != "secure" else "")
 
 
@@ -218,8 +295,16 @@ def tls_policy(at: At) -> Looks:
         raise NothingToSayError("the site does not enforce MTA-STS policies of others (tls.enforce_mta_sts)")
     # Nothing is known of that name: an answer without text. Whoever cannot answer makes postmap complain.
     complaint = commands["tls-policy"][1].strip()
-    yield Seen("an answer of the policy map (MTA-STS)", complaint[-200:] or "one", not complaint,
-               "systemctl status gmconf-tls-policy postfix-mta-sts-resolver; until they answer, mail to the outside waits" if complaint else "")  # fmt: skip
+    yield Seen(
+        "an answer of the policy map (MTA-STS)",
+        complaint[-200:] or "one",
+        not complaint,
+        (
+            "systemctl status gmconf-tls-policy postfix-mta-sts-resolver; until they answer, mail to the outside waits"
+            if complaint
+            else ""
+        ),
+    )
 
 
 @on_host("updates", inside=True)
@@ -232,12 +317,35 @@ def updates(at: At) -> Looks:
     procedures = at.run.loaded.site.procedures
     days = procedures.update_days if procedures else 7
     age = seen["lists"] / DAY
-    yield Seen(f"package lists at most {days} days old", f"{age:.1f} days", age <= days, "systemctl start apt-daily.service; journalctl -u apt-daily" if age > days else "")
+    yield Seen(
+        f"package lists at most {days} days old",
+        f"{age:.1f} days",
+        age <= days,
+        "systemctl start apt-daily.service; journalctl -u apt-daily" if age > days else "",
+    )
     runs = seen["timer"] == "active" and seen["upgrade"]
-    yield Seen("unattended upgrades switched on", f"timer {seen['timer']}, Unattended-Upgrade {'on' if seen['upgrade'] else 'off'}", runs, "" if runs else BACK)
+    yield Seen(
+        "unattended upgrades switched on",
+        f"timer {seen['timer']}, Unattended-Upgrade {'on' if seen['upgrade'] else 'off'}",
+        runs,
+        "" if runs else BACK,
+    )
     late = age > days and seen["waiting"]
-    yield Seen(f"no security update waits longer than {days} days", ", ".join(seen["waiting"][:5]) or "none waits", not late, "apt-get dist-upgrade" if late else "")
+    yield Seen(
+        f"no security update waits longer than {days} days",
+        ", ".join(seen["waiting"][:5]) or "none waits",
+        not late,
+        "apt-get dist-upgrade" if late else "",
+    )
     if at.has(Role.FILTER) and at.run.loaded.site.filter.signatures.mirrors:
         old = seen["signatures"] / DAY if seen["signatures"] is not None else None
-        yield Seen(f"virus signatures at most {days} days old", "none" if old is None else f"{old:.1f} days", old is not None and old <= days,
-                   "" if old is not None and old <= days else "systemctl status clamav-freshclam; journalctl -u clamav-freshclam")  # fmt: skip
+        yield Seen(
+            f"virus signatures at most {days} days old",
+            "none" if old is None else f"{old:.1f} days",
+            old is not None and old <= days,
+            (
+                ""
+                if old is not None and old <= days
+                else "systemctl status clamav-freshclam; journalctl -u clamav-freshclam"
+            ),
+        )

@@ -48,8 +48,11 @@ def chosen(names: Sequence[str]) -> list[Probe]:
     return [probe for probe in PROBES.values() if not names or probe.name in names]
 
 
-def verify(run: Run, probes: Sequence[Probe], done: Callable[[Outcome, int], None] = lambda _outcome, _left: None) -> list[Outcome]:
-    """All tasks of some probes, in their order; ``done`` is told of each as it ends. Never waits longer than the run's bounds."""
+def verify(
+    run: Run, probes: Sequence[Probe], done: Callable[[Outcome, int], None] = lambda _outcome, _left: None
+) -> list[Outcome]:
+    """All tasks of some probes, in their order; ``done`` is told of each as it ends. Never waits longer than the run's
+    bounds."""
     tasks = [task for probe in probes for task in probe.each(run)]
     outcomes: dict[int, Outcome] = {}
     until = time.monotonic() + run.bounds.total(len(run.hosts))
@@ -65,7 +68,11 @@ def verify(run: Run, probes: Sequence[Probe], done: Callable[[Outcome, int], Non
 def _silent(run: Run, outcomes: list[Outcome]) -> list[Outcome]:
     """Of a host that answers neither from outside nor over ssh every probe says the same, with what ssh said."""
     for at in run.hosts:
-        mine = [n for n, o in enumerate(outcomes) if o.task.subject == at.host.name and (o.task.probe.inside or o.text == at.silence)]
+        mine = [
+            n
+            for n, o in enumerate(outcomes)
+            if o.task.subject == at.host.name and (o.task.probe.inside or o.text == at.silence)
+        ]
         said = {outcomes[n].text for n in mine if outcomes[n].task.probe.inside and outcomes[n].status == "error"}
         if at.silence and all(outcomes[n].status in ("error", "na") for n in mine):
             text = "; ".join([at.silence, *sorted(said)])
@@ -75,7 +82,8 @@ def _silent(run: Run, outcomes: list[Outcome]) -> list[Outcome]:
 
 
 def _parallel(run: Run, tasks: dict[int, Task], until: float) -> Iterator[tuple[int, Outcome]]:
-    """Tasks at once, what looks inside first: it takes longest. Threads that never end are left behind (they are daemons)."""
+    """Tasks at once, what looks inside first: it takes longest. Threads that never end are left behind (they are
+    daemons)."""
     todo: queue.SimpleQueue[int] = queue.SimpleQueue()
     ended: queue.SimpleQueue[tuple[int, Outcome]] = queue.SimpleQueue()
     for number in sorted(tasks, key=lambda n: (not tasks[n].probe.inside, not tasks[n].probe.login, n)):
@@ -146,14 +154,21 @@ def _swept(run: Run, outcomes: list[Outcome]) -> list[Outcome]:
     except (OSError, GmconfError, DeadError) as error:
         last = next(n for n, o in enumerate(outcomes) if o.task.probe.login)
         spoken = outcomes[last]
-        outcomes[last] = Outcome(spoken.task, "error", spoken.seen, f"test messages could not be deleted from {run.login.address}: {error}")
+        outcomes[last] = Outcome(
+            spoken.task, "error", spoken.seen, f"test messages could not be deleted from {run.login.address}: {error}"
+        )
     return outcomes
 
 
 def results(run: Run, outcomes: Iterable[Outcome], today: date) -> list[Result]:
     """Results in the form of ``gmconf check``: for every control that names the probe; ``where`` is the probe."""
     waived = {w.control for w in run.loaded.site.waivers if w.until >= today}
-    return [row for outcome in outcomes for control in outcome.task.probe.proves for row in _rows(outcome, control, control in waived)]
+    return [
+        row
+        for outcome in outcomes
+        for control in outcome.task.probe.proves
+        for row in _rows(outcome, control, control in waived)
+    ]
 
 
 def _rows(outcome: Outcome, control: str, waived: bool) -> Iterator[Result]:
@@ -168,11 +183,20 @@ def _rows(outcome: Outcome, control: str, waived: bool) -> Iterator[Result]:
     elif outcome.status == "error":
         yield row("error", probe.title, outcome.text, f"{UNREACHED}{probe.name}")
     elif outcome.status == "pass":
-        only = outcome.seen[0] if len(outcome.seen) == 1 else Seen(probe.title, f"{len(outcome.seen)} things looked at, all as wanted", holds=True)
+        only = (
+            outcome.seen[0]
+            if len(outcome.seen) == 1
+            else Seen(probe.title, f"{len(outcome.seen)} things looked at, all as wanted", holds=True)
+        )
         yield row("pass", only.expected, only.observed)
     else:
         broken = [s for s in outcome.seen if not s.holds]
         for seen in broken[:SHOWN]:
             yield row("waived" if waived else "fail", seen.expected, seen.observed, seen.remedy)
         if len(broken) > SHOWN:
-            yield row("waived" if waived else "fail", probe.title, f"{len(broken) - SHOWN} more findings", f"run it alone: --only {probe.name}")
+            yield row(
+                "waived" if waived else "fail",
+                probe.title,
+                f"{len(broken) - SHOWN} more findings",
+                f"run it alone: --only {probe.name}",
+            )

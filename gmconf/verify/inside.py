@@ -1,4 +1,5 @@
-"""The program that looks at a host from inside. It is sent over ssh, reads only, and needs Python's standard library only.
+"""The program that looks at a host from inside. It is sent over ssh, reads only, and needs Python's standard library
+only.
 
 ``gmconf verify`` puts ``WANTED = ...`` before it and reads one JSON document from its output.
 """
@@ -28,7 +29,14 @@ STATE = "/var/lib/gmconf"
 def run(argv: list[str], seconds: float = 15) -> tuple[int, str]:
     """Exit code and output of a command of the host; 127 where there is none, 124 where it does not end."""
     try:
-        done = subprocess.run(argv, capture_output=True, stdin=subprocess.DEVNULL, timeout=seconds, check=False, env={**os.environ, "LC_ALL": "C.UTF-8"})
+        done = subprocess.run(
+            argv,
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            timeout=seconds,
+            check=False,
+            env={**os.environ, "LC_ALL": "C.UTF-8"},
+        )
     except FileNotFoundError:
         return 127, f"{argv[0]}: not installed"
     except subprocess.TimeoutExpired:
@@ -53,8 +61,14 @@ def file_of(path: str, *, shown: bool) -> dict[str, Any] | None:
     except OSError:
         return None
     text = data.decode("utf-8", "replace") if shown and len(data) <= SHOWN and b"\0" not in data else None
-    return {"sha256": hashlib.sha256(data).hexdigest(), "owner": _name(pwd.getpwuid, found.st_uid), "group": _name(grp.getgrgid, found.st_gid),
-            "mode": f"{stat.S_IMODE(found.st_mode):04o}", "text": text, "changed": found.st_mtime}  # fmt: skip
+    return {
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "owner": _name(pwd.getpwuid, found.st_uid),
+        "group": _name(grp.getgrgid, found.st_gid),
+        "mode": f"{stat.S_IMODE(found.st_mode):04o}",
+        "text": text,
+        "changed": found.st_mtime,
+    }
 
 
 def _name(look: Any, number: int) -> str:
@@ -72,7 +86,11 @@ def files(wanted: dict[str, Any]) -> dict[str, Any]:
         seen = file_of(path, shown=entry["shown"])
         was = live.get(path, "")
         digest = entry["sha256"] or was
-        same = seen and (entry["own"] or seen["sha256"] == digest) and [seen[k] for k in ("owner", "group", "mode")] == [entry[k] for k in ("owner", "group", "mode")]
+        same = (
+            seen
+            and (entry["own"] or seen["sha256"] == digest)
+            and [seen[k] for k in ("owner", "group", "mode")] == [entry[k] for k in ("owner", "group", "mode")]
+        )
         if not same:
             found[path] = {**seen, "delivered": was} if seen else None
     return found
@@ -109,7 +127,15 @@ def units(names: list[str]) -> dict[str, dict[str, str]]:
     """Properties of systemd units, and when each last read its configuration (seconds since 1970)."""
     found = {}
     for name in names:
-        _, out = run(["systemctl", "show", "-p", "UnitFileState,ActiveState,ConditionResult,ConditionTimestampMonotonic,Id", name])
+        _, out = run(
+            [
+                "systemctl",
+                "show",
+                "-p",
+                "UnitFileState,ActiveState,ConditionResult,ConditionTimestampMonotonic,Id",
+                name,
+            ]
+        )
         found[name] = dict(line.partition("=")[::2] for line in out.splitlines()) | {"loaded": str(loaded(name))}
     return found
 
@@ -122,7 +148,17 @@ def loaded(unit: str) -> float:
     escaped = "".join(c if c.isalnum() else f"_{ord(c):02x}" for c in unit)
     path = f"/org/freedesktop/systemd1/unit/{escaped}"
     for name in ("ExecReload", "ExecStart"):
-        code, out = run(["busctl", "--json=short", "get-property", "org.freedesktop.systemd1", path, "org.freedesktop.systemd1.Service", name])
+        code, out = run(
+            [
+                "busctl",
+                "--json=short",
+                "get-property",
+                "org.freedesktop.systemd1",
+                path,
+                "org.freedesktop.systemd1.Service",
+                name,
+            ]
+        )
         if code:
             continue
         # (path, argv, ignore, start, start monotonic, stop, stop monotonic, pid, code, status), times in microseconds.
@@ -151,9 +187,24 @@ def resolves(name: str) -> str:
 
 def leaves(address: str, port: int, user: str) -> str:
     """Whether a connection of a user gets past the firewall: "stopped", "left", or what else happened."""
-    program = ("import errno,socket,sys\nc=socket.socket(socket.AF_INET6 if ':' in sys.argv[1] else socket.AF_INET)\nc.settimeout(2)\n"
-               "try: n=c.connect_ex((sys.argv[1],int(sys.argv[2])))\nexcept OSError: n=errno.ETIMEDOUT\nprint(n)")  # fmt: skip
-    code, out = run(["setpriv", f"--reuid={user}", f"--regid={user if user != 'nobody' else 'nogroup'}", "--clear-groups", sys.executable, "-c", program, address, str(port)])
+    program = (
+        "import errno,socket,sys\nc=socket.socket(socket.AF_INET6 if ':' in sys.argv[1] else"
+        " socket.AF_INET)\nc.settimeout(2)\ntry: n=c.connect_ex((sys.argv[1],int(sys.argv[2])))\nexcept OSError:"
+        " n=errno.ETIMEDOUT\nprint(n)"
+    )
+    code, out = run(
+        [
+            "setpriv",
+            f"--reuid={user}",
+            f"--regid={user if user != 'nobody' else 'nogroup'}",
+            "--clear-groups",
+            sys.executable,
+            "-c",
+            program,
+            address,
+            str(port),
+        ]
+    )
     if code or not out.strip().isdigit():
         return out.strip()[-200:]
     number = int(out)
@@ -169,14 +220,24 @@ def listening() -> list[str]:
 
 def updates() -> dict[str, Any]:
     """Age of the package lists and of the scanner's signatures (seconds), security updates that wait, timers."""
-    stamps = [s for p in ("lists", "periodic/update-success-stamp", "periodic/update-stamp", "lists/partial") if (s := _mtime(f"/var/lib/apt/{p}"))]
-    signatures = [s for n in _names("/var/lib/clamav") if n.endswith((".cvd", ".cld")) and (s := _mtime(f"/var/lib/clamav/{n}"))]
+    stamps = [
+        s
+        for p in ("lists", "periodic/update-success-stamp", "periodic/update-stamp", "lists/partial")
+        if (s := _mtime(f"/var/lib/apt/{p}"))
+    ]
+    signatures = [
+        s for n in _names("/var/lib/clamav") if n.endswith((".cvd", ".cld")) and (s := _mtime(f"/var/lib/clamav/{n}"))
+    ]
     _, out = run(["apt-get", "-s", "-o", "Debug::NoLocking=1", "dist-upgrade"])
     waiting = [line.split()[1] for line in out.splitlines() if line.startswith("Inst ") and "security" in line.lower()]
     now = time.time()
-    return {"lists": now - max(stamps, default=0), "signatures": now - max(signatures) if signatures else None, "waiting": waiting,
-            "timer": run(["systemctl", "is-active", "apt-daily-upgrade.timer"])[1].strip(),
-            "upgrade": 'Unattended-Upgrade "1"' in run(["apt-config", "dump", "APT::Periodic"])[1]}  # fmt: skip
+    return {
+        "lists": now - max(stamps, default=0),
+        "signatures": now - max(signatures) if signatures else None,
+        "waiting": waiting,
+        "timer": run(["systemctl", "is-active", "apt-daily-upgrade.timer"])[1].strip(),
+        "upgrade": 'Unattended-Upgrade "1"' in run(["apt-config", "dump", "APT::Periodic"])[1],
+    }
 
 
 def _mtime(path: str) -> float | None:
@@ -200,7 +261,9 @@ def collect(wanted: dict[str, Any]) -> dict[str, Any]:
         parts: dict[str, concurrent.futures.Future[Any]] = {
             "packaged": pool.submit(packaged, wanted["packages"], wanted["known"]),
             "updates": pool.submit(updates),
-            "leaves": pool.submit(lambda: {user: leaves(back[0], 25, user) for user in wanted["leaves"]} if back else {}),
+            "leaves": pool.submit(
+                lambda: {user: leaves(back[0], 25, user) for user in wanted["leaves"]} if back else {}
+            ),
             "resolves": pool.submit(lambda: {name: resolves(name) for name in wanted["names"]}),
             "units": pool.submit(units, wanted["units"]),
         }
@@ -213,7 +276,11 @@ def collect(wanted: dict[str, Any]) -> dict[str, Any]:
         "times": {path: _mtime(path) for path in wanted["files"]},
         "masked": {name: run(["systemctl", "is-enabled", name])[1].strip() for name in wanted["mask"]},
         "commands": {name: command.result() for name, command in commands.items()},
-        "resolv": [line.split()[1] for line in run(["cat", "/etc/resolv.conf"])[1].splitlines() if line.startswith("nameserver ")],
+        "resolv": [
+            line.split()[1]
+            for line in run(["cat", "/etc/resolv.conf"])[1].splitlines()
+            if line.startswith("nameserver ")
+        ],
         "listening": listening(),
     }
 

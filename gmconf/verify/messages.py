@@ -46,7 +46,9 @@ def virus(run: Run, sender: str) -> bytes:
 def program(run: Run, sender: str, ending: str) -> bytes:
     """An attachment that is called a program and holds a sentence."""
     built = message(run, sender, "attachment")
-    built.add_attachment(b"Nothing to run.\n", maintype="application", subtype="octet-stream", filename=f"test.{ending}")
+    built.add_attachment(
+        b"Nothing to run.\n", maintype="application", subtype="octet-stream", filename=f"test.{ending}"
+    )
     return built.as_bytes()
 
 

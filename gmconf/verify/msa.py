@@ -32,7 +32,9 @@ def submission(at: At) -> Looks:
         with dial(at, SUBMISSION, address) as wire:
             smtp = Smtp(wire)
             smtp.ehlo()
-            yield Seen(f"STARTTLS on {address} port 587", ", ".join(smtp.extensions), "STARTTLS" in smtp.extensions, REPLAY)
+            yield Seen(
+                f"STARTTLS on {address} port 587", ", ".join(smtp.extensions), "STARTTLS" in smtp.extensions, REPLAY
+            )
             reply = smtp.say("MAIL FROM:<>")
             yield said("530 to MAIL without TLS", reply, reply.code == 530)
 
@@ -72,7 +74,12 @@ def mechanisms(at: At) -> Looks:
     for port in (SUBMISSIONS, SUBMISSION):
         with msa(at, port) as smtp:
             offered = set(smtp.extensions.get("AUTH", "").split())
-            yield Seen(f"AUTH PLAIN LOGIN on port {port} over TLS", " ".join(sorted(offered)) or "no AUTH", bool(offered) and offered <= MECHANISMS, REPLAY)
+            yield Seen(
+                f"AUTH PLAIN LOGIN on port {port} over TLS",
+                " ".join(sorted(offered)) or "no AUTH",
+                bool(offered) and offered <= MECHANISMS,
+                REPLAY,
+            )
 
 
 @on_host("submission-sender", Role.MSA, login=True)
@@ -83,7 +90,9 @@ def sender(at: At) -> Looks:
     """
     me = _me(at)
     allowed = at.run.loaded.mail.senders
-    strange = next((a.login for a in at.run.loaded.mail.accounts if me not in allowed.get(a.login, ())), f"x@{at.host.name}")
+    strange = next(
+        (a.login for a in at.run.loaded.mail.accounts if me not in allowed.get(a.login, ())), f"x@{at.host.name}"
+    )
     with logged_in(at) as smtp:
         reply = smtp.envelope(me, me)
         yield said(f"250 to {me} as itself", reply, reply.taken)
@@ -104,7 +113,9 @@ def spam(at: At) -> Looks:
     One message to the probe account; should it be accepted, it is deleted there.
     """
     if at.run.loaded.site.filter.outbound == "hold":
-        raise NothingToSayError("filter.outbound is hold: the test would stay in the queue until a person has looked at it")
+        raise NothingToSayError(
+            "filter.outbound is hold: the test would stay in the queue until a person has looked at it"
+        )
     with logged_in(at) as smtp:
         yield refused(smtp, _me(at), _me(at), messages.spam(at.run, _me(at)), "GTUBE", "spam", "gtube")
 
@@ -133,8 +144,8 @@ def malformed(at: At) -> Looks:
 def wrong_password(at: At) -> Looks:
     """A wrong password is refused slowly, and locks nobody out.
 
-    One failed login of the probe account, on the first MSA host of the run only, followed by a right one. Runs last, because
-    the host makes our address wait afterwards.
+    One failed login of the probe account, on the first MSA host of the run only, followed by a right one. Runs last,
+    because the host makes our address wait afterwards.
     """
     if at is not next(other for other in at.run.hosts if other.has(Role.MSA)):
         raise NothingToSayError("one failed login a run is enough; it was made on another host")

@@ -51,8 +51,15 @@ def answers(at: At) -> Looks:
                 yield said(f"220 from {address} port 25", smtp.greeting, smtp.greeting.code == 220)
                 smtp.say("QUIT")
         except OSError as error:
-            yield Seen(f"220 from {address} port 25", str(error), holds=False, remedy=(
-                "is Postfix running, and does the firewall on the way (many access networks close port 25) let you through?"))  # fmt: skip
+            yield Seen(
+                f"220 from {address} port 25",
+                str(error),
+                holds=False,
+                remedy=(
+                    "is Postfix running, and does the firewall on the way (many access networks close port 25) let you"
+                    " through?"
+                ),
+            )
 
 
 @on_host("banner", Role.MTA)
@@ -152,12 +159,28 @@ def pipelining(at: At) -> Looks:
 
 def _forms(at: At) -> list[str]:
     local, _, domain = ABROAD.partition("@")
-    ours, name, ip = at.run.loaded.site.domains[0].name, at.host.name, f"[{at.address}]" if ":" not in at.address else f"[IPv6:{at.address}]"
+    ours, name, ip = (
+        at.run.loaded.site.domains[0].name,
+        at.host.name,
+        f"[{at.address}]" if ":" not in at.address else f"[IPv6:{at.address}]",
+    )
     return [
-        f"<{ABROAD}>", f"<{local}%{domain}@{ours}>", f"<{local}%{domain}@{ip}>", f"<{domain}!{local}@{ours}>", f"<@{ours}:{ABROAD}>",
-        f'<"{ABROAD}">', f'<"{ABROAD}"@{ours}>', f"<{ABROAD}@{ours}>", f"<{ABROAD}@{ip}>", f'<"{local}%{domain}">', f"<{local}@[192.0.2.99]>",
-        f"<{domain}!{local}>", f"<@{name}:{ABROAD}>", f'<"{local}%{domain}"@{ours}>', f"<{domain}!{local}@{ip}>",
-    ]  # fmt: skip
+        f"<{ABROAD}>",
+        f"<{local}%{domain}@{ours}>",
+        f"<{local}%{domain}@{ip}>",
+        f"<{domain}!{local}@{ours}>",
+        f"<@{ours}:{ABROAD}>",
+        f'<"{ABROAD}">',
+        f'<"{ABROAD}"@{ours}>',
+        f"<{ABROAD}@{ours}>",
+        f"<{ABROAD}@{ip}>",
+        f'<"{local}%{domain}">',
+        f"<{local}@[192.0.2.99]>",
+        f"<{domain}!{local}>",
+        f"<@{name}:{ABROAD}>",
+        f'<"{local}%{domain}"@{ours}>',
+        f"<{domain}!{local}@{ip}>",
+    ]
 
 
 @on_host("relay", Role.MTA)
@@ -200,7 +223,9 @@ def unknown(at: At) -> Looks:
 
     Ends at RCPT; at most three refusals in a session, at most twelve domains.
     """
-    names = [d.name for d in sample(at.run.loaded.mail.hosted + at.run.loaded.mail.mirrored) if not _catches(at, d.name)][:12]
+    names = [
+        d.name for d in sample(at.run.loaded.mail.hosted + at.run.loaded.mail.mirrored) if not _catches(at, d.name)
+    ][:12]
     if not names:
         raise NothingToSayError("every domain has a catch-all")
     for start in range(0, len(names), ERRORS):
@@ -245,7 +270,9 @@ def postmaster(at: At) -> Looks:
     """
     domains = sample(at.run.loaded.mail.hosted + at.run.loaded.mail.mirrored)
     with mta(at) as smtp:
-        yield from _roles(smtp, ["postmaster", f"postmaster@{at.host.name}", *(f"PostMaster@{d.name}" for d in domains)])
+        yield from _roles(
+            smtp, ["postmaster", f"postmaster@{at.host.name}", *(f"PostMaster@{d.name}" for d in domains)]
+        )
 
 
 @on_host("abuse", Role.MTA)

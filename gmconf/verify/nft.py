@@ -55,7 +55,8 @@ def read(text: str) -> Rules:
         elif line and not line.startswith(("\t", " ")) and (seen := _SET.fullmatch(line.strip())):
             end()
             current = seen[1]
-            # Anonymous sets of a file that is only checked all have the same name; they stand right before their rule, in order.
+            # Anonymous sets of a file that is only checked all have the same name; they stand right before their rule,
+            # in order.
             if "%" in current and seen[2] != "0":
                 waiting.append(set())
             elif "%" not in current:
@@ -81,7 +82,8 @@ def _spell(line: str, contents: dict[str, set[str]], waiting: list[set[str]]) ->
 def differences(file: str, loaded: str, rendered: str, listed: str) -> Iterator[str]:
     """Sentences about what is loaded and does not stand in the file, or the other way round.
 
-    ``file`` and ``loaded`` are what --debug=netlink printed, ``rendered`` the file's text, ``listed`` what nft list printed.
+    ``file`` and ``loaded`` are what --debug=netlink printed, ``rendered`` the file's text, ``listed`` what nft list
+    printed.
     """
     wanted, found = read(file), read(loaded)
     policies, now = dict(_POLICY.findall(rendered)), dict(_POLICY.findall(listed))
@@ -99,5 +101,9 @@ def differences(file: str, loaded: str, rendered: str, listed: str) -> Iterator[
         if mine == theirs:
             continue
         extra, lost = len([r for r in theirs if r not in mine]), len([r for r in mine if r not in theirs])
-        yield (f"chain {chain}: {extra} loaded rule{'s' * (extra != 1)} that the file does not have, {lost} of the file not loaded"
-               if extra or lost else f"chain {chain}: the rules are loaded in another order or number")  # fmt: skip
+        yield (
+            f"chain {chain}: {extra} loaded rule{'s' * (extra != 1)} that the file does not have, {lost} of the file"
+            " not loaded"
+            if extra or lost
+            else f"chain {chain}: the rules are loaded in another order or number"
+        )

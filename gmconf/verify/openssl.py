@@ -22,7 +22,13 @@ def client(address: str, port: int, name: str, starttls: str, until: float, *wor
     argv = ["openssl", "s_client", "-connect", where, "-servername", name, *words]
     argv += ["-starttls", starttls] if starttls else []
     # Whatever configuration of OpenSSL this machine has must not decide what is asked for.
-    process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env={**os.environ, "OPENSSL_CONF": "/dev/null"})
+    process = subprocess.Popen(
+        argv,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env={**os.environ, "OPENSSL_CONF": "/dev/null"},
+    )
     try:
         return _talk(process, ask, starttls, until).decode("utf-8", "replace")
     except subprocess.TimeoutExpired:

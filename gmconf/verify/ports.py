@@ -9,14 +9,70 @@ from gmconf.verify.alive import listens, opened, session
 from gmconf.verify.probe import Looks, Seen, on_host
 from gmconf.verify.run import At
 
-TRIED = (21, 22, 23, 24, 25, 53, 80, 110, 111, 113, 119, 139, 143, 389, 443, 445, 465, 563, 587, 631, 636, 853, 873, 993, 995, 1080, 2049, 2121, 3128,
-         3306, 3310, 4190, 4949, 5222, 5223, 5269, 5280, 5281, 5347, 5432, 5666, 6379, 8080, 8443, 8953, 9090, 9100, 9154, 9900, 10025, 11211, 11332,
-         11333, 11334, 12340, 27017)  # fmt: skip
+TRIED = (
+    21,
+    22,
+    23,
+    24,
+    25,
+    53,
+    80,
+    110,
+    111,
+    113,
+    119,
+    139,
+    143,
+    389,
+    443,
+    445,
+    465,
+    563,
+    587,
+    631,
+    636,
+    853,
+    873,
+    993,
+    995,
+    1080,
+    2049,
+    2121,
+    3128,
+    3306,
+    3310,
+    4190,
+    4949,
+    5222,
+    5223,
+    5269,
+    5280,
+    5281,
+    5347,
+    5432,
+    5666,
+    6379,
+    8080,
+    8443,
+    8953,
+    9090,
+    9100,
+    9154,
+    9900,
+    10025,
+    11211,
+    11332,
+    11333,
+    11334,
+    12340,
+    27017,
+)
 """Ports of mail, of everything gmconf installs, and of what is most often left open by mistake."""
 
 
 def _allowed(at: At) -> set[int]:
-    """TCP ports that the site has opened for what gmconf does not run; whether anything listens there is not gmconf's to say."""
+    """TCP ports that the site has opened for what gmconf does not run; whether anything listens there is not gmconf's
+    to say."""
     view = next(v for v in views(at.run.loaded) if v.host is at.host)
     ranges = [span(p) for o in incoming(view) if o.protocol == "tcp" for p in o.ports]
     return {port for port in TRIED if any(first <= port <= last for first, last in ranges)}
@@ -35,7 +91,19 @@ def ports(at: At) -> Looks:
     for address, found in open_at.items():
         lost, extra = sorted(public - found), sorted(found - allowed)
         listed = ", ".join(map(str, sorted(found))) or "nothing"
-        yield Seen(f"open on {address}: {', '.join(map(str, sorted(public)))}", listed, not lost,
-                   "" if not lost else f"see what stops port {lost[0]}: the service, the host's nftables, or a firewall on the way")  # fmt: skip
-        yield Seen(f"nothing else open on {address}", ", ".join(map(str, extra)) or "nothing else", not extra,
-                   "" if not extra else "stop what listens there, or roll out the firewall again")  # fmt: skip
+        yield Seen(
+            f"open on {address}: {', '.join(map(str, sorted(public)))}",
+            listed,
+            not lost,
+            (
+                ""
+                if not lost
+                else f"see what stops port {lost[0]}: the service, the host's nftables, or a firewall on the way"
+            ),
+        )
+        yield Seen(
+            f"nothing else open on {address}",
+            ", ".join(map(str, extra)) or "nothing else",
+            not extra,
+            "" if not extra else "stop what listens there, or roll out the firewall again",
+        )

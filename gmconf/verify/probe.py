@@ -1,4 +1,6 @@
-"""What a probe is, and what it says. Probes are declared once, beside their dialogue; controls name them in ``live``."""
+"""What a probe is, and what it says. Probes are declared once, beside their dialogue;
+controls name them in ``live``.
+"""
 
 from __future__ import annotations
 
@@ -76,8 +78,15 @@ PROBES: dict[str, Probe] = {}
 """By name, filled by the modules that declare them."""
 
 
-def _declare(name: str, text: str | None, tasks: Callable[[Run], Iterator[tuple[str, Callable[[], Looks]]]],
-             *, login: bool = False, inside: bool = False, last: bool = False) -> None:  # fmt: skip
+def _declare(
+    name: str,
+    text: str | None,
+    tasks: Callable[[Run], Iterator[tuple[str, Callable[[], Looks]]]],
+    *,
+    login: bool = False,
+    inside: bool = False,
+    last: bool = False,
+) -> None:
     title, _, rest = (text or "").strip().partition("\n")
     harmless = " ".join(rest.split())
     if not title or not harmless:
@@ -87,7 +96,9 @@ def _declare(name: str, text: str | None, tasks: Callable[[Run], Iterator[tuple[
     PROBES[name] = Probe(name, title.rstrip("."), harmless, tasks, login, inside, last)
 
 
-def on_host(name: str, *roles: str, login: bool = False, inside: bool = False, last: bool = False) -> Callable[[Callable[[At], Looks]], Callable[[At], Looks]]:
+def on_host(
+    name: str, *roles: str, login: bool = False, inside: bool = False, last: bool = False
+) -> Callable[[Callable[[At], Looks]], Callable[[At], Looks]]:
     """Declare a probe of every host with one of these roles (none: of every host)."""
 
     def declare(look: Callable[[At], Looks]) -> Callable[[At], Looks]:

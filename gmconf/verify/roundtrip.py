@@ -34,26 +34,47 @@ def roundtrip(at: At) -> Looks:
         reply = smtp.envelope(me, me)
         if reply.taken:
             reply = smtp.data(built.as_bytes())
-    yield said("250 to a message from the probe account to itself", reply, reply.taken, "the reason is in the answer; see journalctl -u postfix@-")
+    yield said(
+        "250 to a message from the probe account to itself",
+        reply,
+        reply.taken,
+        "the reason is in the answer; see journalctl -u postfix@-",
+    )
     if not reply.taken:
         return
     store = at.run.first(Role.STORE)
     with mailbox(store) as client:
         found = _wait(client, str(built["Subject"]), start + ARRIVES)
     took = time.monotonic() - start
-    yield Seen(f"in the mailbox within {ARRIVES:g} s", f"after {took:.1f} s" if found else f"not after {took:.0f} s", found is not None,
-               "" if found else "look at the queue: postqueue -p; journalctl -u postfix@- -u dovecot")  # fmt: skip
+    yield Seen(
+        f"in the mailbox within {ARRIVES:g} s",
+        f"after {took:.1f} s" if found else f"not after {took:.0f} s",
+        found is not None,
+        "" if found else "look at the queue: postqueue -p; journalctl -u postfix@- -u dovecot",
+    )
     if found:
         yield from _arrived(found, me)
 
 
 def _arrived(found: Message, me: str) -> Looks:
     missing = [name for name in ("Date", "Message-ID") if name not in found]
-    yield Seen("Date and Message-ID added (RFC 6409 section 8)", f"without {' and '.join(missing)}" if missing else "added", not missing, REPLAY if missing else "")
+    yield Seen(
+        "Date and Message-ID added (RFC 6409 section 8)",
+        f"without {' and '.join(missing)}" if missing else "added",
+        not missing,
+        REPLAY if missing else "",
+    )
     domain = me.rpartition("@")[2]
-    signed = sorted(_tag(str(value), "a") for value in found.get_all("DKIM-Signature", []) if _tag(str(value), "d") == domain)
+    signed = sorted(
+        _tag(str(value), "a") for value in found.get_all("DKIM-Signature", []) if _tag(str(value), "d") == domain
+    )
     both = signed == ["ed25519-sha256", "rsa-sha256"]
-    yield Seen(f"signatures of {domain} with both keys", ", ".join(signed) or "none", both, "" if both else "rspamd's dkim_signing: are the keys on the filter host? roll out again")
+    yield Seen(
+        f"signatures of {domain} with both keys",
+        ", ".join(signed) or "none",
+        both,
+        "" if both else "rspamd's dkim_signing: are the keys on the filter host? roll out again",
+    )
 
 
 def _tag(value: str, name: str) -> str:
@@ -77,7 +98,8 @@ def _wait(client: Imap, subject: str, until: float) -> Message | None:
 
 
 def sweep(run: Run, wait: float = 0) -> int:
-    """Delete every test message, of earlier runs too, from the probe account; how many. ``wait`` seconds for some to arrive.
+    """Delete every test message, of earlier runs too, from the probe account; how many. ``wait`` seconds for some to
+    arrive.
 
     Raises OSError.
     """

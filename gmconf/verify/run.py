@@ -102,12 +102,15 @@ class Run:
             return self._dns
 
     def ask(self, name: str, type_: str) -> tuple[str, ...]:
-        """Data of the records under a name, as zone files have it; none where there are none. Raises OSError when nobody says."""
+        """Data of the records under a name, as zone files have it; none where there are none. Raises OSError when
+        nobody says."""
         import asyncio
 
         from gmconf.lookup.ask import Asker, parse_server, system_resolver
 
-        answer = asyncio.run(Asker(parse_server(self.resolver) if self.resolver else system_resolver()).ask(name, type_))
+        answer = asyncio.run(
+            Asker(parse_server(self.resolver) if self.resolver else system_resolver()).ask(name, type_)
+        )
         if answer.status == "failed":
             raise OSError(f"DNS, {name} {type_}: {answer.note}")
         return answer.values
@@ -118,12 +121,16 @@ class Run:
         from gmconf.lookup.ask import parse_server, system_resolver
 
         wanted = contract(self.loaded)
-        zones = {wanted.zones.of(name) for name in (*(d.name for d in self.domains), *(at.host.name for at in self.hosts))}
+        zones = {
+            wanted.zones.of(name) for name in (*(d.name for d in self.domains), *(at.host.name for at in self.hosts))
+        }
         zones |= {wanted.zones.reverse(address)[0] for at in self.hosts for address in at.host.outside}
         # What allows reports about a domain lies in the zone of whoever gets them.
         zones |= {*wanted.report_zones.values()} & wanted.all
         server = parse_server(self.resolver) if self.resolver else system_resolver()
-        return survey(self.loaded, server, datetime.now(UTC).date(), zones=zones, domains=[d.name for d in self.domains])
+        return survey(
+            self.loaded, server, datetime.now(UTC).date(), zones=zones, domains=[d.name for d in self.domains]
+        )
 
     @cached_property
     def tree(self) -> dict[str, bytes]:
@@ -193,7 +200,8 @@ class At:
 
 
 def trust(loaded: Loaded) -> ssl.SSLContext:
-    """Checks certificate and name against the CA that systems do not know and the site's programs do, if it has one, else the system's.
+    """Checks certificate and name against the CA that systems do not know and the site's programs do, if it has one,
+    else the system's.
 
     Where certificates come by ACME, one of the site's own CA only stands in for them and does not count.
     """

@@ -50,8 +50,13 @@ NAMES = 5
 
 
 def named_ports(at: At) -> list[Port]:
-    """The ports that show certificates by name, each with some of the names that domains have for them, evenly taken."""
-    clients, mx = ([n for n in dict.fromkeys(getattr(d, own) for d in at.run.loaded.site.domains) if n] for own in ("own_clients", "own_mx"))
+    """The ports that show certificates by name, each with some of the names that domains have for them,
+    evenly taken.
+    """
+    clients, mx = (
+        [n for n in dict.fromkeys(getattr(d, own) for d in at.run.loaded.site.domains) if n]
+        for own in ("own_clients", "own_mx")
+    )
     found = []
     for port in ports(at):
         names = () if port.starttls == "nntp" or port.number == 563 else mx if port.number == 25 else clients
@@ -60,7 +65,9 @@ def named_ports(at: At) -> list[Port]:
 
 
 def upgrade(wire: Wire, port: Port, at: At, context: ssl.SSLContext) -> None:
-    """Bring a fresh connection to TLS. Raises OSError; ssl.SSLError and ConnectionError of the handshake pass through."""
+    """Bring a fresh connection to TLS. Raises OSError;
+    ssl.SSLError and ConnectionError of the handshake pass through.
+    """
     before = _BEFORE.get(port.starttls)
     if before:
         try:

@@ -20,7 +20,21 @@ UNBOUND = "/etc/unbound/unbound.conf"
 NFT = "/etc/nftables.conf"
 USERS = ("root", "nobody")
 """Who may not open port 25 outward."""
-ANSWER = {"release", "files", "times", "unwanted", "packaged", "units", "masked", "commands", "resolves", "resolv", "leaves", "listening", "updates"}
+ANSWER = {
+    "release",
+    "files",
+    "times",
+    "unwanted",
+    "packaged",
+    "units",
+    "masked",
+    "commands",
+    "resolves",
+    "resolv",
+    "leaves",
+    "listening",
+    "updates",
+}
 """What the program says; see inside.py."""
 COMMANDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "postconf -n": ("/etc/postfix/main.cf", ("postconf", "-n")),
@@ -42,19 +56,38 @@ def wanted(at: At) -> dict[str, Any]:
     found = at.run.manifest(at.host)
     paths = {f["path"]: f for f in found["files"]}
     commands = {name: list(argv) for name, (path, argv) in COMMANDS.items() if path in paths}
-    commands |= {f"unbound:{key}": ["unbound-control", "get_option", key] for key in switches(at.run.rendered(at.host, UNBOUND) or "")}
+    commands |= {
+        f"unbound:{key}": ["unbound-control", "get_option", key]
+        for key in switches(at.run.rendered(at.host, UNBOUND) or "")
+    }
     names = [".", *(d.name for d in at.run.domains), *(h.host.name for h in at.run.hosts)]
     return {
-        "files": {path: {"sha256": f.get("sha256", ""), "owner": f["owner"], "group": f["group"], "mode": f["mode"], "shown": "secret" not in f, "own": f.get("initial", False)}
-                  for path, f in paths.items()},
+        "files": {
+            path: {
+                "sha256": f.get("sha256", ""),
+                "owner": f["owner"],
+                "group": f["group"],
+                "mode": f["mode"],
+                "shown": "secret" not in f,
+                "own": f.get("initial", False),
+            }
+            for path, f in paths.items()
+        },
         "known": [*paths, *(c["makes"] for c in found["compile"])],
-        "owned": found["owned"], "absent": found["absent"], "packages": found["packages"], "mask": found["mask"],
-        "units": [s["unit"] for s in found["services"]], "commands": commands, "names": list(dict.fromkeys(names)), "leaves": list(USERS),
-    }  # fmt: skip
+        "owned": found["owned"],
+        "absent": found["absent"],
+        "packages": found["packages"],
+        "mask": found["mask"],
+        "units": [s["unit"] for s in found["services"]],
+        "commands": commands,
+        "names": list(dict.fromkeys(names)),
+        "leaves": list(USERS),
+    }
 
 
 def switches(text: str) -> dict[str, str]:
-    """Yes/no options, and the modules, of a rendered unbound.conf: what unbound-control can be asked for and spells alike."""
+    """Yes/no options, and the modules, of a rendered unbound.conf: what unbound-control can be asked for and spells
+    alike."""
     found = re.findall(r"^\s*([a-z0-9-]+):\s*(yes|no|\"[a-z ]*iterator\")\s*$", text, re.MULTILINE)
     return {key: value.strip('"') for key, value in found if key not in ("control-enable", "control-use-cert")}
 
@@ -94,7 +127,10 @@ def _ask(at: At, ssh: Ssh) -> dict[str, Any] | OSError:
         return OSError(f"ssh {where}: no end within {SECONDS:g} s")
     if done.returncode:
         text = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        return OSError(f"ssh {where}: {text[-1] if text else f'exit code {done.returncode}'}; give what ssh needs with --ssh-option, or use --no-drift")
+        return OSError(
+            f"ssh {where}: {text[-1] if text else f'exit code {done.returncode}'}; give what ssh needs with"
+            " --ssh-option, or use --no-drift"
+        )
     try:
         found: dict[str, Any] = json.loads(done.stdout)
     except ValueError:

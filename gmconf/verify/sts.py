@@ -20,7 +20,8 @@ class Policy(NamedTuple):
 
 
 def fetch(wire: Wire, context: ssl.SSLContext, name: str) -> str:
-    """What is served under a name; its lines joined, or the status line where that is not 200: senders follow no redirect (section 3.3).
+    """What is served under a name; its lines joined, or the status line where that is not 200: senders follow no
+    redirect (section 3.3).
 
     Raises OSError, also for a page without end.
     """
@@ -44,7 +45,8 @@ def complaint(error: ssl.SSLError) -> str:
 
 
 def read(text: str) -> Policy:
-    """A policy (section 3.2); of a field that stands twice the first counts, unknown ones are passed over. Raises ValueError: it is none."""
+    """A policy (section 3.2); of a field that stands twice the first counts, unknown ones are passed over. Raises
+    ValueError: it is none."""
     fields: dict[str, str] = {}
     mx = []
     for line in text.splitlines():
@@ -54,11 +56,16 @@ def read(text: str) -> Policy:
         else:
             fields.setdefault(key, value)
     age, mode = fields.get("max_age", ""), fields.get("mode", "")
-    if fields.get("version") != "STSv1" or mode not in ("enforce", "testing", "none") or not (age.isascii() and age.isdigit()):
+    if (
+        fields.get("version") != "STSv1"
+        or mode not in ("enforce", "testing", "none")
+        or not (age.isascii() and age.isdigit())
+    ):
         raise ValueError(f"no policy: {text[:200]!r}")
     return Policy(mode, int(age), tuple(mx))
 
 
 def matches(pattern: str, name: str) -> bool:
-    """Whether a pattern of a policy is about the name of an MX: the same name, or a star in place of its first label (section 4.1)."""
+    """Whether a pattern of a policy is about the name of an MX: the same name, or a star in place of its first label
+    (section 4.1)."""
     return pattern == name or (pattern.startswith("*.") and pattern[2:] == name.partition(".")[2])

@@ -49,13 +49,20 @@ def chat(at: At) -> Looks:
 
 def _news(wire: Wire, where: str) -> Looks:
     greeting = wire.line()
-    yield Seen(f"200, 201 or 480 from {where}", greeting, greeting[:3] in ("200", "201", "480"), "is the news server running?")
+    yield Seen(
+        f"200, 201 or 480 from {where}", greeting, greeting[:3] in ("200", "201", "480"), "is the news server running?"
+    )
     wire.send(b"CAPABILITIES\r\n")
     lines = [wire.line()]
     while lines[0].startswith("101") and lines[-1] != ".":
         lines.append(wire.line())
     listed = ", ".join(lines[1:-1])
-    yield Seen(f"CAPABILITIES with VERSION 2 from {where} (RFC 3977)", listed or lines[0], any(line.startswith("VERSION") for line in lines), "")
+    yield Seen(
+        f"CAPABILITIES with VERSION 2 from {where} (RFC 3977)",
+        listed or lines[0],
+        any(line.startswith("VERSION") for line in lines),
+        "",
+    )
     wire.send(b"QUIT\r\n")
 
 

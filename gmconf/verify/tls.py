@@ -26,7 +26,12 @@ WEAK = "ALL:COMPLEMENTOFALL:-ECDHE+AESGCM:-ECDHE+CHACHA20:@SECLEVEL=0"
 """Everything a client could ask for but what RFC 9325 section 4.2 recommends."""
 CURVE_BITS, RSA_BITS = 224, 2048
 REFUSALS = ("no renegotiation", "unexpected eof", "alert", "unsafe legacy")
-_OURS = ("NO_PROTOCOLS_AVAILABLE", "NO_CIPHERS_AVAILABLE", "NO_SHARED_SIGNATURE_ALGORITHMS", "NO_SUITABLE_SIGNATURE_ALGORITHM")
+_OURS = (
+    "NO_PROTOCOLS_AVAILABLE",
+    "NO_CIPHERS_AVAILABLE",
+    "NO_SHARED_SIGNATURE_ALGORITHMS",
+    "NO_SUITABLE_SIGNATURE_ALGORITHM",
+)
 """Reasons that lie in this machine's OpenSSL: they say nothing about the host."""
 
 
@@ -65,7 +70,11 @@ def smtp_tls(at: At) -> Looks:
     with mta(at) as smtp:
         smtp.ehlo()
         reply = smtp.say("MAIL FROM:<>")
-        yield said("530 to MAIL without TLS" if required else "250 to MAIL without TLS (RFC 3207 section 4)", reply, (reply.code == 530) is required)
+        yield said(
+            "530 to MAIL without TLS" if required else "250 to MAIL without TLS (RFC 3207 section 4)",
+            reply,
+            (reply.code == 530) is required,
+        )
 
 
 @on_host("tls-versions", Role.MTA, Role.MSA, Role.STORE)
@@ -107,7 +116,12 @@ def ciphers(at: At) -> Looks:
         context.maximum_version = ssl.TLSVersion.TLSv1_2
         context.set_ciphers(WEAK)
         found = handshake(at, port, context)
-        yield Seen(f"no TLS 1.2 cipher but ECDHE with AES-GCM or ChaCha20 on {port}", found or "refused", not found, REPLAY if found else "")
+        yield Seen(
+            f"no TLS 1.2 cipher but ECDHE with AES-GCM or ChaCha20 on {port}",
+            found or "refused",
+            not found,
+            REPLAY if found else "",
+        )
 
 
 @on_host("tls-sigalgs", Role.MTA, Role.MSA, Role.STORE)
@@ -121,7 +135,12 @@ def sigalgs(at: At) -> Looks:
         found = "Cipher is (NONE)" not in text
         if not found and not any(word in text for word in ("alert", "unexpected eof", "errno=")):
             raise OSError(f"no TLS on {port}: {text.strip()[-200:]}")
-        yield Seen(f"a handshake with SHA-1 signatures refused on {port}", "accepted" if found else "refused", not found, REPLAY if found else "")
+        yield Seen(
+            f"a handshake with SHA-1 signatures refused on {port}",
+            "accepted" if found else "refused",
+            not found,
+            REPLAY if found else "",
+        )
 
 
 @on_host("tls-renegotiation", Role.MTA, Role.MSA, Role.STORE)
@@ -136,11 +155,18 @@ def renegotiation(at: At) -> Looks:
         refused = any(word in answer for word in REFUSALS)
         if not refused and "verify return" not in answer:
             raise OSError(f"{port}: openssl could not ask for renegotiation: {text.strip()[-200:]}")
-        yield Seen(f"renegotiation refused on {port}", "refused" if refused else "accepted", refused, "" if refused else REPLAY)
+        yield Seen(
+            f"renegotiation refused on {port}", "refused" if refused else "accepted", refused, "" if refused else REPLAY
+        )
         plain = "Compression: NONE" in text
         yield Seen(f"no compression on {port}", "none" if plain else "compressed", plain, REPLAY)
         ems = "Extended master secret: yes" in text
-        yield Seen(f"extended master secret on {port}", "yes" if ems else "no", ems, "" if ems else "the host's OpenSSL is too old")
+        yield Seen(
+            f"extended master secret on {port}",
+            "yes" if ems else "no",
+            ems,
+            "" if ems else "the host's OpenSSL is too old",
+        )
 
 
 @on_host("certificates", Role.MTA, Role.MSA, Role.STORE)
@@ -157,9 +183,18 @@ def certificates(at: At) -> Looks:
         except ssl.SSLCertVerificationError as error:
             found = error.verify_message
         acme = at.run.loaded.site.tls.source == "acme"
-        remedy = BY_ACME if acme else "gmconf keys --renew, or put the right certificate below the secrets folder; then roll out"
+        remedy = (
+            BY_ACME
+            if acme
+            else "gmconf keys --renew, or put the right certificate below the secrets folder; then roll out"
+        )
         fix = remedy if found else ""
-        yield Seen(f"a certificate for {port.name or at.host.name} from an authority we trust on {port}", found or "it is", not found, fix)
+        yield Seen(
+            f"a certificate for {port.name or at.host.name} from an authority we trust on {port}",
+            found or "it is",
+            not found,
+            fix,
+        )
         yield from _judged(at, port, BY_ACME if acme else "renew it: gmconf keys --renew, render, roll out")
 
 
@@ -176,24 +211,42 @@ def _judged(at: At, port: Port, renewal: str) -> Looks:
         return
     leaf = x509.load_der_x509_certificate(der)
     days = (leaf.not_valid_after_utc - datetime.now(UTC)).days
-    yield Seen(f"{DAYS} more days on {port}", f"until {leaf.not_valid_after_utc:%Y-%m-%d} ({days} days)", days >= DAYS, renewal)
+    yield Seen(
+        f"{DAYS} more days on {port}", f"until {leaf.not_valid_after_utc:%Y-%m-%d} ({days} days)", days >= DAYS, renewal
+    )
     key = leaf.public_key()
     bits = getattr(key, "key_size", 0)
-    strong = bits >= (CURVE_BITS if isinstance(key, ec.EllipticCurvePublicKey) else RSA_BITS if isinstance(key, rsa.RSAPublicKey) else 0)
+    strong = bits >= (
+        CURVE_BITS
+        if isinstance(key, ec.EllipticCurvePublicKey)
+        else RSA_BITS
+        if isinstance(key, rsa.RSAPublicKey)
+        else 0
+    )
     try:
         digest = leaf.signature_hash_algorithm
     except UnsupportedAlgorithm as error:
-        yield Seen(f"a certificate signed with SHA-256 or better on {port}", str(error), holds=False, remedy="have a new certificate made")
+        yield Seen(
+            f"a certificate signed with SHA-256 or better on {port}",
+            str(error),
+            holds=False,
+            remedy="have a new certificate made",
+        )
         return
     good = digest is None or digest.digest_size >= 32
     kind = type(key).__name__.removesuffix("PublicKey").lstrip("_")
-    yield Seen(f"a strong key signed with SHA-256 or better on {port}", f"{kind} {bits} bits, {digest.name if digest else 'no digest of its own'}", strong and good,
-               "have a new certificate made")  # fmt: skip
+    yield Seen(
+        f"a strong key signed with SHA-256 or better on {port}",
+        f"{kind} {bits} bits, {digest.name if digest else 'no digest of its own'}",
+        strong and good,
+        "have a new certificate made",
+    )
 
 
 @on_host("dane", Role.MTA)
 def dane(at: At) -> Looks:
-    """What TLSA records say is true of the certificate that port 25 shows, under every name that MX records have for the host.
+    """What TLSA records say is true of the certificate that port 25 shows, under every name that MX records have for
+    the host.
 
     Asks DNS, and one handshake for each name.
     """
@@ -211,6 +264,7 @@ def dane(at: At) -> Looks:
 
 
 def s_client(at: At, port: Port, *words: str, ask: str = "") -> str:
-    """What openssl s_client prints; ``ask`` is typed once the host has greeted. Raises OSError when there is no openssl or no end."""
+    """What openssl s_client prints; ``ask`` is typed once the host has greeted. Raises OSError when there is no openssl
+    or no end."""
     with session(at) as until:
         return openssl.client(at.address, port.number, port.name or at.host.name, port.starttls, until, *words, ask=ask)

@@ -15,7 +15,8 @@ from gmconf.verify.wire import dial
 
 @on_domain("mta-sts", "hosted", "alias")
 def mta_sts(run: Run, domain: Domain) -> Looks:
-    """The domain has an MTA-STS record, and its policy is served as the site renders it, with a certificate for its name.
+    """The domain has an MTA-STS record, and its policy is served as the site renders it, with a certificate for its
+    name.
 
     Asks DNS, and fetches one page of each web host.
     """
@@ -29,4 +30,9 @@ def mta_sts(run: Run, domain: Domain) -> Looks:
                 seen = sts.fetch(wire, run.trust(), f"mta-sts.{domain.name}")
         except ssl.SSLError as error:
             seen = sts.complaint(error)
-        yield Seen(f"https://mta-sts.{domain.name}{sts.PATH} of {at.host.name}: {wanted}", seen, seen == wanted, "" if seen == wanted else "render, roll out; systemctl status nginx")
+        yield Seen(
+            f"https://mta-sts.{domain.name}{sts.PATH} of {at.host.name}: {wanted}",
+            seen,
+            seen == wanted,
+            "" if seen == wanted else "render, roll out; systemctl status nginx",
+        )

@@ -44,12 +44,15 @@ def trust(mx) -> ssl.SSLContext:
 
 
 def submission(mx, login: str | None = None, port: int = 465, source: str = "") -> smtplib.SMTP:
-    """A session on port 465, or on 587 after STARTTLS, from an address of this machine. Tests log in more often than a client may in a minute: then it waits."""
+    """A session on port 465, or on 587 after STARTTLS, from an address of this machine. Tests log in more often than a
+    client may in a minute: then it waits."""
     deadline, here = time.monotonic() + 90, (source, 0) if source else None
     while True:
         with mail._At(mx.ip4):
             if port == 465:
-                smtp: smtplib.SMTP = smtplib.SMTP_SSL(mx.name, 465, local_hostname="laptop.example", context=trust(mx), timeout=90, source_address=here)
+                smtp: smtplib.SMTP = smtplib.SMTP_SSL(
+                    mx.name, 465, local_hostname="laptop.example", context=trust(mx), timeout=90, source_address=here
+                )
             else:
                 smtp = smtplib.SMTP(mx.name, port, local_hostname="laptop.example", timeout=90, source_address=here)
                 smtp.starttls(context=trust(mx))
@@ -89,8 +92,11 @@ def find(mx, login: str, built: EmailMessage, folder: str = "INBOX", within: flo
     return stored(mx, login, "Subject", f'"{built["Subject"]}"', (folder,), within)
 
 
-def stored(mx, login: str, header: str, value: str, folders: tuple[str, ...] = ("INBOX",), within: float = 30) -> list[bytes]:
-    """All messages with a header, as the store has them, from the first of the folders that has any; waits for the first."""
+def stored(
+    mx, login: str, header: str, value: str, folders: tuple[str, ...] = ("INBOX",), within: float = 30
+) -> list[bytes]:
+    """All messages with a header, as the store has them, from the first of the folders that has any; waits for the
+    first."""
     deadline = time.monotonic() + within
     with imap(mx, login) as client:
         while True:
@@ -163,8 +169,11 @@ class Sink:
     taken: list[Taken] = field(default_factory=list)
 
     def __enter__(self) -> Sink:
-        device = next(words[1] for words in map(str.split, subprocess.check_output(["ip", "-o", "-4", "addr"], text=True).splitlines())
-                      if words[3].startswith(f"{lab.NET4}.1/"))  # fmt: skip
+        device = next(
+            words[1]
+            for words in map(str.split, subprocess.check_output(["ip", "-o", "-4", "addr"], text=True).splitlines())
+            if words[3].startswith(f"{lab.NET4}.1/")
+        )
         subprocess.run(["ip", "addr", "replace", f"{self.address}/24", "dev", device], check=True)
         sink = self
 
@@ -198,8 +207,14 @@ class Sink:
                             if not part:
                                 return
                             data += part
-                        sink.taken.append(Taken(sender, tuple(recipients), bytes(data[:-3]).replace(b"\r\n..", b"\r\n."),
-                                                self.client_address[0]))  # fmt: skip
+                        sink.taken.append(
+                            Taken(
+                                sender,
+                                tuple(recipients),
+                                bytes(data[:-3]).replace(b"\r\n..", b"\r\n."),
+                                self.client_address[0],
+                            )
+                        )
                     elif verb == "QUIT":
                         self.wfile.write(b"221 bye\r\n")
                         return
@@ -232,7 +247,9 @@ class Sink:
 def openssl(mx, *words: str, stdin: str = "QUIT\n", after: float = 0) -> str:
     """Output of openssl s_client, which reads its commands after some seconds."""
     argv = ["openssl", "s_client", "-servername", mx.name, "-CAfile", mx.ca, *words]
-    client = subprocess.Popen(argv, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="replace")
+    client = subprocess.Popen(
+        argv, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="replace"
+    )
     time.sleep(after)
     with contextlib.suppress(BrokenPipeError):
         client.stdin.write(stdin)
@@ -248,7 +265,9 @@ def query(name: str, kind: str) -> list[str]:
     import dns.rdatatype
 
     answer = dns.query.tcp(dns.message.make_query(name, kind), lab.NS.addresses[0], timeout=5)
-    return [record.to_text() for part in answer.answer for record in part if part.rdtype == dns.rdatatype.from_text(kind)]
+    return [
+        record.to_text() for part in answer.answer for record in part if part.rdtype == dns.rdatatype.from_text(kind)
+    ]
 
 
 def txt(name: bytes, timeout: float = 5) -> bytes | None:

@@ -71,21 +71,29 @@ class Mx:
     @functools.cached_property
     def host(self) -> testinfra.host.Host:
         """The host as testinfra sees it."""
-        return testinfra.get_host(f"ssh://root@{self.ip4}", ssh_identity_file=str(lab.KEY), ssh_extra_args=" ".join(lab.SSH))
+        return testinfra.get_host(
+            f"ssh://root@{self.ip4}", ssh_identity_file=str(lab.KEY), ssh_extra_args=" ".join(lab.SSH)
+        )
 
     def enter(self, command: str) -> None:
-        """A command on the host with the rights of the machine that runs the lab: what containers may not do themselves."""
+        """A command on the host with the rights of the machine that runs the lab: what containers may not do
+        themselves."""
         pid = lab.Podman()("inspect", "-f", "{{.State.Pid}}", self.machine.container).stdout.strip()
         subprocess.run(["nsenter", "-t", pid, "-m", "sh", "-ec", command], check=True)
 
     @contextlib.contextmanager
     def small(self, folder: str, room: int, unit: str) -> Iterator[None]:
-        """A folder on a file system of its own that has room for so many MiB more; afterwards it is as it was before."""
+        """A folder on a file system of its own that has room for so many MiB more;
+        afterwards it is as it was before.
+        """
         self.ssh(f"systemctl stop {unit}; rm -rf /root/copy; cp -a {folder} /root/copy")
         size = int(self.ssh(f"du -sm {folder}").split()[0]) + room
         self.enter(f"mount -t tmpfs -o size={size}m,mode=0755 small {folder}")
         try:
-            self.ssh(f"cp -a /root/copy/. {folder}/; chown --reference=/root/copy {folder}; chmod --reference=/root/copy {folder}; systemctl start {unit}")
+            self.ssh(
+                f"cp -a /root/copy/. {folder}/; chown --reference=/root/copy {folder}; chmod --reference=/root/copy"
+                f" {folder}; systemctl start {unit}"
+            )
             yield
         finally:
             self.ssh(f"systemctl stop {unit}")
@@ -98,7 +106,10 @@ class Mx:
     def broken(self, pids: str, calls: str) -> Iterator[None]:
         """System calls of running processes, and of those they start, fail with an error of the disk."""
         self.ssh("command -v strace || apt-get -qq install -y --no-install-recommends strace")
-        self.ssh(f'systemd-run -q --collect --unit=broken strace -qq -f -o /dev/null -p "$({pids})" -e trace={calls} -e inject={calls}:error=EIO')
+        self.ssh(
+            f'systemd-run -q --collect --unit=broken strace -qq -f -o /dev/null -p "$({pids})" -e trace={calls} -e'
+            f" inject={calls}:error=EIO"
+        )
         time.sleep(1)
         try:
             yield
@@ -171,7 +182,9 @@ def signer() -> tuple[bytes, str]:
     from cryptography.hazmat.primitives.asymmetric import rsa
 
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption())
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
+    )
     public = key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     return private, f"v=DKIM1; k=rsa; p={base64.b64encode(public).decode()}"
 
@@ -193,13 +206,48 @@ def signed(signer, mx):
 
 collect_ignore = [] if sites.TALKS else ["test_chat.py", "test_news.py"]
 """Hosts with chat and news are another lab: make talk."""
-ORDER = ("test_mail", "test_tls", "test_dialogue", "test_relay", "test_submission", "test_outgoing", "test_tls_out", "test_exchange", "test_reports", "test_form", "test_results", "test_authors", "test_files", "test_senders",
-         "test_mailbox", "test_scripts", "test_chat", "test_news", "test_web", "test_nameserver", "test_records", "test_served", "test_host", "test_runbooks", "test_rollout", "test_cuts", "test_sni", "test_acme", "test_hostile", "test_floods", "test_faults", "test_whole", "test_failures", "test_journal",
-         "test_verify")  # fmt: skip
+ORDER = (
+    "test_mail",
+    "test_tls",
+    "test_dialogue",
+    "test_relay",
+    "test_submission",
+    "test_outgoing",
+    "test_tls_out",
+    "test_exchange",
+    "test_reports",
+    "test_form",
+    "test_results",
+    "test_authors",
+    "test_files",
+    "test_senders",
+    "test_mailbox",
+    "test_scripts",
+    "test_chat",
+    "test_news",
+    "test_web",
+    "test_nameserver",
+    "test_records",
+    "test_served",
+    "test_host",
+    "test_runbooks",
+    "test_rollout",
+    "test_cuts",
+    "test_sni",
+    "test_acme",
+    "test_hostile",
+    "test_floods",
+    "test_faults",
+    "test_whole",
+    "test_failures",
+    "test_journal",
+    "test_verify",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Host by host; what breaks things comes late, then what reads the journal of it all; spoiling hosts on purpose is last."""
+    """Host by host; what breaks things comes late, then what reads the journal of it all; spoiling hosts on purpose is
+    last."""
     for item in items:
         for mark in item.iter_markers("control"):
             control(*mark.args)  # raises when there is no such control

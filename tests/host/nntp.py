@@ -54,7 +54,9 @@ class Reader:
     def post(self, sender: str, subject: str, *headers: str, group: str = "local.talk", text: str = "Text.") -> str:
         """The reply to the article."""
         assert self.say("POST").startswith("340")
-        return self.say("\r\n".join((f"From: {sender}", f"Newsgroups: {group}", f"Subject: {subject}", *headers, "", text, ".")))
+        return self.say(
+            "\r\n".join((f"From: {sender}", f"Newsgroups: {group}", f"Subject: {subject}", *headers, "", text, "."))
+        )
 
     def find(self, subject: str, group: str = "local.talk") -> list[str]:
         """The lines of the last article with a subject, or none."""

@@ -51,7 +51,8 @@ class Pair:
     chain: tuple[x509.Certificate, ...]
 
     def tlsa(self, usage: int, selector: int = 1) -> str:
-        """The record's data, with SHA-256; usage 2 and 0: of the CA, as are those with the host's certificate for 3 and 1."""
+        """The record's data, with SHA-256; usage 2 and 0: of the CA, as are those with the host's certificate for 3 and
+        1."""
         which = self.chain[-1] if usage in (0, 2) else self.chain[0]
         return tlsa(which, usage, selector)
 
@@ -59,7 +60,11 @@ class Pair:
 def tlsa(which: x509.Certificate, usage: int, selector: int = 1) -> str:
     """A TLSA record's data with the SHA-256 of a certificate or its key."""
     der = serialization.Encoding.DER
-    data = which.public_key().public_bytes(der, serialization.PublicFormat.SubjectPublicKeyInfo) if selector else which.public_bytes(der)
+    data = (
+        which.public_key().public_bytes(der, serialization.PublicFormat.SubjectPublicKeyInfo)
+        if selector
+        else which.public_bytes(der)
+    )
     return f"{usage} {selector} 1 {sha256(data).hexdigest()}"
 
 
@@ -92,8 +97,17 @@ def _certificate(name: str, key: Key, by: str, with_: Key, days: int = 30, *, ca
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(with_.public_key()), critical=False)
     )
     if ca:
-        usage = x509.KeyUsage(digital_signature=True, key_cert_sign=True, crl_sign=True, content_commitment=False, key_encipherment=False,
-                              data_encipherment=False, key_agreement=False, encipher_only=False, decipher_only=False)  # fmt: skip
+        usage = x509.KeyUsage(
+            digital_signature=True,
+            key_cert_sign=True,
+            crl_sign=True,
+            content_commitment=False,
+            key_encipherment=False,
+            data_encipherment=False,
+            key_agreement=False,
+            encipher_only=False,
+            decipher_only=False,
+        )
         built = built.add_extension(usage, critical=True)
     else:
         built = built.add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)

@@ -20,7 +20,8 @@ DAY = timedelta(days=1)
 
 
 def signed(name: str, lines: str, faults: Mapping[str, Fault]) -> tuple[str, str]:
-    """A zone, signed by one key, as text, and the DS line for its parent; ``faults`` are by type what is wrong with its signatures."""
+    """A zone, signed by one key, as text, and the DS line for its parent; ``faults`` are by type what is wrong with its
+    signatures."""
     key = ec.generate_private_key(ec.SECP256R1())
     public = dns.dnssec.make_dnskey(key.public_key(), Algorithm.ECDSAP256SHA256, flags=257)
     head = f"{name}. 5 SOA ns.lab.example. hostmaster.lab.example. 1 60 60 3600 5\n{name}. 5 NS ns.lab.example.\n"
@@ -30,7 +31,9 @@ def signed(name: str, lines: str, faults: Mapping[str, Fault]) -> tuple[str, str
     def sign(txn: dns.transaction.Transaction, rrset: dns.rrset.RRset) -> None:
         fault = faults.get(dns.rdatatype.to_text(rrset.rdtype), "")
         end = now - 5 * DAY if fault == "outdated" else now + 5 * DAY
-        found = dns.dnssec.sign(rrset, key, dns.name.from_text(name), public, inception=now - 10 * DAY, expiration=end, origin=zone.origin)
+        found = dns.dnssec.sign(
+            rrset, key, dns.name.from_text(name), public, inception=now - 10 * DAY, expiration=end, origin=zone.origin
+        )
         if fault == "manipulated":
             found = found.replace(signature=bytes([found.signature[0] ^ 1]) + found.signature[1:])
         txn.add(rrset.name, rrset.ttl, found)

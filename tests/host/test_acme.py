@@ -29,8 +29,11 @@ SAID = "journalctl -u gmconf-acme.service -n 30 --no-pager -o cat"
 
 
 def site(mx, more: str = "", change: tuple[str, str] = ("", "")) -> None:
-    """The site with certificates by ACME, written. It has no chat: the names of its domains lead elsewhere; and no web server, so that it has one name."""
-    sites.write(mx.machine, f"""\
+    """The site with certificates by ACME, written. It has no chat: the names of its domains lead elsewhere; and no web
+    server, so that it has one name."""
+    sites.write(
+        mx.machine,
+        f"""\
 tls:
   source: acme
   acme:
@@ -38,7 +41,10 @@ tls:
     email: alice@{mx.domain}
     terms_agreed: true
     authority: lab
-{more}""", change, mail_only=True)
+{more}""",
+        change,
+        mail_only=True,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +87,9 @@ def run(mx, *, fails: bool = False) -> str:
     since = mx.ssh("date '+%F %T'").strip()
     time.sleep(1)
     mx.ssh(RUN, check=not fails)
-    assert mx.ssh("systemctl show -p Result --value gmconf-acme.service").strip() == ("exit-code" if fails else "success")
+    assert mx.ssh("systemctl show -p Result --value gmconf-acme.service").strip() == (
+        "exit-code" if fails else "success"
+    )
     return mx.ssh(f"journalctl -u gmconf-acme.service --since '{since}' --no-pager -o cat")
 
 
@@ -101,7 +109,11 @@ def placeholder(mx) -> None:
 @pytest.mark.control("dane.in")
 def test_first_certificate_by_http(mx, ca) -> None:
     """It comes by itself, for the key that DNS knows; the host keeps it when it is rolled out again."""
-    mx.until(f"! cmp -s /etc/gmconf/acme/{mx.name}.crt /etc/gmconf/tls/{mx.name}.crt && test $(systemctl is-active gmconf-acme.service) = inactive", 90)
+    mx.until(
+        f"! cmp -s /etc/gmconf/acme/{mx.name}.crt /etc/gmconf/tls/{mx.name}.crt && test $(systemctl is-active"
+        " gmconf-acme.service) = inactive",
+        90,
+    )
     key, end = shown(mx, ca)
     assert f"3 1 1 {key}" in dns(mx)
     assert end - time.time() < LIFE
@@ -113,7 +125,8 @@ def test_first_certificate_by_http(mx, ca) -> None:
 @pytest.mark.control("tls.cert-trust")
 @pytest.mark.control("tls.cert")
 def test_names_that_a_domain_has_for_the_host(mx, ca) -> None:
-    """Each gets a certificate of the CA by itself, shown to who asks for the name; the key of the MX name is the one that DNS knows."""
+    """Each gets a certificate of the CA by itself, shown to who asks for the name; the key of the MX name is the one
+    that DNS knows."""
     domain = f"a.{mx.domain}"
     clients, mx_name = f"imap.{domain}", f"mx.{domain}"
     roots = ssl.create_default_context(cafile=ca)
@@ -126,7 +139,14 @@ def test_names_that_a_domain_has_for_the_host(mx, ca) -> None:
             mx.until(f"! cmp -s /etc/gmconf/acme/{name}.crt /etc/gmconf/tls/{name}.crt", 90)
         mx.until("test $(systemctl is-active gmconf-acme.service) = inactive")
         run(mx)
-        for port, name in ((25, mx_name), (465, clients), (587, clients), (993, clients), (4190, clients), (25, mx.name)):
+        for port, name in (
+            (25, mx_name),
+            (465, clients),
+            (587, clients),
+            (993, clients),
+            (4190, clients),
+            (25, mx.name),
+        ):
             with wrapped(mx, port, name, roots) as wire:
                 assert wire.getpeercert()["subjectAltName"] == (("DNS", name),)
         assert f"3 1 1 {shown(mx, ca, mx_name)[0]}" in dns(mx)
@@ -208,7 +228,13 @@ def test_certificate_by_dns(mx, ca) -> None:
     roots.write_text(new_ca(mx))
     zone, key = f"_acme-challenge.{mx.name}", f"update.{mx.domain}"
     site(mx, f"    challenge: dns-01\n    update: {{server: {lab.NS.addresses[0]}, key: {key}, propagation: 1s}}\n")
-    secret = vault.decrypt((mx.folder / f"keys/acme/{key}.vault").read_bytes(), demo.vault_password().read_bytes().strip(), key).decode().strip()
+    secret = (
+        vault.decrypt(
+            (mx.folder / f"keys/acme/{key}.vault").read_bytes(), demo.vault_password().read_bytes().strip(), key
+        )
+        .decode()
+        .strip()
+    )
     nameserver.updated(mx.machine.name, [zone], key, secret)
     lab.zone(f"acme-{mx.machine.name}", f"{zone}. 5 NS ns.lab.example.\n")
     done = mx.roll_out()
@@ -217,7 +243,9 @@ def test_certificate_by_dns(mx, ca) -> None:
     assert "shown from now on" in run(mx)
     shown(mx, ca)
     # Port 80 is shut again: nothing listens there.
-    assert "80" not in mx.ssh("nft list chain inet gmconf input | grep 'tcp dport {' | tr -d ' {}' | tr , '\\n'").split()
+    assert (
+        "80" not in mx.ssh("nft list chain inet gmconf input | grep 'tcp dport {' | tr -d ' {}' | tr , '\\n'").split()
+    )
     for text in (mx.ssh(SAID), mx.ssh("cat /var/log/letsencrypt/letsencrypt.log"), mx.ssh("ls -lR /tmp")):
         assert secret not in text
 

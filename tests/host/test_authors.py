@@ -1,4 +1,6 @@
-"""Nobody is shown as the author of a message who is not proved to be: what is let in is read as mail programs read it."""
+"""Nobody is shown as the author of a message who is not proved to be:
+what is let in is read as mail programs read it.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,10 @@ MINE = "x@sender.example"
 
 def block(field: str, run: str, number: int, to: str) -> bytes:
     """A message that begins with a header as it is, and has a number."""
-    rest = f"X-Spelling: {run}-{number}\r\nTo: {to}\r\nSubject: spelling {number}\r\nDate: Mon, 23 Nov 2026 12:00:00 +0000\r\nMessage-ID: <{run}-{number}@sender.example>\r\n\r\nGood morning.\r\n"
+    rest = (
+        f"X-Spelling: {run}-{number}\r\nTo: {to}\r\nSubject: spelling {number}\r\nDate: Mon, 23 Nov 2026 12:00:00"
+        f" +0000\r\nMessage-ID: <{run}-{number}@sender.example>\r\n\r\nGood morning.\r\n"
+    )
     return (f"X-Spelling: {run}-{number}\r\n" + field + rest).encode()
 
 
@@ -51,11 +56,17 @@ def deliver(mx, messages: dict[int, bytes], to: str) -> dict[int, str]:
 def judged(mx, answers: dict[int, str], fields: list[str], run: str, to: str, protected: set[str]) -> None:
     """Whether no reader shows an address of a protected domain in what was taken."""
     assert sorted(answers) == list(range(len(fields)))
-    assert all(re.match(r"(250|5\d\d) ", answer) for answer in answers.values()), {n: a for n, a in answers.items() if a[0] == "4"}
+    assert all(re.match(r"(250|5\d\d) ", answer) for answer in answers.values()), {
+        n: a for n, a in answers.items() if a[0] == "4"
+    }
     mx.queue_empties()
     seen = readers.stored(mx, to, "X-Spelling", run)
     assert {n for n, answer in answers.items() if answer.startswith("250")} == {int(n) for n in seen}
-    wrong = {fields[int(n)]: both for n, both in seen.items() if any(re.split("[@ ]+", address)[-1].strip(".<>") in protected for part in both for address in part)}
+    wrong = {
+        fields[int(n)]: both
+        for n, both in seen.items()
+        if any(re.split("[@ ]+", address)[-1].strip(".<>") in protected for part in both for address in part)
+    }
     assert not wrong, wrong
 
 
@@ -63,7 +74,9 @@ def judged(mx, answers: dict[int, str], fields: list[str], run: str, to: str, pr
 @pytest.mark.control("auth.dmarc-verify")
 @pytest.mark.parametrize("count", [300, pytest.param(1500, marks=pytest.mark.long)])
 def test_no_reader_shows_an_author_who_is_not_proved(mx, count: int) -> None:
-    """Our addresses and those of a domain with p=reject, spelled in ways in which readers differ, from somebody else."""
+    """Our addresses and those of a domain with p=reject, spelled in ways in which readers differ,
+    from somebody else.
+    """
     to, run = f"joe@a.{mx.domain}", uuid.uuid4().hex
     fields = spellings.fields(f"alice@{mx.domain}", "boss@strict.example", MINE, count)
     assert len(fields) == count
@@ -88,9 +101,19 @@ def test_plain_authors_are_taken(mx) -> None:
 
 
 FORGED = (
-    "From: alice@{d}; <bob@{d}>\r\n", "From: alice@{d} <bob@{d}>\r\n", "From: <bob@{d}>, alice @ {d}\r\n", "From: bob@{d}\r\nSender: alice@{d}\r\n", "From: bob@{d}\r\nSender: alice @ {d}\r\n", "From: bob@{d}\r\nResent-From: alice@{d}\r\n",
-    "From: bob@{d} (x)), alice@{d}\r\n", 'From: "alice@{d}" <bob@{d}>\r\n', "From: =?utf-8?q?alice=40{d}=2C?= <bob@{d}>\r\n", "From : alice@{d}\r\nFrom: bob@{d}\r\n", "From: x: alice@{d}, bob@{d};\r\n", 'From: "x\\" <alice@{d}> "\\" <bob@{d}>\r\n',
-)  # fmt: skip
+    "From: alice@{d}; <bob@{d}>\r\n",
+    "From: alice@{d} <bob@{d}>\r\n",
+    "From: <bob@{d}>, alice @ {d}\r\n",
+    "From: bob@{d}\r\nSender: alice@{d}\r\n",
+    "From: bob@{d}\r\nSender: alice @ {d}\r\n",
+    "From: bob@{d}\r\nResent-From: alice@{d}\r\n",
+    "From: bob@{d} (x)), alice@{d}\r\n",
+    'From: "alice@{d}" <bob@{d}>\r\n',
+    "From: =?utf-8?q?alice=40{d}=2C?= <bob@{d}>\r\n",
+    "From : alice@{d}\r\nFrom: bob@{d}\r\n",
+    "From: x: alice@{d}, bob@{d};\r\n",
+    'From: "x\\" <alice@{d}> "\\" <bob@{d}>\r\n',
+)
 
 
 @pytest.mark.control("msa.sender-rights")
@@ -137,7 +160,8 @@ WITHOUT_KEYS = {
 @pytest.mark.control("auth.no-spoof")
 @pytest.mark.parametrize("how", WITHOUT_KEYS)
 def test_forwarded_mail_of_ours_waits_while_its_key_is_not_found(mx, how: str) -> None:
-    """A list sends a user's message back: nobody can say whether the signature is ours. What bears none is forged all the same."""
+    """A list sends a user's message back: nobody can say whether the signature is ours. What bears none is forged all
+    the same."""
     login, to = f"bob@{mx.domain}", f"alice@{mx.domain}"
     built = message(login, f"someone@{mx.out}")
     with submission(mx, login) as smtp:
@@ -162,7 +186,10 @@ def test_forwarded_mail_of_ours_waits_while_its_key_is_not_found(mx, how: str) -
 def test_a_signature_in_our_name_that_cannot_be_read_proves_nothing(mx, selector: str) -> None:
     """Of a key that was never there, or of one of ours but without a body hash: refused for good, while DNS answers."""
     to, built = f"alice@{mx.domain}", message(f"bob@{mx.domain}", f"alice@{mx.domain}")
-    signature = f"v=1; a=rsa-sha256; c=relaxed/relaxed; d={mx.domain}; s={selector}; h=from; {'bh=AAAA; ' if selector == 'never' else ''}b=AAAA"
+    signature = (
+        f"v=1; a=rsa-sha256; c=relaxed/relaxed; d={mx.domain}; s={selector}; h=from;"
+        f" {'bh=AAAA; ' if selector == 'never' else ''}b=AAAA"
+    )
     with outside(mx) as smtp, pytest.raises(smtplib.SMTPDataError) as error:
         smtp.sendmail("", [to], f"DKIM-Signature: {signature}\r\n".encode() + built.as_bytes())
     assert error.value.smtp_code == 554, error.value

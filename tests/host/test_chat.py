@@ -70,10 +70,18 @@ def test_nothing_without_tls(mx) -> None:
         stream.say(f"<auth xmlns='{SASL}' mechanism='PLAIN'>{secret}</auth>")
         seen = stream.until("</stream:stream>", "</failure>", "<success")
         assert "<success" not in seen
-        assert "encryption-required" in seen or "not-authorized" in seen or "policy-violation" in seen or "invalid-mechanism" in seen, seen
+        assert (
+            "encryption-required" in seen
+            or "not-authorized" in seen
+            or "policy-violation" in seen
+            or "invalid-mechanism" in seen
+        ), seen
     with Stream(mx) as stream:
         stream.until("</stream:features>")
-        stream.say("<iq type='set' id='r'><query xmlns='jabber:iq:register'><username>eve</username><password>eve-1</password></query></iq>")
+        stream.say(
+            "<iq type='set' id='r'><query"
+            " xmlns='jabber:iq:register'><username>eve</username><password>eve-1</password></query></iq>"
+        )
         seen = stream.until("</stream:stream>", "</iq>", "type='result'")
         assert "result" not in seen, seen
 
@@ -86,9 +94,14 @@ def test_nobody_registers(mx) -> None:
     async def register() -> None:
         async with session(mx, f"alice@{mx.domain}") as user:
             iq = user.make_iq_set(ito=mx.domain)
-            iq.xml.append(slixmpp.xmlstream.ET.fromstring(
-                "<query xmlns='jabber:iq:register'><username>eve</username><password>eve-1</password></query>"))  # fmt: skip
-            with pytest.raises(slixmpp.exceptions.IqError, match="service-unavailable|not-allowed|feature-not-implemented"):
+            iq.xml.append(
+                slixmpp.xmlstream.ET.fromstring(
+                    "<query xmlns='jabber:iq:register'><username>eve</username><password>eve-1</password></query>"
+                )
+            )
+            with pytest.raises(
+                slixmpp.exceptions.IqError, match="service-unavailable|not-allowed|feature-not-implemented"
+            ):
                 await iq.send(timeout=10)
 
     asyncio.run(register())
@@ -100,11 +113,17 @@ def test_users_write_to_each_other(mx) -> None:
     text, d = f"hello {uuid.uuid4()}", mx.domain
 
     async def talk() -> None:
-        async with session(mx, f"alice@{d}") as alice, session(mx, f"joe@a.{d}") as joe, session(mx, f"joe@a.{d}") as other:
+        async with (
+            session(mx, f"alice@{d}") as alice,
+            session(mx, f"joe@a.{d}") as joe,
+            session(mx, f"joe@a.{d}") as other,
+        ):
             for program in (joe, other):
                 program.register_plugin("xep_0280")
                 await program.plugin["xep_0280"].enable()
-                program.add_event_handler("carbon_received", lambda m, to=program: to.received.put_nowait(m["carbon_received"]))
+                program.add_event_handler(
+                    "carbon_received", lambda m, to=program: to.received.put_nowait(m["carbon_received"])
+                )
             alice.say(joe.boundjid.full, text)
             await joe.hears(text)
             await other.hears(text)
@@ -190,7 +209,8 @@ def test_program_keeps_its_password_while_dovecot_is_away(mx, alone) -> None:
 
 @pytest.mark.control("xmpp.server")
 def test_other_servers(mx, alone) -> None:
-    """A user of the other organisation and one of ours write to each other, over TLS with certificates that both believe."""
+    """A user of the other organisation and one of ours write to each other, over TLS with certificates that both
+    believe."""
     other = xmpp.partner(mx)
     text, d = f"from afar {uuid.uuid4()}", mx.domain
 
@@ -214,7 +234,11 @@ def test_server_with_an_unknown_certificate_is_refused(mx, alone) -> None:
     async def send() -> None:
         async with session(mx, f"carol@{d}") as carol:
             carol.say(f"carol@{other.domain}", text)
-            assert await carol.gets_back(f"carol@{other.domain}", 60) in ("remote-server-not-found", "remote-server-timeout", "not-authorized")
+            assert await carol.gets_back(f"carol@{other.domain}", 60) in (
+                "remote-server-not-found",
+                "remote-server-timeout",
+                "not-authorized",
+            )
 
     try:
         mx.write_site(change=("trusted: [partner]", "trusted: []"))
@@ -238,7 +262,11 @@ def test_changed_logins_end_their_sessions_of_chat_and_news(mx, alone) -> None:
         assert reader.login(f"{name}@{d}").startswith("281")
 
     async def roll_out() -> list[bool]:
-        async with session(mx, f"carol@{d}") as carol, session(mx, f"carol@{d}", direct=True) as again, session(mx, f"bob@{d}") as bob:
+        async with (
+            session(mx, f"carol@{d}") as carol,
+            session(mx, f"carol@{d}", direct=True) as again,
+            session(mx, f"bob@{d}") as bob,
+        ):
             mx.write_site(change=("{name: carol}", "{name: carol, suspended: case 2}"))
             done = await asyncio.to_thread(mx.roll_out)
             assert done.returncode == 0, done.stdout
@@ -269,7 +297,9 @@ def test_changed_logins_end_their_sessions_of_chat_and_news(mx, alone) -> None:
 def test_shell_is_for_root_alone(mx) -> None:
     """Who may speak with it may read and do everything in Prosody's name."""
     connect = "import socket; socket.socket(socket.AF_UNIX).connect('/run/prosody/shell')"
-    assert "PermissionError" in mx.ssh(f'setpriv --reuid nobody --regid nogroup --clear-groups python3 -c "{connect}"', check=False)
+    assert "PermissionError" in mx.ssh(
+        f'setpriv --reuid nobody --regid nogroup --clear-groups python3 -c "{connect}"', check=False
+    )
     assert mx.ssh(f'python3 -c "{connect}"') == ""
 
 
@@ -289,7 +319,12 @@ def test_new_certificate_is_taken_without_a_restart(mx) -> None:
     for old, port in zip(before, (5222, 5223), strict=True):
         new = xmpp.certificate(mx, port, name)
         assert new != old, port
-        assert hashlib.sha256(new).hexdigest() == hashlib.sha256(xmpp.ssl.PEM_cert_to_DER_cert(mine.split("-----END")[0] + "-----END CERTIFICATE-----\n")).hexdigest()
+        assert (
+            hashlib.sha256(new).hexdigest()
+            == hashlib.sha256(
+                xmpp.ssl.PEM_cert_to_DER_cert(mine.split("-----END")[0] + "-----END CERTIFICATE-----\n")
+            ).hexdigest()
+        )
 
 
 @pytest.mark.control("tls.cert")

@@ -1,6 +1,8 @@
-"""Roll-outs that are cut short: the connection, whoever started them, a full disk, a clock that jumps, a tree that is not what was rendered.
+"""Roll-outs that are cut short: the connection, whoever started them, a full disk, a clock that jumps, a tree that is
+not what was rendered.
 
-Mail comes in and goes out meanwhile and is counted; the host works with the old or the new configuration; the next roll-out succeeds.
+Mail comes in and goes out meanwhile and is counted; the host works with the old or the new configuration; the next
+roll-out succeeds.
 """
 
 from __future__ import annotations
@@ -23,7 +25,11 @@ from test_faults import fill
 from test_rollout import ETC, mail_comes_in
 
 pytestmark = pytest.mark.long
-MOMENTS = {"judged": "test -e /var/lib/gmconf/judge/etc", "switched": "test -e /var/lib/gmconf/journal", "unconfirmed": "test -e /var/lib/gmconf/awaiting"}
+MOMENTS = {
+    "judged": "test -e /var/lib/gmconf/judge/etc",
+    "switched": "test -e /var/lib/gmconf/journal",
+    "unconfirmed": "test -e /var/lib/gmconf/awaiting",
+}
 """Steps of a roll-out, and how they are seen on the host."""
 AT_REST = "flock -n /var/lib/gmconf/lock true && ! test -e /var/lib/gmconf/journal && ! test -e /var/lib/gmconf/stage"
 
@@ -83,7 +89,15 @@ def site_again(mx) -> Iterator[None]:
 def start(mx, sockets: Path, *more: str) -> subprocess.Popen[str]:
     """A roll-out with processes of its own, which waits 15 s for a confirmation."""
     argv, env = demo.playbook(mx.machine, "-e", "gmconf_confirm=15", "-e", f"ansible_control_path_dir={sockets}", *more)
-    return subprocess.Popen(argv, cwd=mx.folder / "build", env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
+    return subprocess.Popen(
+        argv,
+        cwd=mx.folder / "build",
+        env=env,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
 
 
 def reaches(mx, moment: str) -> None:
@@ -103,7 +117,8 @@ def kill(rolling: subprocess.Popen[str], sockets: Path) -> None:
 
 @pytest.mark.promise("a roll-out that goes wrong takes itself back")
 def test_operator_dies(mx, tmp_path) -> None:
-    """ansible-playbook and ssh are killed at one step after the other; nobody confirms, and the host goes back by itself."""
+    """ansible-playbook and ssh are killed at one step after the other; nobody confirms, and the host goes back by
+    itself."""
     with site_again(mx), mail_flows(mx):
         for number, moment in enumerate(MOMENTS, 2):
             before = mx.ssh(ETC)
@@ -121,8 +136,12 @@ def test_operator_dies(mx, tmp_path) -> None:
 
 @pytest.mark.promise("a roll-out that goes wrong takes itself back")
 def test_network_dies(mx, tmp_path) -> None:
-    """Packets of the connection are lost from one step on, without a word: the operator hears of it soon, and the host goes back."""
-    cut = "nft 'add table inet cut; add chain inet cut c { type filter hook input priority -300; }; add rule inet cut c tcp dport 22 drop'"
+    """Packets of the connection are lost from one step on, without a word: the operator hears of it soon, and the host
+    goes back."""
+    cut = (
+        "nft 'add table inet cut; add chain inet cut c { type filter hook input priority -300; }; add rule inet cut c"
+        " tcp dport 22 drop'"
+    )
     with site_again(mx), mail_flows(mx):
         for number, moment in enumerate(("judged", "switched"), 2):
             before = mx.ssh(ETC)
@@ -138,7 +157,10 @@ def test_network_dies(mx, tmp_path) -> None:
                     kill(rolling, tmp_path)
             assert rolling.returncode != 0
             # A quick host may be done by then, and the operator's side tries to confirm.
-            assert "the connection ended in the middle of the roll-out; the host goes back by itself" in said or "no new connection can be opened" in said
+            assert (
+                "the connection ended in the middle of the roll-out; the host goes back by itself" in said
+                or "no new connection can be opened" in said
+            )
             mx.until(AT_REST, 300)
             assert mx.ssh(ETC) == before
             mx.accepts(120)
@@ -198,7 +220,9 @@ ELSEWHEN = """\
 apt-get -qq install -y --no-install-recommends faketime >/dev/null 2>&1
 cat > /root/python-elsewhen <<'END'
 #!/bin/sh
-LD_PRELOAD=$(ls /usr/lib/*/faketime/libfaketime.so.1) FAKETIME_TIMESTAMP_FILE=/root/offset FAKETIME_NO_CACHE=1 DONT_FAKE_MONOTONIC=1 exec /usr/bin/python3 "$@"
+LD_PRELOAD=$(ls /usr/lib/*/faketime/libfaketime.so.1) \\
+    FAKETIME_TIMESTAMP_FILE=/root/offset FAKETIME_NO_CACHE=1 DONT_FAKE_MONOTONIC=1 \\
+    exec /usr/bin/python3 "$@"
 END
 chmod 755 /root/python-elsewhen
 """
@@ -208,7 +232,8 @@ chmod 755 /root/python-elsewhen
 def test_clock_jumps(mx, tmp_path) -> None:
     """Hours and days, between roll-outs and in the middle, forward and back.
 
-    No container may set the kernel's clock: the programs of the roll-out are told another time, by libfaketime; the daemons are not.
+    No container may set the kernel's clock: the programs of the roll-out are told another time, by libfaketime; the
+    daemons are not.
     """
     elsewhen = ("-e", "ansible_python_interpreter=/root/python-elsewhen")
 
@@ -219,8 +244,13 @@ def test_clock_jumps(mx, tmp_path) -> None:
     mx.ssh(ELSEWHEN)
     try:
         with site_again(mx), mail_flows(mx):
-            for number, (before, jumps) in enumerate([("+5h", {"judged": "-7h", "switched": "+30h", "unconfirmed": "-48h"}),
-                                                      ("-72h", {"judged": "+24h", "switched": "-48h", "unconfirmed": "+48h"})], 2):  # fmt: skip
+            for number, (before, jumps) in enumerate(
+                [
+                    ("+5h", {"judged": "-7h", "switched": "+30h", "unconfirmed": "-48h"}),
+                    ("-72h", {"judged": "+24h", "switched": "-48h", "unconfirmed": "+48h"}),
+                ],
+                2,
+            ):
                 at(before)
                 told = mx.ssh("/root/python-elsewhen -c 'import time; print(int(time.time()))'")
                 assert abs(int(told) - time.time()) > 3600, "the programs are told another time"

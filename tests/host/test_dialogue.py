@@ -9,14 +9,23 @@ import pytest
 from clients import Raw, arrives, find, imap, message, outside, submission
 
 ENDS = {
-    "LF.LF": b"\n.\n", "LF.CRLF": b"\n.\r\n", "CRLF.LF": b"\r\n.\n", "CR.CR": b"\r.\r", "CR.CRLF": b"\r.\r\n", "CRLF.CR": b"\r\n.\r",
-    "LF.CR": b"\n.\r", "CR.LF": b"\r.\n", "CRLF NUL.CRLF": b"\r\n\0.\r\n", "CRLF.NUL CRLF": b"\r\n.\0\r\n",
-}  # fmt: skip
+    "LF.LF": b"\n.\n",
+    "LF.CRLF": b"\n.\r\n",
+    "CRLF.LF": b"\r\n.\n",
+    "CR.CR": b"\r.\r",
+    "CR.CRLF": b"\r.\r\n",
+    "CRLF.CR": b"\r\n.\r",
+    "LF.CR": b"\n.\r",
+    "CR.LF": b"\r.\n",
+    "CRLF NUL.CRLF": b"\r\n\0.\r\n",
+    "CRLF.NUL CRLF": b"\r\n.\0\r\n",
+}
 
 
 @pytest.mark.control("mta.flood-control")
 def test_who_talks_before_the_banner_is_refused(mx) -> None:
-    # A client that has passed this test once is not asked again for a day: this one comes from another address, which is forgotten.
+    # A client that has passed this test once is not asked again for a day: this one comes from another address, which
+    # is forgotten.
     mx.ssh(f"postmap -d {mx.sink.address} lmdb:/var/lib/postfix/postscreen_cache || true")
     with Raw(mx.ip4, source=mx.sink.address) as client:
         client.send(b"EHLO eager.example\r\n")
@@ -40,7 +49,9 @@ def smuggled(mx, end: bytes) -> tuple[bytes, str, str]:
     outer, inner = f"outer {uuid.uuid4().hex}", f"inner {uuid.uuid4().hex}"
     to = f"alice@{mx.domain}"
     hidden = f"MAIL FROM:<x@sender.example>\r\nRCPT TO:<{to}>\r\nDATA\r\nSubject: {inner}\r\n\r\nhidden\r\n"
-    head = f"From: x@sender.example\r\nTo: {to}\r\nSubject: {outer}\r\nDate: Mon, 23 Nov 2026 12:00:00 +0000\r\n\r\nseen"
+    head = (
+        f"From: x@sender.example\r\nTo: {to}\r\nSubject: {outer}\r\nDate: Mon, 23 Nov 2026 12:00:00 +0000\r\n\r\nseen"
+    )
     return head.encode() + end + hidden.encode() + b".\r\n", outer, inner
 
 
@@ -48,7 +59,9 @@ def subjects(mx, login: str) -> str:
     with imap(mx, login) as client:
         client.select("INBOX", readonly=True)
         _, found = client.search(None, "ALL")
-        return str(client.fetch(",".join(n.decode() for n in found[0].split()) or "1", "(BODY.PEEK[HEADER.FIELDS (SUBJECT)])"))
+        return str(
+            client.fetch(",".join(n.decode() for n in found[0].split()) or "1", "(BODY.PEEK[HEADER.FIELDS (SUBJECT)])")
+        )
 
 
 @pytest.mark.control("mta.smuggling")
@@ -85,8 +98,11 @@ def test_smuggling_out(mx) -> None:
             smtp.docmd(f"MAIL FROM:<{login}>")
             smtp.docmd(f"RCPT TO:<someone@{mx.out}>")
             smtp.docmd("DATA")
-            smtp.send(f"From: {login}\r\nTo: someone@{mx.out}\r\nSubject: {outer}\r\n\r\nseen".encode() + end
-                      + b"MAIL FROM:<ceo@victim.example>\r\n.\r\n")  # fmt: skip
+            smtp.send(
+                f"From: {login}\r\nTo: someone@{mx.out}\r\nSubject: {outer}\r\n\r\nseen".encode()
+                + end
+                + b"MAIL FROM:<ceo@victim.example>\r\n.\r\n"
+            )
             sent[name] = (smtp.getreply()[0], outer)
     for name, (code, outer) in sent.items():
         if code != 250:

@@ -15,7 +15,12 @@ def stored(machine: lab.Machine, login: str, subject: str, within: float) -> str
     """The message as the other organisation's store has it."""
     deadline = time.monotonic() + within
     while True:
-        done = lab.ssh(machine, f"doveadm fetch -u {login} text mailbox INBOX header subject '{subject}'", stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        done = lab.ssh(
+            machine,
+            f"doveadm fetch -u {login} text mailbox INBOX header subject '{subject}'",
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
         if subject in done.stdout:
             return done.stdout
         assert time.monotonic() < deadline, f"{subject} is not at {machine.fqdn}: {done.stdout}"
@@ -40,7 +45,9 @@ def test_mail_to_another_site(mx) -> None:
         time.sleep(2)
         mx.ssh("postqueue -f")
     found = stored(partner, to, built["Subject"], 60)
-    assert f"Verified TLS connection established to {partner.fqdn}[" in mx.ssh("journalctl -u 'postfix*' --since -10min -o cat")
+    assert f"Verified TLS connection established to {partner.fqdn}[" in mx.ssh(
+        "journalctl -u 'postfix*' --since -10min -o cat"
+    )
     results = found.split("Authentication-Results:", 1)[1].split("\n\n", 1)[0]
     for verdict in ("spf=pass", "dkim=pass", "dmarc=pass"):
         assert verdict in results, results

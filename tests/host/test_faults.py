@@ -1,4 +1,5 @@
-"""Disks that are full or broken, names that nobody answers for, daemons that die under load: nothing lost, nothing let in."""
+"""Disks that are full or broken, names that nobody answers for, daemons that die under load: nothing lost, nothing let
+in."""
 
 from __future__ import annotations
 
@@ -29,17 +30,24 @@ def sent(mx, built, to: str, sender: str = "") -> int:
 
 
 def bounces(mx, mark: str) -> str:
-    return mx.ssh(f"journalctl --since @{mark} --no-pager -o cat | grep -E 'status=bounced|sender non-delivery' || true").strip()
+    return mx.ssh(
+        f"journalctl --since @{mark} --no-pager -o cat | grep -E 'status=bounced|sender non-delivery' || true"
+    ).strip()
 
 
 def fill(mx, folder: str, left: int) -> None:
     """Leaves so many bytes of a small file system."""
-    mx.ssh(f"rm -f {folder}/filler; n=$(df --output=avail -B1 {folder} | tail -1); head -c $((n - {left})) /dev/zero > {folder}/filler || test {left} = 0")
+    mx.ssh(
+        f"rm -f {folder}/filler; n=$(df --output=avail -B1 {folder} | tail -1); head -c $((n - {left})) /dev/zero >"
+        f" {folder}/filler || test {left} = 0"
+    )
 
 
 @pytest.mark.control("mda.durable")
 def test_store_full_mail_waits(mx) -> None:
-    """No room for mailboxes: mail is taken or put off, nothing is returned, and all is there when there is room again."""
+    """No room for mailboxes: mail is taken or put off, nothing is returned,
+    and all is there when there is room again.
+    """
     to, mark = f"alice@{mx.domain}", mx.ssh("date +%s").strip()
     kept = []
     with mx.small("/var/vmail", 16, "dovecot"):
@@ -50,7 +58,7 @@ def test_store_full_mail_waits(mx) -> None:
             assert code == 250 or code in AGAIN
             kept += [built] if code == 250 else []
         assert kept
-        mx.until(f"test $(postqueue -j | grep -c '\"queue_name\": \"deferred\"') -ge {len(kept)}", 30)
+        mx.until(f'test $(postqueue -j | grep -c \'"queue_name": "deferred"\') -ge {len(kept)}', 30)
         assert not bounces(mx, mark)
         mx.ssh("rm /var/vmail/filler")
         mx.queue_flushes()
@@ -62,7 +70,9 @@ def test_store_full_mail_waits(mx) -> None:
 
 @pytest.mark.control("mta.retry")
 def test_queue_full_is_told_at_once(mx) -> None:
-    """No room in the queue: "come back later" before the message is sent; what was acknowledged nevertheless arrives."""
+    """No room in the queue: "come back later" before the message is sent;
+    what was acknowledged nevertheless arrives.
+    """
     to, kept, codes = f"alice@{mx.domain}", [], []
 
     def large() -> None:
@@ -110,7 +120,7 @@ def test_disk_that_does_not_keep_what_it_is_given(mx) -> None:
     built = message("x@sender.example", to)
     with mx.broken("m=$(cat /run/dovecot/master.pid); echo $m $(pgrep -P $m)", "fsync,fdatasync"):
         assert sent(mx, built, to) == 250
-        mx.until("postqueue -j | grep -q '\"queue_name\": \"deferred\"'", 30)
+        mx.until('postqueue -j | grep -q \'"queue_name": "deferred"\'', 30)
     mx.queue_flushes()
     assert len(find(mx, to, built)) == 1
 
@@ -143,7 +153,10 @@ def test_redis_gone_bad_mail_is_still_refused(mx, how: str) -> None:
 def test_broken_signatures_open_no_door(mx) -> None:
     """A database that clamd cannot read: the old one judges on, or mail is put off; a virus is never let in."""
     to = f"alice@{mx.domain}"
-    mx.ssh("echo 'no signature at all' > /var/lib/clamav/broken.ndb; clamdscan --reload --config-file=/etc/clamav/clamd.conf || true")
+    mx.ssh(
+        "echo 'no signature at all' > /var/lib/clamav/broken.ndb; clamdscan --reload"
+        " --config-file=/etc/clamav/clamd.conf || true"
+    )
     try:
         for _ in range(6):
             assert sent(mx, message("x@sender.example", to, EICAR.decode()), to) in (554, *AGAIN)
@@ -168,9 +181,18 @@ def test_resolver_that_denies_everything_costs_no_mail(mx) -> None:
 
 SPOILED = {
     "hangs": ("pkill -STOP -x clamd", "true"),
-    "empty": (": > /var/lib/clamav/gmconf.ndb; clamdscan --reload --config-file=/etc/clamav/clamd.conf || true", "true"),
-    "broken": ("echo nonsense > /var/lib/clamav/gmconf.ndb; clamdscan --reload --config-file=/etc/clamav/clamd.conf || true", "true"),
-    "cannot start": ("echo nonsense > /var/lib/clamav/broken.ndb; systemctl restart clamav-daemon", "rm /var/lib/clamav/broken.ndb"),
+    "empty": (
+        ": > /var/lib/clamav/gmconf.ndb; clamdscan --reload --config-file=/etc/clamav/clamd.conf || true",
+        "true",
+    ),
+    "broken": (
+        "echo nonsense > /var/lib/clamav/gmconf.ndb; clamdscan --reload --config-file=/etc/clamav/clamd.conf || true",
+        "true",
+    ),
+    "cannot start": (
+        "echo nonsense > /var/lib/clamav/broken.ndb; systemctl restart clamav-daemon",
+        "rm /var/lib/clamav/broken.ndb",
+    ),
 }
 
 
@@ -189,16 +211,23 @@ def test_scanner_that_does_not_scan_comes_back_by_itself(mx, how: str) -> None:
             assert sent(mx, message("x@sender.example", to), to) in AGAIN
     finally:
         mx.ssh(mend)
-    mx.until(f"test \"$(systemctl show -p ExecMainStartTimestampMonotonic clamav-daemon)\" != '{before}' && {SCANS} once", 600)
+    mx.until(
+        f"test \"$(systemctl show -p ExecMainStartTimestampMonotonic clamav-daemon)\" != '{before}' && {SCANS} once",
+        600,
+    )
     mx.accepts()
     assert sent(mx, message("x@sender.example", to, EICAR.decode()), to) == 554
 
 
 @pytest.mark.control("flt.fail-closed")
 def test_scanner_waits_for_the_signatures_that_the_site_gets(mx) -> None:
-    """Before they have been fetched, and when they are lost, mail is put off: gmconf's own find no virus but the test file."""
+    """Before they have been fetched, and when they are lost, mail is put off: gmconf's own find no virus but the test
+    file."""
     to, local = f"alice@{mx.domain}", "/var/lib/clamav/local.hdb"
-    mx.ssh(f"cp -a {SCANS} /root/scans; sed -i 's/for name in ;/for name in local.hdb;/' {SCANS}; grep -q local.hdb {SCANS}; systemctl restart clamav-daemon")
+    mx.ssh(
+        f"cp -a {SCANS} /root/scans; sed -i 's/for name in ;/for name in local.hdb;/' {SCANS}; grep -q local.hdb"
+        f" {SCANS}; systemctl restart clamav-daemon"
+    )
     try:
         assert sent(mx, message("x@sender.example", to), to) in AGAIN
         assert "has not fetched local.hdb yet" in mx.ssh(f"{SCANS} once", check=False)
@@ -235,7 +264,11 @@ def test_virus_while_signatures_are_loaded_again(mx) -> None:
 @contextlib.contextmanager
 def no_names(mx, how: str):
     """The resolver is gone, or all it says is SERVFAIL."""
-    mx.ssh("systemctl stop unbound" if how == "dead" else "unbound-control -q forward_add . 127.0.0.1@9; unbound-control -q flush_zone .")
+    mx.ssh(
+        "systemctl stop unbound"
+        if how == "dead"
+        else "unbound-control -q forward_add . 127.0.0.1@9; unbound-control -q flush_zone ."
+    )
     try:
         yield
     finally:
@@ -259,7 +292,7 @@ def test_no_dns_means_later(mx, how: str) -> None:
         with submission(mx, login) as smtp:
             smtp.sendmail(login, [f"someone@{mx.out}", to], outgoing.as_bytes())
         assert len(find(mx, to, outgoing)) == 1
-        mx.until("postqueue -j | grep -q '\"queue_name\": \"deferred\"'", 60)
+        mx.until('postqueue -j | grep -q \'"queue_name": "deferred"\'', 60)
         assert not bounces(mx, mark)
     mx.until("getent hosts client.sender.example", 20)
     mx.ssh("postqueue -f")
@@ -288,7 +321,8 @@ def test_no_login_server_means_later(mx) -> None:
 
 @pytest.mark.control("mda.durable")
 def test_daemons_killed_under_load(mx) -> None:
-    """Postfix and Dovecot die again and again while mail comes in; all that was acknowledged is there, nearly all of it once."""
+    """Postfix and Dovecot die again and again while mail comes in; all that was acknowledged is there, nearly all of it
+    once."""
     to, run = f"carol@{mx.domain}", uuid.uuid4().hex
     acknowledged: list[str] = []
     stop, counter, lock = threading.Event(), iter(range(100_000)), threading.Lock()
@@ -311,9 +345,15 @@ def test_daemons_killed_under_load(mx) -> None:
     try:
         for _ in range(4):
             time.sleep(1.5)
-            mx.ssh("m=$(tr -d ' ' < /var/spool/postfix/pid/master.pid); kill -KILL $m $(pgrep -P $m); sleep 0.3; systemctl reset-failed 'postfix*'; systemctl restart postfix")
+            mx.ssh(
+                "m=$(tr -d ' ' < /var/spool/postfix/pid/master.pid); kill -KILL $m $(pgrep -P $m); sleep 0.3; systemctl"
+                " reset-failed 'postfix*'; systemctl restart postfix"
+            )
             time.sleep(1.5)
-            mx.ssh("m=$(cat /run/dovecot/master.pid); kill -KILL $m $(pgrep -P $m); sleep 0.3; systemctl reset-failed dovecot; systemctl restart dovecot")
+            mx.ssh(
+                "m=$(cat /run/dovecot/master.pid); kill -KILL $m $(pgrep -P $m); sleep 0.3; systemctl reset-failed"
+                " dovecot; systemctl restart dovecot"
+            )
         time.sleep(1)
     finally:
         stop.set()

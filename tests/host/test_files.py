@@ -1,4 +1,5 @@
-"""Files that come with mail: no program gets in under another name, nothing that cannot be scanned, and what people send every day does."""
+"""Files that come with mail: no program gets in under another name, nothing that cannot be scanned, and what people
+send every day does."""
 
 from __future__ import annotations
 
@@ -18,7 +19,11 @@ def sent(mx, bodies: list[bytes], to: str) -> tuple[dict[int, str], int]:
     """The answer to each message, and how many are in the mailbox afterwards."""
     run = uuid.uuid4().hex
     head = f"From: {MINE}\r\nTo: {to}\r\nSubject: file\r\nDate: Mon, 23 Nov 2026 12:00:00 +0000\r\n{RUN}: {run}\r\n"
-    answers = deliver(mx, {n: f"{head}Message-ID: <{run}-{n}@sender.example>\r\n".encode() + body for n, body in enumerate(bodies)}, to)
+    answers = deliver(
+        mx,
+        {n: f"{head}Message-ID: <{run}-{n}@sender.example>\r\n".encode() + body for n, body in enumerate(bodies)},
+        to,
+    )
     mx.queue_empties()
     return answers, len(stored(mx, to, RUN, run, ("INBOX",), 1)) + len(stored(mx, to, RUN, run, ("Junk",), 1))
 
@@ -58,9 +63,15 @@ def test_ordinary_files_arrive(mx) -> None:
 
 
 PLAIN = {
-    "an unknown header first": b"X-Foo: 1\r\n", "a known header first": b"From: x@sender.example\r\n", "an empty header": b"X-Foo:\r\n",
-}  # fmt: skip
-WRITTEN = {"plain": EICAR + b"\r\n", "uuencoded": attachments.uuencoded(EICAR, "a.txt").replace(b"\n", b"\r\n"), "uuencoded late": b"Hello\r\n\r\n" + attachments.uuencoded(EICAR, "a.txt").replace(b"\n", b"\r\n")}
+    "an unknown header first": b"X-Foo: 1\r\n",
+    "a known header first": b"From: x@sender.example\r\n",
+    "an empty header": b"X-Foo:\r\n",
+}
+WRITTEN = {
+    "plain": EICAR + b"\r\n",
+    "uuencoded": attachments.uuencoded(EICAR, "a.txt").replace(b"\n", b"\r\n"),
+    "uuencoded late": b"Hello\r\n\r\n" + attachments.uuencoded(EICAR, "a.txt").replace(b"\n", b"\r\n"),
+}
 
 
 @pytest.mark.control("flt.virus-reject")

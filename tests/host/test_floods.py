@@ -1,4 +1,5 @@
-"""Clients in numbers: connections that crawl, that stop in the middle of TLS, that send lines without end. Users are served meanwhile."""
+"""Clients in numbers: connections that crawl, that stop in the middle of TLS, that send lines without end. Users are
+served meanwhile."""
 
 from __future__ import annotations
 
@@ -54,7 +55,9 @@ def connect(target: str, port: int, source: str) -> socket.socket | None:
 @contextlib.contextmanager
 def crawling(target: str, port: int, sources: list[str], each: int) -> Iterator[list[socket.socket]]:
     """Connections that send a byte a second, from each address so many; closed ones are opened again."""
-    held: dict[tuple[str, int], socket.socket | None] = {(source, n): connect(target, port, source) for source in sources for n in range(each)}
+    held: dict[tuple[str, int], socket.socket | None] = {
+        (source, n): connect(target, port, source) for source in sources for n in range(each)
+    }
     over = threading.Event()
 
     def crawl() -> None:
@@ -135,7 +138,8 @@ def test_handshakes_that_stop_half_way_keep_nobody_out(mx, port: int) -> None:
 
 @pytest.mark.control("maa.dos")
 def test_lines_without_end_take_no_memory(mx) -> None:
-    """64 MiB without a line's end, before a login and after it: the session ends, its process stays small, others read their mail."""
+    """64 MiB without a line's end, before a login and after it: the session ends, its process stays small, others read
+    their mail."""
     context = ssl.create_default_context(cafile=mx.ca)
     for login in ("", f"alice@{mx.domain}"):
         plain = socket.create_connection((mx.ip4, 993), 30)
@@ -157,7 +161,9 @@ def test_lines_without_end_take_no_memory(mx) -> None:
                     ended = ended or b"BYE" in data or b"BAD" in data
                 ended = True
             assert ended
-        largest = int(mx.ssh("ps -eo rss=,comm= | awk '$2 ~ /^imap/ {print $1}' | sort -n | tail -1; true").split()[-1:][0] or 0)
+        largest = int(
+            mx.ssh("ps -eo rss=,comm= | awk '$2 ~ /^imap/ {print $1}' | sort -n | tail -1; true").split()[-1:][0] or 0
+        )
         assert largest < 300 * 1024, largest
         with imap(mx, f"bob@{mx.domain}") as other:
             assert other.select("INBOX", readonly=True)[0] == "OK"

@@ -14,8 +14,20 @@ from clients import outside, stored, submission, txt
 
 CORPUS = Path(__file__).resolve().parents[1] / "corpus"
 INDEX = tomllib.loads((CORPUS / "corpus.toml").read_text("utf-8"))
-OURS = {b"return-path", b"delivered-to", b"received", b"x-report-abuse", b"dkim-signature", b"authentication-results",
-        b"x-spam-status", b"x-spam-level", b"x-spamd-bar", b"x-spam", b"x-spam-flag", b"x-auto-response-suppress"}  # fmt: skip
+OURS = {
+    b"return-path",
+    b"delivered-to",
+    b"received",
+    b"x-report-abuse",
+    b"dkim-signature",
+    b"authentication-results",
+    b"x-spam-status",
+    b"x-spam-level",
+    b"x-spamd-bar",
+    b"x-spam",
+    b"x-spam-flag",
+    b"x-auto-response-suppress",
+}
 """Header fields that a host adds to every message."""
 
 

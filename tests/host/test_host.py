@@ -18,7 +18,9 @@ import sites
 
 from gmconf.services import quickack
 
-PUBLIC = {22, 25, 53, 80, 143, 443, 465, 587, 993, 995, 4190} | ({119, 563, 5222, 5223, 5269, 5270} if sites.TALKS else set())
+PUBLIC = {22, 25, 53, 80, 143, 443, 465, 587, 993, 995, 4190} | (
+    {119, 563, 5222, 5223, 5269, 5270} if sites.TALKS else set()
+)
 BOUND = 5.0
 """The exposure of a service, as systemd counts it, that is still called fenced in."""
 # Files of a folder, sent as JSON.
@@ -28,14 +30,19 @@ for name, text in json.load(sys.stdin).items():
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)"""
 # A program of its own: as whom, to which port, over TCP or UDP.
-TRY = ("import socket,sys; s = socket.socket(socket.AF_INET6 if ':' in sys.argv[1] else socket.AF_INET, getattr(socket, sys.argv[3])); s.settimeout(3); "
-       "s.connect((sys.argv[1], int(sys.argv[2]))); s.send(b'x'); print('open')")  # fmt: skip
+TRY = (
+    "import socket,sys; s = socket.socket(socket.AF_INET6 if ':' in sys.argv[1] else socket.AF_INET, getattr(socket,"
+    " sys.argv[3])); s.settimeout(3); s.connect((sys.argv[1], int(sys.argv[2]))); s.send(b'x'); print('open')"
+)
 
 
 @pytest.mark.control("gov.minimal")
 def test_listening_ports_are_those_of_the_model(mx) -> None:
-    tcp = {int(port) for address, port in re.findall(r"^\S+ +\d+ +\d+ +(\S+):(\d+)", mx.ssh("ss -Hltn"), re.M)
-           if not address.startswith(("127.", "[::1]"))}  # fmt: skip
+    tcp = {
+        int(port)
+        for address, port in re.findall(r"^\S+ +\d+ +\d+ +(\S+):(\d+)", mx.ssh("ss -Hltn"), re.M)
+        if not address.startswith(("127.", "[::1]"))
+    }
     assert tcp == PUBLIC
     udp = [line for line in mx.ssh("ss -Hlun").splitlines() if not re.search(r"(127\.0\.0\.\d+|\[::1\]):\d+ ", line)]
     assert {re.split(r"\s+", line)[3].rpartition(":")[2] for line in udp} == {"53"}, udp
@@ -50,15 +57,33 @@ def test_firewall_is_closed_in_and_forward(mx) -> None:
 
 
 @pytest.mark.control("net.egress-filter")
-@pytest.mark.parametrize(("user", "port", "kind", "allowed"), [
-    ("postfix", 25, "SOCK_STREAM", True), ("root", 25, "SOCK_STREAM", False), ("nobody", 25, "SOCK_STREAM", False),
-    ("_rspamd", 25, "SOCK_STREAM", False), ("vmail", 25, "SOCK_STREAM", False), ("nobody", 6667, "SOCK_STREAM", False),
-    ("nobody", 53, "SOCK_DGRAM", False), ("_rspamd", 80, "SOCK_STREAM", False),
-    *([("prosody", 25, "SOCK_STREAM", False)] if sites.TALKS else []),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("user", "port", "kind", "allowed"),
+    [
+        ("postfix", 25, "SOCK_STREAM", True),
+        ("root", 25, "SOCK_STREAM", False),
+        ("nobody", 25, "SOCK_STREAM", False),
+        ("_rspamd", 25, "SOCK_STREAM", False),
+        ("vmail", 25, "SOCK_STREAM", False),
+        ("nobody", 6667, "SOCK_STREAM", False),
+        ("nobody", 53, "SOCK_DGRAM", False),
+        ("_rspamd", 80, "SOCK_STREAM", False),
+        *([("prosody", 25, "SOCK_STREAM", False)] if sites.TALKS else []),
+    ],
+)
 def test_what_may_leave(mx, user: str, port: int, kind: str, allowed: bool) -> None:
-    words = ["setpriv", f"--reuid={user}", f"--regid={user if user not in ('nobody',) else 'nogroup'}", "--clear-groups",
-             "python3", "-c", TRY, mx.sink.address, str(port), kind]  # fmt: skip
+    words = [
+        "setpriv",
+        f"--reuid={user}",
+        f"--regid={user if user not in ('nobody',) else 'nogroup'}",
+        "--clear-groups",
+        "python3",
+        "-c",
+        TRY,
+        mx.sink.address,
+        str(port),
+        kind,
+    ]
     seen = mx.ssh(shlex.join(words), check=False)
     assert (seen.strip() == "open") is allowed, seen
 
@@ -68,7 +93,18 @@ def test_what_may_leave_over_ipv6(mx) -> None:
     """The same rules hold for the other family: the name server's SSH stands for any port 25 outside."""
     for user, allowed in (("postfix", True), ("root", False), ("nobody", False), ("_rspamd", False), ("vmail", False)):
         group = "nogroup" if user == "nobody" else user
-        words = ["setpriv", f"--reuid={user}", f"--regid={group}", "--clear-groups", "python3", "-c", TRY, f"{lab.NET6}1", "25", "SOCK_STREAM"]
+        words = [
+            "setpriv",
+            f"--reuid={user}",
+            f"--regid={group}",
+            "--clear-groups",
+            "python3",
+            "-c",
+            TRY,
+            f"{lab.NET6}1",
+            "25",
+            "SOCK_STREAM",
+        ]
         seen = mx.ssh(shlex.join(words), check=False)
         # Nobody listens there: who may go out is told so by the other side, at once.
         assert ("ConnectionRefusedError" in seen) is allowed, (user, seen)
@@ -77,14 +113,21 @@ def test_what_may_leave_over_ipv6(mx) -> None:
 @pytest.mark.control("net.ingress-filter")
 def test_what_may_come_in(mx) -> None:
     """A program that listens on a port which is not the model's is reached from this host and from nowhere else."""
-    listen = ("import socket, threading\nfor port in (8080, 3310, 11334):\n  for family in (socket.AF_INET, socket.AF_INET6):\n    "
-              "s = socket.socket(family); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)\n    "
-              "family == socket.AF_INET6 and s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)\n    "
-              "s.bind(('', port)); s.listen(); globals()[f's{port}{family}'] = s\nthreading.Event().wait()")  # fmt: skip
+    listen = (
+        "import socket, threading\nfor port in (8080, 3310, 11334):\n  for family in (socket.AF_INET,"
+        " socket.AF_INET6):\n    s = socket.socket(family); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)\n  "
+        "  family == socket.AF_INET6 and s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)\n    s.bind(('',"
+        " port)); s.listen(); globals()[f's{port}{family}'] = s\nthreading.Event().wait()"
+    )
     mx.ssh(shlex.join(["systemd-run", "-q", "--unit=strays", "python3", "-c", listen]))
     try:
         mx.until("test $(ss -Hltn 'sport = :8080' | wc -l) = 2")
-        assert mx.ssh("python3 -c \"import socket; socket.create_connection(('127.0.0.1', 8080), 3); print('open')\"").strip() == "open"
+        assert (
+            mx.ssh(
+                "python3 -c \"import socket; socket.create_connection(('127.0.0.1', 8080), 3); print('open')\""
+            ).strip()
+            == "open"
+        )
         for address in (mx.ip4, mx.ip6):
             for port in (8080, 3310, 11334):
                 with pytest.raises(OSError):
@@ -96,9 +139,13 @@ def test_what_may_come_in(mx) -> None:
 @pytest.mark.control("dns.validating-resolver")
 def test_dns_answers_are_validated(mx) -> None:
     asked = dns.message.make_query("sender.example", "MX", want_dnssec=True)
-    program = ("import socket,sys; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(5); "
-               "s.sendto(bytes.fromhex(sys.argv[1]), ('127.0.0.1', 53)); print(s.recv(4096).hex())")  # fmt: skip
-    answer = dns.message.from_wire(bytes.fromhex(mx.ssh(shlex.join(["python3", "-c", program, asked.to_wire().hex()])).strip()))
+    program = (
+        "import socket,sys; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(5); "
+        "s.sendto(bytes.fromhex(sys.argv[1]), ('127.0.0.1', 53)); print(s.recv(4096).hex())"
+    )
+    answer = dns.message.from_wire(
+        bytes.fromhex(mx.ssh(shlex.join(["python3", "-c", program, asked.to_wire().hex()])).strip())
+    )
     assert answer.flags & dns.flags.AD, answer
     assert re.findall(r"^nameserver (\S+)", mx.ssh("cat /etc/resolv.conf"), re.M) == ["127.0.0.1", "::1"]
 
@@ -129,17 +176,12 @@ def test_secrets_are_closed_and_nowhere_else(mx) -> None:
     import ast
 
     seen = mx.ssh(
-        "python3 - <<'E'\nimport os, stat, json\nfound = {}\n"
-        "for top in ('/etc', '/var/lib', '/run', '/tmp', '/root', '/usr/local'):\n"
-        "  for parent, _, names in os.walk(top):\n"
-        "    for name in names:\n"
-        "      path = os.path.join(parent, name)\n"
-        "      try:\n"
-        "        if os.path.islink(path) or not stat.S_ISREG(os.lstat(path).st_mode) or os.path.getsize(path) > 100000: continue\n"
-        "        data = open(path, 'rb').read()\n"
-        "      except OSError: continue\n"
-        "      if b'PRIVATE KEY-----' in data or b'{ARGON2' in data: found[path] = stat.S_IMODE(os.lstat(path).st_mode) & 0o007\n"
-        "print(found)\nE"
+        "python3 - <<'E'\nimport os, stat, json\nfound = {}\nfor top in ('/etc', '/var/lib', '/run', '/tmp', '/root',"
+        " '/usr/local'):\n  for parent, _, names in os.walk(top):\n    for name in names:\n      path ="
+        " os.path.join(parent, name)\n      try:\n        if os.path.islink(path) or not"
+        " stat.S_ISREG(os.lstat(path).st_mode) or os.path.getsize(path) > 100000: continue\n        data = open(path,"
+        " 'rb').read()\n      except OSError: continue\n      if b'PRIVATE KEY-----' in data or b'{ARGON2' in data:"
+        " found[path] = stat.S_IMODE(os.lstat(path).st_mode) & 0o007\nprint(found)\nE"
     )
     found = ast.literal_eval(seen.strip().splitlines()[-1])
     mine = {path: mode for path, mode in found.items() if not path.startswith(("/etc/ssh/", "/root/.ssh"))}
@@ -156,7 +198,8 @@ def test_services_run_without_root(mx) -> None:
 
 @pytest.mark.control("gov.minimal")
 def test_services_are_fenced_in(mx) -> None:
-    """ClamAV, rspamd and all that is ours may do little beyond their work, as systemd counts it, and do their work all the same."""
+    """ClamAV, rspamd and all that is ours may do little beyond their work, as systemd counts it, and do their work all
+    the same."""
     own = mx.ssh("systemctl list-unit-files --no-legend 'gmconf-*.service' | awk '{print $1}'").split()
     assert "gmconf-recover.service" in own
     units = [*own, "clamav-daemon.service", "rspamd.service"]
@@ -171,8 +214,10 @@ def test_services_are_fenced_in(mx) -> None:
 
 @pytest.mark.control("gov.minimal")
 def test_units_of_other_sites_are_fenced_in(mx, sent) -> None:
-    """Every unit that gmconf renders for any golden site, as this host's systemd counts it, whether this host needs it or not."""
-    # Parts of a package's unit are judged with the whole of it; but INN's store starts programs with more rights than its own.
+    """Every unit that gmconf renders for any golden site, as this host's systemd counts it, whether this host needs it
+    or not."""
+    # Parts of a package's unit are judged with the whole of it; but INN's store starts programs with more rights than
+    # its own.
     seen = mx.ssh(f"""cd {sent}; rm -rf */inn2.service.d
 for part in */*.service.d; do cp /usr/lib/systemd/system/$(basename $part .d) $(dirname $part)/ || exit 1; done
 for unit in */*.service; do
@@ -180,7 +225,12 @@ for unit in */*.service; do
 done""")
     levels = {line.split()[0]: exposure(line) for line in seen.splitlines()}
     names = {path.rpartition("/")[2] for path in levels}
-    assert {"gmconf-acme.service", "gmconf-nntp@.service", "gmconf-quickack.service", "clamav-freshclam.service"} <= names
+    assert {
+        "gmconf-acme.service",
+        "gmconf-nntp@.service",
+        "gmconf-quickack.service",
+        "clamav-freshclam.service",
+    } <= names
     assert {path: level for path, level in levels.items() if level > BOUND} == {}
 
 

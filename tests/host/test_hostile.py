@@ -59,7 +59,9 @@ def attached(to: str, data: bytes, name: str = "a.zip") -> bytes:
 
 @pytest.mark.control("flt.virus-reject")
 @pytest.mark.control("flt.fail-closed")
-@pytest.mark.parametrize("kind", ["deep", "bomb", "behind a megabyte", "many parts", "wrong type", "no MIME-Version", "encoded message"])
+@pytest.mark.parametrize(
+    "kind", ["deep", "bomb", "behind a megabyte", "many parts", "wrong type", "no MIME-Version", "encoded message"]
+)
 def test_hidden_virus_is_not_let_in(mx, kind: str) -> None:
     to = f"alice@{mx.domain}"
     virus = base64.encodebytes(EICAR)
@@ -70,17 +72,31 @@ def test_hidden_virus_is_not_let_in(mx, kind: str) -> None:
     elif kind == "behind a megabyte":
         built = message("x@sender.example", to)
         for size in (700_000, 0):
-            built.add_attachment(bytes(range(256)) * (size // 256) or EICAR, maintype="application", subtype="octet-stream", filename="x.bin")
+            built.add_attachment(
+                bytes(range(256)) * (size // 256) or EICAR,
+                maintype="application",
+                subtype="octet-stream",
+                filename="x.bin",
+            )
         data = built.as_bytes()
         assert len(data) < 1024 * 1024
     elif kind == "many parts":
         part = b"--b\r\nContent-Type: text/plain\r\n\r\nx\r\n"
         data = head(to, "MIME-Version: 1.0", "Content-Type: multipart/mixed; boundary=b") + part * 5000
-        data += b"--b\r\nContent-Type: application/octet-stream\r\nContent-Transfer-Encoding: base64\r\n\r\n" + virus + b"\r\n--b--\r\n"
+        data += (
+            b"--b\r\nContent-Type: application/octet-stream\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+            + virus
+            + b"\r\n--b--\r\n"
+        )
     elif kind == "wrong type":
         data = head(to, "MIME-Version: 1.0", "Content-Type: image/png", "Content-Transfer-Encoding: base64") + virus
     elif kind == "no MIME-Version":
-        data = head(to, "Content-Type: multipart/mixed; boundary=b") + b"--b\r\nContent-Transfer-Encoding: base64\r\n\r\n" + virus + b"\r\n--b--\r\n"
+        data = (
+            head(to, "Content-Type: multipart/mixed; boundary=b")
+            + b"--b\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+            + virus
+            + b"\r\n--b--\r\n"
+        )
     else:
         inner = head(to, "MIME-Version: 1.0", "Content-Transfer-Encoding: base64") + virus
         data = head(to, "MIME-Version: 1.0", "Content-Type: message/rfc822") + inner
@@ -98,17 +114,42 @@ MONSTERS = {
     "header of a megabyte": lambda to: head(to, "X-Long: " + "\r\n ".join(["x" * 900] * 1000)) + b"text\r\n",
     "header line of 300 kB": lambda to: head(to, "X-Long: " + "x" * 300_000) + b"text\r\n",
     "10,000 headers": lambda to: head(to, *[f"X-{n}: {n}" for n in range(10_000)]) + b"text\r\n",
-    "5,000 parts": lambda to: head(to, "MIME-Version: 1.0", "Content-Type: multipart/mixed; boundary=b") + b"--b\r\n\r\nx\r\n" * 5000 + b"--b--\r\n",
-    "300 levels": lambda to: b"".join([head(to, "MIME-Version: 1.0", "Content-Type: multipart/mixed; boundary=b0"), *(
-        f"--b{n}\r\nContent-Type: multipart/mixed; boundary=b{n + 1}\r\n\r\n".encode() for n in range(300))]),
-    "loop": lambda to: b"".join(b"Received: from a.example by b.example; Mon, 23 Nov 2026 12:00:00 +0000\r\n" for _ in range(60)) + head(to) + b"text\r\n",
+    "5,000 parts": (
+        lambda to: (
+            head(to, "MIME-Version: 1.0", "Content-Type: multipart/mixed; boundary=b")
+            + b"--b\r\n\r\nx\r\n" * 5000
+            + b"--b--\r\n"
+        )
+    ),
+    "300 levels": lambda to: b"".join(
+        [
+            head(to, "MIME-Version: 1.0", "Content-Type: multipart/mixed; boundary=b0"),
+            *(f"--b{n}\r\nContent-Type: multipart/mixed; boundary=b{n + 1}\r\n\r\n".encode() for n in range(300)),
+        ]
+    ),
+    "loop": (
+        lambda to: (
+            b"".join(b"Received: from a.example by b.example; Mon, 23 Nov 2026 12:00:00 +0000\r\n" for _ in range(60))
+            + head(to)
+            + b"text\r\n"
+        )
+    ),
     "NUL": lambda to: head(to) + b"a\0b\r\n",
     "8-bit header": lambda to: head(to, "X-Name: M\xfcller") + b"text\r\n",
     "no header": lambda to: b"\r\njust text\r\n",
     "empty": lambda to: b"\r\n",
-    "bad encodings": lambda to: head(to, "MIME-Version: 1.0", "Content-Transfer-Encoding: base64", "Content-Type: text/plain; charset=nonsense")
-    + b"=?=?!!!\r\n" * 100,
-}  # fmt: skip
+    "bad encodings": (
+        lambda to: (
+            head(
+                to,
+                "MIME-Version: 1.0",
+                "Content-Transfer-Encoding: base64",
+                "Content-Type: text/plain; charset=nonsense",
+            )
+            + b"=?=?!!!\r\n" * 100
+        )
+    ),
+}
 
 
 @pytest.mark.control("flt.fail-closed")
@@ -133,7 +174,8 @@ def test_monsters_get_an_answer_and_kill_nobody(mx, name: str) -> None:
 
 @pytest.mark.control("mta.flood-control")
 def test_those_who_occupy_port_25_keep_no_user_from_sending(mx) -> None:
-    """One client holds all the sessions it can get and says nothing: users send and read mail, and others reach port 25."""
+    """One client holds all the sessions it can get and says nothing: users send and read mail, and others reach port
+    25."""
     with contextlib.ExitStack() as held:
         for number in range(150):
             with contextlib.suppress(OSError):

@@ -9,31 +9,100 @@ import pytest
 
 # What the tests of failure and attack provoke, and what is a property of containers: program, words, why.
 EXPLAINED = (
-    ("(", "ProtectHostname=yes is configured, but UTS namespace setup is prohibited", "containers have no such namespaces"),
-    ("(", "PrivateNetwork=yes is configured, but network namespace setup failed, ignoring: Operation not permitted", "containers may not make one"),
-    ("dbus-daemon", 'Unknown username "systemd-timesync"', "the package that brings the user is installed while dbus reads its rules"),
+    (
+        "(",
+        "ProtectHostname=yes is configured, but UTS namespace setup is prohibited",
+        "containers have no such namespaces",
+    ),
+    (
+        "(",
+        "PrivateNetwork=yes is configured, but network namespace setup failed, ignoring: Operation not permitted",
+        "containers may not make one",
+    ),
+    (
+        "dbus-daemon",
+        'Unknown username "systemd-timesync"',
+        "the package that brings the user is installed while dbus reads its rules",
+    ),
     ("dbus-daemon", "Failed to set fd limit", "a container may not raise its limits"),
     ("sshd", "Unable to open env file: /etc/default/locale", "the image has no locales"),
-    ("sshd", "kex_exchange_identification: .*Connection (reset|closed) by", "gmconf verify tries whether the port is open"),
-    ("postfix/", "TLS library problem: .*(no shared cipher|no shared signature algorithms|unsupported protocol|alert handshake failure|no suitable)", "test_tls and gmconf verify ask for them"),
+    (
+        "sshd",
+        "kex_exchange_identification: .*Connection (reset|closed) by",
+        "gmconf verify tries whether the port is open",
+    ),
+    (
+        "postfix/",
+        (
+            "TLS library problem: .*(no shared cipher|no shared signature algorithms|unsupported protocol|alert"
+            " handshake failure|no suitable)"
+        ),
+        "test_tls and gmconf verify ask for them",
+    ),
     ("postfix/cleanup", "message rejected: hopcount exceeded", "the corpus has a message that went round 120 times"),
-    ("postfix/", "(AUTH command|auth) rate limit exceeded|too many AUTH", "the tests log in more often than one client may"),
+    (
+        "postfix/",
+        "(AUTH command|auth) rate limit exceeded|too many AUTH",
+        "the tests log in more often than one client may",
+    ),
     ("postfix/", "SASL (LOGIN|PLAIN) authentication failed", "wrong passwords, or a store that is down"),
-    ("postfix/", "connect to Milter service unix:/run/rspamd/milter.sock: (No such file|Connection refused)", "the filter is stopped; mail waits"),
-    ("dovecot", "user not found from (any )?userdb|Authenticated user not found from userdb", "a service account tries IMAP"),
-    ("dovecot", "[Rr]ebuilding index|'junk/junk' was aborted due to temporary failure", "after the crash; the message is tried again"),
+    (
+        "postfix/",
+        "connect to Milter service unix:/run/rspamd/milter.sock: (No such file|Connection refused)",
+        "the filter is stopped; mail waits",
+    ),
+    (
+        "dovecot",
+        "user not found from (any )?userdb|Authenticated user not found from userdb",
+        "a service account tries IMAP",
+    ),
+    (
+        "dovecot",
+        "[Rr]ebuilding index|'junk/junk' was aborted due to temporary failure",
+        "after the crash; the message is tried again",
+    ),
     ("dovecot", "SIGHUP received - reloading configuration", "roll-outs reload"),
-    ("knotd", r"DS check, outgoing, remote (127\.0\.0\.1|::1)@53 .*failed \((connection|timeout|no route)", "tests restart, stop and kill the resolver that it asks"),
+    (
+        "knotd",
+        r"DS check, outgoing, remote (127\.0\.0\.1|::1)@53 .*failed \((connection|timeout|no route)",
+        "tests restart, stop and kill the resolver that it asks",
+    ),
     # INN's notices are warnings to syslog: what it does, who reads and how long. What is wrong has other words.
-    ("innd", "^SERVER (descriptors|outgoing|ccsetup|lcsetup|newgroup|rmgroup|reload all|paused|running|servermode|flushlogs)", "it starts, is told, and expires"),
-    ("innd", "^SERVER (bad_newsfeeds no feeding sites|perl filter not defined|Python filtering disabled)", "it feeds nobody, and nnrpd filters what users post"),
-    ("innd", "^(localhost connected|python is not initialized|reloading pyfilter|pyfilter .* not installed)", "local posts; no filter in Python"),
-    ("nnrpd", " (times user|user [^ ]+@|group|posts received|artstats get|exit articles|timeout|post sleep time)|^starttls: TLSv1|^SERVER perl filtering enabled$", "readers"),
+    (
+        "innd",
+        (
+            "^SERVER (descriptors|outgoing|ccsetup|lcsetup|newgroup|rmgroup|reload"
+            " all|paused|running|servermode|flushlogs)"
+        ),
+        "it starts, is told, and expires",
+    ),
+    (
+        "innd",
+        "^SERVER (bad_newsfeeds no feeding sites|perl filter not defined|Python filtering disabled)",
+        "it feeds nobody, and nnrpd filters what users post",
+    ),
+    (
+        "innd",
+        "^(localhost connected|python is not initialized|reloading pyfilter|pyfilter .* not installed)",
+        "local posts; no filter in Python",
+    ),
+    (
+        "nnrpd",
+        (
+            " (times user|user [^ ]+@|group|posts received|artstats get|exit articles|timeout|post sleep"
+            " time)|^starttls: TLSv1|^SERVER perl filtering enabled$"
+        ),
+        "readers",
+    ),
     ("nnrpd", " bad_auth$", "wrong passwords"),
     ("prosody", "Received SIGTERM|Dovecot does not answer", "test_chat restarts it, and stops Dovecot"),
-    ("prosody", "Forbidding insecure connection|certificate (is not trusted|could not be validated)", "test_chat takes a CA away, test_tls has no certificate"),
+    (
+        "prosody",
+        "Forbidding insecure connection|certificate (is not trusted|could not be validated)",
+        "test_chat takes a CA away, test_tls has no certificate",
+    ),
     ("dovecot", "Killed with signal 15|stats-writer\\) failed: Connection refused", "test_chat stops it"),
-)  # fmt: skip
+)
 
 
 def unexplained(mx, *options: str) -> dict[str, int]:

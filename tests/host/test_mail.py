@@ -54,11 +54,22 @@ def test_no_probing(mx) -> None:
 def test_no_relay(mx) -> None:
     d, target = mx.domain, "victim@elsewhere.example"
     forms = [
-        f"<{target}>", f"<victim%elsewhere.example@{d}>", f"<victim%elsewhere.example@[{mx.ip4}]>", f"<elsewhere.example!victim@{d}>",
-        f"<@{d}:{target}>", f'<"{target}">', f'<"{target}"@{d}>', f"<{target}@{d}>", f"<{target}@[{mx.ip4}]>",
-        '<"victim%elsewhere.example">', "<victim@[192.0.2.99]>", "<elsewhere.example!victim>", f"<@{mx.name}:{target}>",
-        f'<"victim%elsewhere.example"@{d}>', f"<elsewhere.example!victim@[{mx.ip4}]>",
-    ]  # fmt: skip
+        f"<{target}>",
+        f"<victim%elsewhere.example@{d}>",
+        f"<victim%elsewhere.example@[{mx.ip4}]>",
+        f"<elsewhere.example!victim@{d}>",
+        f"<@{d}:{target}>",
+        f'<"{target}">',
+        f'<"{target}"@{d}>',
+        f"<{target}@{d}>",
+        f"<{target}@[{mx.ip4}]>",
+        '<"victim%elsewhere.example">',
+        "<victim@[192.0.2.99]>",
+        "<elsewhere.example!victim>",
+        f"<@{mx.name}:{target}>",
+        f'<"victim%elsewhere.example"@{d}>',
+        f"<elsewhere.example!victim@[{mx.ip4}]>",
+    ]
     for form in forms:
         with outside(mx) as smtp:
             smtp.ehlo()
@@ -69,8 +80,15 @@ def test_no_relay(mx) -> None:
 
 @pytest.mark.control("mta.recipient-validation")
 def test_recipients(mx) -> None:
-    good = [f"alice@{mx.domain}", f"ALICE@{mx.domain}", f"alice+lists@{mx.domain}", f"info@{mx.domain}",
-            f"alice@alias.{mx.domain}", f"whoever@all.{mx.domain}", f"joe@a.{mx.domain}"]  # fmt: skip
+    good = [
+        f"alice@{mx.domain}",
+        f"ALICE@{mx.domain}",
+        f"alice+lists@{mx.domain}",
+        f"info@{mx.domain}",
+        f"alice@alias.{mx.domain}",
+        f"whoever@all.{mx.domain}",
+        f"joe@a.{mx.domain}",
+    ]
     bad = [f"nobody@{mx.domain}", f"nobody@alias.{mx.domain}", f"alice@a.{mx.domain}", f"x@parked.{mx.domain}"]
     with outside(mx) as smtp:
         smtp.ehlo()
@@ -86,7 +104,13 @@ def test_recipients(mx) -> None:
 @pytest.mark.control("role.postmaster")
 @pytest.mark.control("role.abuse")
 def test_role_addresses_take_mail_from_anyone(mx) -> None:
-    for recipient in ("postmaster", "Postmaster", f"POSTMASTER@{mx.domain}", f"postmaster@{mx.name}", f"abuse@{mx.domain}"):
+    for recipient in (
+        "postmaster",
+        "Postmaster",
+        f"POSTMASTER@{mx.domain}",
+        f"postmaster@{mx.name}",
+        f"abuse@{mx.domain}",
+    ):
         with outside(mx) as smtp:
             smtp.ehlo()
             smtp.docmd("MAIL FROM:<someone@does-not-exist.invalid>")
@@ -95,7 +119,9 @@ def test_role_addresses_take_mail_from_anyone(mx) -> None:
 
 @pytest.mark.control("role.postmaster")
 @pytest.mark.control("role.abuse")
-@pytest.mark.parametrize("recipient", ["postmaster", "postmaster@{host}", "postmaster@{domain}", "abuse@{domain}", "abuse+x@{domain}"])
+@pytest.mark.parametrize(
+    "recipient", ["postmaster", "postmaster@{host}", "postmaster@{domain}", "abuse@{domain}", "abuse+x@{domain}"]
+)
 def test_complaints_may_quote_spam(mx, recipient: str) -> None:
     """A complaint is longer than the test string alone, which rspamd of Debian 12 refuses by itself."""
     to = recipient.format(host=mx.name, domain=mx.domain)
@@ -184,8 +210,15 @@ def test_wrong_password_is_slow(mx) -> None:
 @pytest.mark.control("msa.sender-rights")
 def test_sender_belongs_to_login(mx) -> None:
     d = mx.domain
-    cases = [("alice", "alice", True), ("alice", "bob", False), ("bob", "info", True), ("alice", "info", False),
-             ("printer", "printer", True), ("printer", "alice", False), ("silent", "silent", False)]  # fmt: skip
+    cases = [
+        ("alice", "alice", True),
+        ("alice", "bob", False),
+        ("bob", "info", True),
+        ("alice", "info", False),
+        ("printer", "printer", True),
+        ("printer", "alice", False),
+        ("silent", "silent", False),
+    ]
     for login, sender, allowed in cases:
         with submission(mx, f"{login}@{d}") as smtp:
             smtp.docmd(f"MAIL FROM:<{sender}@{d}>")
@@ -213,7 +246,12 @@ def test_helo_is_needed_and_well_formed_but_need_not_match_dns(mx) -> None:
     with Raw(mx.ip4) as client:
         client.reply()
         assert client.say("MAIL FROM:<>").startswith("503")
-    for name, code in (("not_a_name!", "5"), ("nodots", "5"), ("made.up.name.example", "2"), (f"[{sites.CLIENT}]", "2")):
+    for name, code in (
+        ("not_a_name!", "5"),
+        ("nodots", "5"),
+        ("made.up.name.example", "2"),
+        (f"[{sites.CLIENT}]", "2"),
+    ):
         with Raw(mx.ip4) as client:
             client.reply()
             client.say(f"EHLO {name}")
@@ -244,7 +282,8 @@ def test_extensions_are_offered(mx) -> None:
 @pytest.mark.control("tls.received")
 @pytest.mark.control("log.correlate")
 def test_a_message_can_be_followed(mx) -> None:
-    """Its Received line says who gave it, how it was encrypted and under which id the log has it, filter and store included."""
+    """Its Received line says who gave it, how it was encrypted and under which id the log has it, filter and store
+    included."""
     to = f"alice@{mx.domain}"
     built = message("x@sender.example", to)
     with outside(mx) as smtp:

@@ -86,7 +86,9 @@ def sieve(mx, login: str, *commands: bytes) -> list[str]:
 @pytest.mark.control("maa.present")
 def test_managesieve_script_is_used(mx) -> None:
     login = f"carol@{mx.domain}"
-    script = b'require ["fileinto","mailbox"];\r\nif header :contains "subject" "test" { fileinto :create "Tests"; }\r\n'
+    script = (
+        b'require ["fileinto","mailbox"];\r\nif header :contains "subject" "test" { fileinto :create "Tests"; }\r\n'
+    )
     seen = sieve(mx, login, b'PUTSCRIPT "mine" {%d+}\r\n' % len(script) + script, b'SETACTIVE "mine"')
     assert all(text.splitlines()[-1].startswith("OK") for text in seen), seen
     try:
@@ -110,9 +112,13 @@ def test_same_name_in_two_domains_is_two_people(mx) -> None:
 @pytest.mark.control("mda.present")
 def test_subaddress_alias_catch_all(mx) -> None:
     d = mx.domain
-    for recipient, owners in ((f"alice+lists@{d}", (f"alice@{d}",)), (f"info@{d}", (f"alice@{d}", f"bob@{d}")),
-                              (f"anything@all.{d}", (f"main@all.{d}",)), (f"bob@alias.{d}", (f"bob@{d}",)),
-                              (f"postmaster@{d}", (f"alice@{d}",))):  # fmt: skip
+    for recipient, owners in (
+        (f"alice+lists@{d}", (f"alice@{d}",)),
+        (f"info@{d}", (f"alice@{d}", f"bob@{d}")),
+        (f"anything@all.{d}", (f"main@all.{d}",)),
+        (f"bob@alias.{d}", (f"bob@{d}",)),
+        (f"postmaster@{d}", (f"alice@{d}",)),
+    ):
         built = message("x@sender.example", recipient)
         with outside(mx) as smtp:
             smtp.sendmail("x@sender.example", [recipient], built.as_bytes())
@@ -125,7 +131,9 @@ def test_full_mailbox_is_refused_before_the_queue(mx) -> None:
     login = f"tiny@{mx.domain}"
     with imap(mx, login) as client:
         for _ in range(4):
-            client.append("INBOX", None, None, b"Subject: filler\r\n\r\n" + b"x" * 78 + b"\r\n" + (b"y" * 78 + b"\r\n") * 3200)
+            client.append(
+                "INBOX", None, None, b"Subject: filler\r\n\r\n" + b"x" * 78 + b"\r\n" + (b"y" * 78 + b"\r\n") * 3200
+            )
         assert client.getquotaroot("INBOX")[0] == "OK"
     try:
         last = message("x@sender.example", login, ("z" * 70 + "\n") * 2000)
@@ -153,15 +161,21 @@ def test_special_folders(mx) -> None:
 @pytest.fixture(scope="module")
 def rules(mx):
     """Rules as an administrator would write them: one between marking and refusing, one far above."""
-    lines = (f'config["regexp"]["TEST_{score}"] = {{ re = "/{words}/{{sa_raw_body}}", score = {score} }}'
-             for words, score in ((MEDIUM, 9), (STRONG, 99)))  # fmt: skip
+    lines = (
+        f'config["regexp"]["TEST_{score}"] = {{ re = "/{words}/{{sa_raw_body}}", score = {score} }}'
+        for words, score in ((MEDIUM, 9), (STRONG, 99))
+    )
     text = "\n".join(lines)
     mx.ssh(f"echo '{text}' > /etc/rspamd/rspamd.local.lua; systemctl reload rspamd")
     deadline = time.monotonic() + 120
     while True:  # until the filter that has read them answers
         with outside(mx) as smtp:
             try:
-                smtp.sendmail("x@sender.example", [f"alice@{mx.domain}"], message("x@sender.example", f"alice@{mx.domain}", f"{STRONG}\n").as_bytes())
+                smtp.sendmail(
+                    "x@sender.example",
+                    [f"alice@{mx.domain}"],
+                    message("x@sender.example", f"alice@{mx.domain}", f"{STRONG}\n").as_bytes(),
+                )
             except smtplib.SMTPDataError as error:
                 if error.smtp_code == 554:
                     break
@@ -257,7 +271,9 @@ def test_service_account_cannot_read_mail(mx) -> None:
 
 @pytest.mark.control("mta.banner-min")
 def test_login_banner_names_no_product(mx) -> None:
-    with ssl.create_default_context(cafile=mx.ca).wrap_socket(socket.create_connection((mx.ip4, 993), 10), server_hostname=mx.name) as client:
+    with ssl.create_default_context(cafile=mx.ca).wrap_socket(
+        socket.create_connection((mx.ip4, 993), 10), server_hostname=mx.name
+    ) as client:
         assert b"dovecot" not in client.recv(1000).lower()
 
 
@@ -266,7 +282,9 @@ def test_one_session_with_many_recipients(mx) -> None:
     d = mx.domain
     built = message("x@sender.example", f"alice@{d}")
     with outside(mx) as smtp:
-        refused = smtp.sendmail("x@sender.example", [f"alice@{d}", f"bob@{d}", f"nobody@{d}", f"joe@{d}"], built.as_bytes())
+        refused = smtp.sendmail(
+            "x@sender.example", [f"alice@{d}", f"bob@{d}", f"nobody@{d}", f"joe@{d}"], built.as_bytes()
+        )
     assert list(refused) == [f"nobody@{d}"]
     for name in ("alice", "bob", "joe"):
         assert len(find(mx, f"{name}@{d}", built)) == 1

@@ -60,7 +60,12 @@ def ids(mx) -> list[str]:
 
 def contract(mx) -> dns.zone.Zone:
     """The zone as gmconf dns prints it."""
-    done = subprocess.run([*demo.GMCONF, "dns", str(mx.folder / "site.yml"), "--zone", mx.domain], check=True, capture_output=True, text=True)
+    done = subprocess.run(
+        [*demo.GMCONF, "dns", str(mx.folder / "site.yml"), "--zone", mx.domain],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
     return dns.zone.from_text(done.stdout, mx.domain, relativize=False)
 
 
@@ -110,7 +115,9 @@ def test_nobody_gets_more(mx) -> None:
         assert ask(address, f"intruder.{mx.domain}", "A").rcode() == dns.rcode.NXDOMAIN
         for name in ("version.bind", "version.server", "id.server", "hostname.bind"):
             assert not dns.query.udp(dns.message.make_query(name, "TXT", rdclass="CH"), address, timeout=10).answer
-    assert {line.split()[4].rpartition(":")[0] for line in mx.ssh("ss -Hlntup 'sport = :53' | grep unbound").splitlines()} == {"127.0.0.1", "[::1]"}
+    assert {
+        line.split()[4].rpartition(":")[0] for line in mx.ssh("ss -Hlntup 'sport = :53' | grep unbound").splitlines()
+    } == {"127.0.0.1", "[::1]"}
 
 
 @pytest.mark.control("dns.dnssec")
@@ -140,7 +147,9 @@ def test_a_change_is_live_with_the_same_keys(mx) -> None:
 
 @pytest.mark.control("dns.dnssec")
 def test_the_parent_is_asked_for_the_key(mx) -> None:
-    """A new key counts as submitted as soon as the parent has its DS record; keys that were put aside are taken again."""
+    """A new key counts as submitted as soon as the parent has its DS record;
+    keys that were put aside are taken again.
+    """
     zone, old = mx.domain, ids(mx)
     active = f"keymgr {zone} list | grep ' KSK ' | grep -q ' active='"
     mx.ssh("systemctl stop knot; mv /var/lib/knot/keys /var/lib/knot/aside; systemctl start knot")
@@ -150,11 +159,18 @@ def test_the_parent_is_asked_for_the_key(mx) -> None:
         mx.until("journalctl -u knot -o cat -n 5 | grep -q 'submission check: negative'", 30)
         mx.ssh(f"! {{ {active}; }}")
         found = [line for line in mx.ssh(f"keymgr {zone} ds").splitlines() if line.split()[-2:-1] == ["2"]]
-        lab.zone(mx.machine.name, f"{zone}. 5 NS mail.{zone}.\nmail.{zone}. 5 A {mx.ip4}\n" + "".join(f"{line.replace(' DS ', ' 5 DS ')}\n" for line in found))
+        lab.zone(
+            mx.machine.name,
+            f"{zone}. 5 NS mail.{zone}.\nmail.{zone}. 5 A {mx.ip4}\n"
+            + "".join(f"{line.replace(' DS ', ' 5 DS ')}\n" for line in found),
+        )
         mx.ssh(f"unbound-control -q flush_zone {zone}; systemctl restart knot")
         mx.until(active, 30)
     finally:
-        mx.ssh("systemctl stop knot; rm -rf /var/lib/knot/keys; mv /var/lib/knot/aside /var/lib/knot/keys; systemctl start knot")
+        mx.ssh(
+            "systemctl stop knot; rm -rf /var/lib/knot/keys; mv /var/lib/knot/aside /var/lib/knot/keys; systemctl start"
+            " knot"
+        )
         sites.publish(mx.machine)
         mx.ssh(f"unbound-control -q flush_zone {zone}")
     mx.until("journalctl -u knot -o cat -n 8 | grep -q '] loaded, serial'", 30)
@@ -212,7 +228,11 @@ def test_a_secondary_gets_the_zone_with_the_key(mx) -> None:
         assert notice.question[0].name == dns.name.from_text(mx.domain)
         assert notice.had_tsig
         zone = fetched(mx, ring)
-        wanted = {(name, data.rdtype): set(data) for name, data in contract(mx).iterate_rdatasets() if data.rdtype != dns.rdatatype.SOA}
+        wanted = {
+            (name, data.rdtype): set(data)
+            for name, data in contract(mx).iterate_rdatasets()
+            if data.rdtype != dns.rdatatype.SOA
+        }
         got = {(name, data.rdtype): set(data) for name, data in zone.iterate_rdatasets()}
         assert wanted.items() <= got.items()
         assert any(kind == dns.rdatatype.RRSIG for _, kind in got)

@@ -72,7 +72,14 @@ def test_nobody_writes_in_another_name(mx) -> None:
     alice, bob = f"alice@{mx.domain}", f"bob@{mx.domain}"
     with Reader(mx) as reader:
         reader.login(alice)
-        for sender in (f"Bob <{bob}>", bob, f"{bob} (Bob)", f"{bob}, {alice}", f'"<{alice}>" <{bob}>', f"{alice} <{bob}>"):
+        for sender in (
+            f"Bob <{bob}>",
+            bob,
+            f"{bob} (Bob)",
+            f"{bob}, {alice}",
+            f'"<{alice}>" <{bob}>',
+            f"{alice} <{bob}>",
+        ):
             title = subject()
             assert reader.post(sender, title).startswith("441"), sender
             assert reader.find(title) == []
@@ -90,7 +97,12 @@ def test_nobody_removes_what_another_wrote(mx) -> None:
         number = next(line for line in reader.find(title) if line.startswith("Message-ID: ")).split()[1]
     with Reader(mx) as reader:
         reader.login(bob)
-        for header in (f"Control: cancel {number}", f"Supersedes: {number}", "Control: rmgroup local.talk", f"Approved: {bob}"):
+        for header in (
+            f"Control: cancel {number}",
+            f"Supersedes: {number}",
+            "Control: rmgroup local.talk",
+            f"Approved: {bob}",
+        ):
             assert reader.post(bob, f"cmsg {title}", header).startswith("441"), header
         assert reader.find(title)
 
@@ -173,8 +185,14 @@ def test_posts_wait_while_the_store_is_away(mx) -> None:
 @pytest.mark.control("nntp.access")
 def test_the_store_is_not_reached_from_outside(mx) -> None:
     """Nobody feeds it: it listens on loopback, and tells even this host's programs to go away."""
-    assert {line.split()[3].rpartition(":")[0] for line in mx.ssh("ss -Hltn sport = :1119").splitlines()} == {"127.0.0.1", "[::1]"}
-    seen = mx.ssh("printf 'IHAVE <x@y.example>\\r\\nQUIT\\r\\n' | timeout 5 bash -c 'exec 3<>/dev/tcp/127.0.0.1/1119; cat >&3; cat <&3' || true")
+    assert {line.split()[3].rpartition(":")[0] for line in mx.ssh("ss -Hltn sport = :1119").splitlines()} == {
+        "127.0.0.1",
+        "[::1]",
+    }
+    seen = mx.ssh(
+        "printf 'IHAVE <x@y.example>\\r\\nQUIT\\r\\n' | timeout 5 bash -c 'exec 3<>/dev/tcp/127.0.0.1/1119; cat >&3;"
+        " cat <&3' || true"
+    )
     assert seen.startswith("502"), seen
 
 

@@ -38,17 +38,34 @@ def signatures(data: bytes) -> dict[str, bool]:
 def test_clean_mail_is_signed_and_otherwise_left_alone(mx) -> None:
     login, to = f"alice@{mx.domain}", f"someone@{mx.out}"
     text = "First.\r\n\r\n  spaces \t at the end  \r\n..dots\r\n.\tone\r\nM\u00fcller\r\n\r\n\r\n"
-    built = (f"From: Alice <{login}>\r\nTo: <{to}>\r\nSubject: outgoing {uuid.uuid4().hex}\r\nX-Mailer: Mailer 1.0\r\n"
-             f"User-Agent: Agent/2\r\nX-Originating-IP: 192.0.2.7\r\nX-Custom:  kept   as it is\r\nMIME-Version: 1.0\r\n"
-             "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n")  # fmt: skip
+    built = (
+        f"From: Alice <{login}>\r\nTo: <{to}>\r\nSubject: outgoing {uuid.uuid4().hex}\r\nX-Mailer: Mailer 1.0\r\n"
+        "User-Agent: Agent/2\r\nX-Originating-IP: 192.0.2.7\r\nX-Custom:  kept   as it is\r\nMIME-Version: 1.0\r\n"
+        "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"
+    )
     with submission(mx, login) as smtp:
         smtp.sendmail(login, [to], (built + text).encode(), mail_options=["BODY=8BITMIME"])
     data = mx.sink.wait(built.split("Subject: ")[1].split("\r\n", maxsplit=1)[0]).data
     head, _, body = data.partition(b"\r\n\r\n")
     assert body == text.encode()
     names = [line.split(b":")[0].lower().decode() for line in head.split(b"\r\n") if line[:1] not in b" \t"]
-    assert sorted(names) == sorted(["received", "dkim-signature", "dkim-signature", "date", "message-id", "x-report-abuse", "from", "to",
-                                    "subject", "x-custom", "mime-version", "content-type", "content-transfer-encoding"])  # fmt: skip
+    assert sorted(names) == sorted(
+        [
+            "received",
+            "dkim-signature",
+            "dkim-signature",
+            "date",
+            "message-id",
+            "x-report-abuse",
+            "from",
+            "to",
+            "subject",
+            "x-custom",
+            "mime-version",
+            "content-type",
+            "content-transfer-encoding",
+        ]
+    )
     assert b"X-Custom:  kept   as it is\r\n" in head
     for hidden in (f"{sites.CLIENT}]".encode(), b"laptop.example", b"Mailer 1.0", b"Agent/2", b"192.0.2.7"):
         assert hidden not in head, hidden
@@ -59,7 +76,12 @@ def test_clean_mail_is_signed_and_otherwise_left_alone(mx) -> None:
 @pytest.mark.control("msa.sender-rights")
 def test_from_header_belongs_to_login(mx) -> None:
     login = f"alice@{mx.domain}"
-    for author in (f"bob@{mx.domain}", "ceo@victim.example", f"{login}, bob@{mx.domain}", f'"{login}" <bob@{mx.domain}>'):
+    for author in (
+        f"bob@{mx.domain}",
+        "ceo@victim.example",
+        f"{login}, bob@{mx.domain}",
+        f'"{login}" <bob@{mx.domain}>',
+    ):
         built = message(author, f"someone@{mx.out}")
         with pytest.raises(smtplib.SMTPDataError) as error:
             send(mx, built, login, f"someone@{mx.out}")

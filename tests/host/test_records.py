@@ -28,7 +28,10 @@ def ask(name: str, kind: str) -> tuple[dns.rrset.RRset, dns.rrset.RRset]:
     """Records and their signatures."""
     answer = dns.query.tcp(dns.message.make_query(name, kind, want_dnssec=True), lab.NS.addresses[0], timeout=10)
     rdtype, owner = dns.rdatatype.from_text(kind), dns.name.from_text(name)
-    return tuple(answer.find_rrset(answer.answer, owner, dns.rdataclass.IN, *what) for what in ((rdtype,), (dns.rdatatype.RRSIG, rdtype)))
+    return tuple(
+        answer.find_rrset(answer.answer, owner, dns.rdataclass.IN, *what)
+        for what in ((rdtype,), (dns.rdatatype.RRSIG, rdtype))
+    )
 
 
 @cache
@@ -78,12 +81,18 @@ def test_tlsa_is_that_of_the_certificate(mx) -> None:
         smtp.starttls(context=trust(mx))
         assert isinstance(smtp.sock, ssl.SSLSocket)
         shown = load_der_x509_certificate(smtp.sock.getpeercert(binary_form=True) or b"")
-    digest = hashlib.sha256(shown.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()
+    digest = hashlib.sha256(
+        shown.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    ).hexdigest()
     assert f"3 1 1 {digest}" in proved(f"_25._tcp.{mx.name}", "TLSA")
 
 
 @pytest.mark.control("dns.srv")
-@pytest.mark.parametrize(("service", "port"), [("submissions", 465), ("imaps", 993), ("pop3s", 995)], ids=["TR-03108-E-21", "TR-03108-E-22", "TR-03108-E-23"])
+@pytest.mark.parametrize(
+    ("service", "port"),
+    [("submissions", 465), ("imaps", 993), ("pop3s", 995)],
+    ids=["TR-03108-E-21", "TR-03108-E-22", "TR-03108-E-23"],
+)
 def test_services_with_tls_are_named(mx, service: str, port: int) -> None:
     for domain in (mx.domain, f"a.{mx.domain}"):
         (record,) = proved(f"_{service}._tcp.{domain}", "SRV")
@@ -118,7 +127,11 @@ def test_keys_of_both_kinds_are_published(mx) -> None:
         if domain.kind != "parked":
             for kind in ("rsa", "ed25519"):
                 (record,) = text(f"{domain.dkim.selector}-{kind}._domainkey.{domain.name}")
-                assert tags(record) == {"v": "DKIM1", "k": kind, "p": loaded.public[f"dkim/{domain.name}/{domain.dkim.selector}-{kind}.pub"].strip()}
+                assert tags(record) == {
+                    "v": "DKIM1",
+                    "k": kind,
+                    "p": loaded.public[f"dkim/{domain.name}/{domain.dkim.selector}-{kind}.pub"].strip(),
+                }
 
 
 @pytest.mark.control("auth.dmarc-publish")

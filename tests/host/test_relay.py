@@ -1,4 +1,5 @@
-"""Nobody outside gets anything carried elsewhere, told who exists here, or past a refusal; watched where it would arrive."""
+"""Nobody outside gets anything carried elsewhere, told who exists here, or past a refusal; watched where it would
+arrive."""
 
 from __future__ import annotations
 
@@ -12,14 +13,30 @@ from clients import Raw, arrives, find, message, outside, trust
 
 @pytest.mark.control("mta.local-only")
 def test_a_domain_that_takes_everything_relays_nothing(mx) -> None:
-    """A catch-all accepts any local part, also one that old systems would read as a route: it stays here, or is refused."""
+    """A catch-all accepts any local part, also one that old systems would read as a route: it stays here, or is
+    refused."""
     d, out = f"all.{mx.domain}", mx.out
     forms = [
-        f"<victim%{out}@{d}>", f"<{out}!victim@{d}>", f'<"victim@{out}"@{d}>', f'<"victim%{out}"@{d}>', f'<"{out}!victim"@{d}>',
-        f"<victim@{out}@{d}>", f"<@{d}:victim@{out}>", f"<@{d},@{mx.name}:victim@{out}>", f"<victim%{out}%{d}@{d}>",
-        f"<victim%{out}@[{mx.ip4}]>", f"<victim%{out}@[IPv6:{mx.ip6}]>", f"<victim@[{mx.sink.address}]>", f"<victim@{out}>", f'<"victim@{out}">',
-        f"<victim%{out}>", f"<{out}!victim>", f"<victim@{out}.>", f"<postmaster@{out}>", f"<postmaster%{out}@{d}>",
-    ]  # fmt: skip
+        f"<victim%{out}@{d}>",
+        f"<{out}!victim@{d}>",
+        f'<"victim@{out}"@{d}>',
+        f'<"victim%{out}"@{d}>',
+        f'<"{out}!victim"@{d}>',
+        f"<victim@{out}@{d}>",
+        f"<@{d}:victim@{out}>",
+        f"<@{d},@{mx.name}:victim@{out}>",
+        f"<victim%{out}%{d}@{d}>",
+        f"<victim%{out}@[{mx.ip4}]>",
+        f"<victim%{out}@[IPv6:{mx.ip6}]>",
+        f"<victim@[{mx.sink.address}]>",
+        f"<victim@{out}>",
+        f'<"victim@{out}">',
+        f"<victim%{out}>",
+        f"<{out}!victim>",
+        f"<victim@{out}.>",
+        f"<postmaster@{out}>",
+        f"<postmaster%{out}@{d}>",
+    ]
     taken = []
     for form in forms:
         with outside(mx) as smtp:
@@ -48,7 +65,11 @@ def test_a_domain_that_takes_everything_relays_nothing(mx) -> None:
 def test_who_exists_is_not_told(mx) -> None:
     """VRFY, EXPN and ETRN answer the same for those who exist and those who do not."""
     d = mx.domain
-    for command, known, unknown in (("VRFY", f"alice@{d}", f"nobody@{d}"), ("EXPN", "info", "nobody"), ("ETRN", d, "nowhere.example")):
+    for command, known, unknown in (
+        ("VRFY", f"alice@{d}", f"nobody@{d}"),
+        ("EXPN", "info", "nobody"),
+        ("ETRN", d, "nowhere.example"),
+    ):
         with outside(mx) as smtp:
             smtp.ehlo()
             there, not_there = (smtp.docmd(command, word) for word in (known, unknown))
@@ -72,8 +93,20 @@ def test_auth_as_a_command_on_25(mx) -> None:
 def test_role_addresses_hear_those_who_are_refused(mx) -> None:
     """Blocked senders and clients with a wrong name can write to postmaster@ and abuse@, and to nobody else."""
     d = mx.domain
-    roles = ("postmaster", "PostMaster", f"postmaster@{d}", f"Abuse@{d}", f"postmaster@alias.{d}", f"abuse@all.{d}", f"abuse@{mx.name}")
-    for helo, sender in (("client.sender.example", "x@blocked.sender.example"), ("nodots", "x@sender.example"), ("client.sender.example", f"bob@{d}")):
+    roles = (
+        "postmaster",
+        "PostMaster",
+        f"postmaster@{d}",
+        f"Abuse@{d}",
+        f"postmaster@alias.{d}",
+        f"abuse@all.{d}",
+        f"abuse@{mx.name}",
+    )
+    for helo, sender in (
+        ("client.sender.example", "x@blocked.sender.example"),
+        ("nodots", "x@sender.example"),
+        ("client.sender.example", f"bob@{d}"),
+    ):
         for recipient, allowed in (*((role, True) for role in roles), (f"alice@{d}", False)):
             with Raw(mx.ip4) as client:
                 client.reply()

@@ -40,7 +40,9 @@ def test_results_of_a_good_sender(mx, signed) -> None:
 @pytest.mark.control("auth.dkim-verify")
 def test_broken_signature_is_told(mx, signed) -> None:
     to = f"alice@{mx.domain}"
-    data = signed(message("x@sender.example", to).as_bytes().replace(b"\n", b"\r\n")).replace(b"Good morning", b"Bad morning")
+    data = signed(message("x@sender.example", to).as_bytes().replace(b"\n", b"\r\n")).replace(
+        b"Good morning", b"Bad morning"
+    )
     seen = results(deliver(mx, data, "x@sender.example", to))
     assert "dkim=fail" in seen, seen
 
@@ -49,7 +51,9 @@ def test_broken_signature_is_told(mx, signed) -> None:
 def test_forged_results_are_removed(mx) -> None:
     to = f"alice@{mx.domain}"
     built = message("x@nodmarc.example", to)
-    built["Authentication-Results"] = f"{mx.name}; spf=pass smtp.mailfrom=ceo@bank.example; dmarc=pass header.from=bank.example"
+    built["Authentication-Results"] = (
+        f"{mx.name}; spf=pass smtp.mailfrom=ceo@bank.example; dmarc=pass header.from=bank.example"
+    )
     built["Authentication-Results"] = f" {mx.name.upper()} 1; dkim=pass header.d=bank.example"
     assert "bank.example" not in results(arrives(mx, built, to, sender="x@nodmarc.example"))
 

@@ -23,8 +23,10 @@ import sites
 from clients import authenticate, find, imap, message, outside, submission, trust
 
 # Content, kind, mode and owner of everything in /etc.
-ETC = ("(find /etc -xdev -not -path /etc/mtab -printf '%p %y %m %u %g %l\\n' | sort; "
-       "find /etc -xdev -type f -print0 | sort -z | xargs -0 sha256sum) | sha256sum")  # fmt: skip
+ETC = (
+    "(find /etc -xdev -not -path /etc/mtab -printf '%p %y %m %u %g %l\\n' | sort; "
+    "find /etc -xdev -type f -print0 | sort -z | xargs -0 sha256sum) | sha256sum"
+)
 
 
 @pytest.mark.promise("a second roll-out changes nothing")
@@ -37,11 +39,19 @@ def test_second_run_changes_nothing(mx) -> None:
 @pytest.mark.promise("a refused configuration leaves /etc as it was")
 @pytest.mark.parametrize(
     ("override", "words"),
-    [("postfix: {no_such_parameter: '1'}", "postconf: warning: /etc/postfix/main.cf: unused parameter: no_such_parameter=1"),
-     ("dovecot: {mail_fsync: sometimes}", r"doveconf: Fatal: Error in configuration file /etc/dovecot/dovecot.conf line \d+: .*sometimes"),
-     ("rspamd: {options.task_timeout: '{'}", "parse error: cannot convert string to double in option task_timeout")],
+    [
+        (
+            "postfix: {no_such_parameter: '1'}",
+            "postconf: warning: /etc/postfix/main.cf: unused parameter: no_such_parameter=1",
+        ),
+        (
+            "dovecot: {mail_fsync: sometimes}",
+            r"doveconf: Fatal: Error in configuration file /etc/dovecot/dovecot.conf line \d+: .*sometimes",
+        ),
+        ("rspamd: {options.task_timeout: '{'}", "parse error: cannot convert string to double in option task_timeout"),
+    ],
     ids=["postfix", "dovecot", "rspamd"],
-)  # fmt: skip
+)
 def test_broken_override_is_refused(mx, override: str, words: str) -> None:
     """In the daemon's own words, with the real paths; /etc keeps every byte, mode and owner."""
     before = mx.ssh(ETC)
@@ -155,16 +165,25 @@ def mail_comes_in(mx, pause: float = 0.3) -> Iterator[None]:
     with imap(mx, to) as client:
         client.select("INBOX", readonly=True)
         stored = str(client.fetch("1:*", "(BODY.PEEK[HEADER.FIELDS (SUBJECT)])"))
-    assert {built["Subject"]: stored.count(built["Subject"]) for built in sent if stored.count(built["Subject"]) != 1} == {}
+    assert {
+        built["Subject"]: stored.count(built["Subject"]) for built in sent if stored.count(built["Subject"]) != 1
+    } == {}
 
 
 @pytest.mark.promise("a roll-out that goes wrong takes itself back")
 @pytest.mark.parametrize(
     ("override", "words"),
-    [pytest.param("postfix: {smtpd_banner: another.example ESMTP}", "probe smtp: expected", id="banner", marks=pytest.mark.long),
-     pytest.param("postfix: {smtpd_tls_security_level: nonsense}", "probe smtp: expected", id="smtpd dies"),
-     pytest.param("dovecot: {protocols: imap}", "probe lmtp: expected", id="no LMTP", marks=pytest.mark.long)],
-)  # fmt: skip
+    [
+        pytest.param(
+            "postfix: {smtpd_banner: another.example ESMTP}",
+            "probe smtp: expected",
+            id="banner",
+            marks=pytest.mark.long,
+        ),
+        pytest.param("postfix: {smtpd_tls_security_level: nonsense}", "probe smtp: expected", id="smtpd dies"),
+        pytest.param("dovecot: {protocols: imap}", "probe lmtp: expected", id="no LMTP", marks=pytest.mark.long),
+    ],
+)
 def test_failed_probe_rolls_back(mx, override: str, words: str) -> None:
     """What the daemons' own tools accept but does not work is taken back, by itself and soon, and mail keeps coming."""
     before = mx.ssh(ETC)
@@ -216,7 +235,8 @@ def is_open(smtp: smtplib.SMTP) -> bool:
 
 @pytest.mark.control("prc.abuse-stop")
 def test_changed_logins_end_their_sessions(mx) -> None:
-    """Whoever is logged in while suspended is sent away and sends no more; nobody else notices, and nobody at all a reload."""
+    """Whoever is logged in while suspended is sent away and sends no more; nobody else notices, and nobody at all a
+    reload."""
     login, other, to, mark = f"carol@{mx.domain}", f"bob@{mx.domain}", f"alice@{mx.domain}", mx.ssh("date +%s").strip()
     # Debian 12 cannot tell two apart that come from one address and have sent nothing yet.
     elsewhere = "" if mx.machine.release == "trixie" else mx.sink.address
@@ -266,7 +286,9 @@ def test_changed_logins_end_their_sessions(mx) -> None:
     stays.shutdown()
     with imap(mx, login) as client:
         assert client.noop()[0] == "OK"
-    assert "throttling" not in mx.ssh(f"journalctl -t postfix/master --since @{mark} --no-pager -o cat"), "Postfix would take no submission for a minute"
+    assert "throttling" not in mx.ssh(f"journalctl -t postfix/master --since @{mark} --no-pager -o cat"), (
+        "Postfix would take no submission for a minute"
+    )
 
 
 @pytest.mark.control("auth.compromise-lock")
@@ -301,7 +323,8 @@ def test_a_new_password_ends_sessions(mx) -> None:
 
 @pytest.mark.promise("a roll-out that would make a published record false is refused before it touches the host")
 def test_a_selector_that_is_not_published(mx) -> None:
-    """Refused, under --check too, while nobody finds the new key; done as soon as it is published; back to the old one, still published."""
+    """Refused, under --check too, while nobody finds the new key; done as soon as it is published; back to the old one,
+    still published."""
     keys = "ls -l --time-style=full-iso /etc/gmconf/dkim"
     before = mx.ssh(ETC), mx.ssh(keys)
     try:
@@ -309,7 +332,9 @@ def test_a_selector_that_is_not_published(mx) -> None:
         for more in ((), ("--check",)):
             done = mx.roll_out(*more)
             assert done.returncode != 0
-            assert f"next1-rsa._domainkey.{mx.domain} TXT is not published, and the key before it would go" in done.stdout
+            assert (
+                f"next1-rsa._domainkey.{mx.domain} TXT is not published, and the key before it would go" in done.stdout
+            )
             assert "nothing was touched" in done.stdout
             assert (mx.ssh(ETC), mx.ssh(keys)) == before
         parts = "\n".join(line for line in dns(mx).splitlines() if "next1-" in line)
@@ -340,7 +365,10 @@ def test_a_certificate_that_no_published_record_fits(mx) -> None:
         mx.write_site()
         done = mx.roll_out()
         assert done.returncode != 0
-        assert f"_25._tcp.mail.{mx.domain} TLSA fits no certificate of this roll-out; it has to be there first: 3 1 1 " in done.stdout
+        assert (
+            f"_25._tcp.mail.{mx.domain} TLSA fits no certificate of this roll-out; it has to be there first: 3 1 1 "
+            in done.stdout
+        )
         assert mx.ssh(ETC) == before
         done = mx.roll_out("-e", "gmconf_against_dns=true")
         assert done.returncode == 0, done.stdout
@@ -365,7 +393,10 @@ def test_a_policy_that_an_mx_of_its_domain_is_not_in(mx) -> None:
         mx.write_site(change=("web: {mta_sts: enforce,", "web: {mta_sts: enforce, max_age: 30d,"))
         done = mx.roll_out()
         assert done.returncode != 0
-        assert f"{mx.domain} MX names backup.sender.example, which the MTA-STS policy of this roll-out does not allow; it has to be: {mx.name}" in done.stdout
+        assert (
+            f"{mx.domain} MX names backup.sender.example, which the MTA-STS policy of this roll-out does not allow; it"
+            f" has to be: {mx.name}" in done.stdout
+        )
         assert mx.ssh(ETC) == before
         lab.zone(part, "")
         mx.ssh(ask_anew)
@@ -380,7 +411,9 @@ def test_a_policy_that_an_mx_of_its_domain_is_not_in(mx) -> None:
 
 def dns(mx) -> str:
     """What belongs into DNS for the site as it is written."""
-    return subprocess.run([*demo.GMCONF, "dns", str(mx.folder / "site.yml")], check=True, capture_output=True, text=True).stdout
+    return subprocess.run(
+        [*demo.GMCONF, "dns", str(mx.folder / "site.yml")], check=True, capture_output=True, text=True
+    ).stdout
 
 
 @pytest.mark.promise("a roll-out that goes wrong takes itself back")
@@ -397,7 +430,9 @@ def test_a_timer_that_is_wanted_no_more(mx) -> None:
         done = mx.roll_out()
         assert done.returncode == 0, done.stdout + done.stderr
         assert mx.ssh(timer, check=False).split()[-1] == "inactive"
-        assert "gmconf-dmarc-report" not in mx.ssh("find /etc/systemd/system /run/systemd; systemctl list-timers --all; systemctl --failed")
+        assert "gmconf-dmarc-report" not in mx.ssh(
+            "find /etc/systemd/system /run/systemd; systemctl list-timers --all; systemctl --failed"
+        )
         assert "changed=0" in mx.roll_out().stdout
     finally:
         mx.write_site()
@@ -409,7 +444,8 @@ def test_a_timer_that_is_wanted_no_more(mx) -> None:
 @pytest.mark.long
 @pytest.mark.promise("a roll-out after which the controller cannot come back takes itself back")
 def test_a_firewall_that_shuts_the_operator_out(mx) -> None:
-    """The old connection goes on, a new one cannot be opened: nobody confirms, the host goes back, and the operator is told why."""
+    """The old connection goes on, a new one cannot be opened: nobody confirms, the host goes back, and the operator is
+    told why."""
     before = mx.ssh(ETC)
     try:
         mx.write_site("network: {admin: [203.0.113.0/24]}\n")
@@ -419,7 +455,9 @@ def test_a_firewall_that_shuts_the_operator_out(mx) -> None:
         assert "rolled back: nobody confirmed the roll-out over a new connection in time" in said
         assert "Does the firewall let this machine in (network.admin)?" in said
         assert mx.ssh(ETC) == before
-        assert "nobody confirmed the roll-out within 15 s; this host goes back" in mx.ssh("journalctl -t gmconf --no-pager -o cat -n 5")
+        assert "nobody confirmed the roll-out within 15 s; this host goes back" in mx.ssh(
+            "journalctl -t gmconf --no-pager -o cat -n 5"
+        )
         mx.accepts()
     finally:
         mx.write_site()
@@ -429,7 +467,8 @@ def test_a_firewall_that_shuts_the_operator_out(mx) -> None:
 PLANTED = """\
 set -e
 echo secret > /etc/victim; chmod 600 /etc/victim
-runuser -u clamav -- sh -c 'cd /var/lib/clamav; rm -f gmconf.ndb; ln -s /etc/victim gmconf.ndb; ln -s /etc/ld.so.red gmconf.ndb.gmconf-new'
+runuser -u clamav -- sh -c 'cd /var/lib/clamav; rm -f gmconf.ndb; ln -s /etc/victim gmconf.ndb
+  ln -s /etc/ld.so.red gmconf.ndb.gmconf-new'
 runuser -u _rspamd -- sh -c 'cd /var/lib/rspamd; ln -s /etc dkim; ln -s /etc/victim dkim.gmconf-new'
 chown redis:redis /etc/redis; chmod 2770 /etc/redis; rm -f /etc/redis/redis.conf
 runuser -u redis -- sh -c 'cd /etc/redis; ln -s /etc/victim redis.conf; ln -s /etc/victim redis.conf.gmconf-new'
@@ -452,23 +491,32 @@ def test_what_daemons_planted_leads_nowhere(mx) -> None:
         assert mx.ssh(ETC) == before
         assert "changed=0" in mx.roll_out().stdout
     finally:
-        mx.ssh("rm -f /etc/victim /var/lib/clamav/gmconf.ndb* /var/lib/rspamd/dkim.gmconf-new; systemctl restart clamav-daemon")
+        mx.ssh(
+            "rm -f /etc/victim /var/lib/clamav/gmconf.ndb* /var/lib/rspamd/dkim.gmconf-new; systemctl restart"
+            " clamav-daemon"
+        )
 
 
 PLANTED_BY_TALK = """\
 set -e
 echo secret > /etc/victim; chmod 600 /etc/victim
 runuser -u prosody -- sh -ec 'mkdir -p /var/lib/prosody/custom_plugins/share/lua/5.4; cd /var/lib/prosody/custom_plugins
-  for file in share/lua/5.4/lfs.lua share/lua/5.4/lxp.lua share/lua/5.4/lunbound.lua mod_roster.lua; do echo "os.execute([[id > /etc/ld.so.red]])" > $file; done'
-runuser -u news -- sh -ec 'ln -s /etc /var/spool/news/backoff; ln -s /etc/victim /var/lib/gmconf-news/backoff; ln -s /etc/victim /var/lib/news/newsgroups.gmconf-new'
+  for file in share/lua/5.4/lfs.lua share/lua/5.4/lxp.lua share/lua/5.4/lunbound.lua mod_roster.lua; do
+    echo "os.execute([[id > /etc/ld.so.red]])" > $file; done'
+runuser -u news -- sh -ec 'ln -s /etc /var/spool/news/backoff; ln -s /etc/victim /var/lib/gmconf-news/backoff
+  ln -s /etc/victim /var/lib/news/newsgroups.gmconf-new'
 """
-LEFT_BY_TALK = "rm -rf /etc/victim /etc/ld.so.red /var/lib/prosody/custom_plugins /var/spool/news/backoff /var/lib/gmconf-news/backoff /var/lib/news/*.gmconf-new"
+LEFT_BY_TALK = (
+    "rm -rf /etc/victim /etc/ld.so.red /var/lib/prosody/custom_plugins /var/spool/news/backoff"
+    " /var/lib/gmconf-news/backoff /var/lib/news/*.gmconf-new"
+)
 
 
 @pytest.mark.skipif(not sites.TALKS, reason="hosts with chat and news are another lab: make talk")
 @pytest.mark.promise("a roll-out follows nothing that a daemon planted")
 def test_what_chat_and_news_planted_leads_nowhere(mx) -> None:
-    """Links, and code that a tool run as root would load; and where their folders in /etc are theirs, nothing is written there."""
+    """Links, and code that a tool run as root would load; and where their folders in /etc are theirs, nothing is
+    written there."""
     before, red = mx.ssh(ETC), "test -e /etc/ld.so.red"
     kept = "stat -c %U:%a /etc/victim; cat /etc/victim"
     try:
@@ -481,9 +529,14 @@ def test_what_chat_and_news_planted_leads_nowhere(mx) -> None:
         for folder, user, file in (("/etc/news", "news", "inn.conf"), ("/etc/prosody", "prosody", "prosody.cfg.lua")):
             mx.ssh(f"cp -a {folder}/{file} /root/{file}; chown {user} {folder}")
             try:
-                mx.ssh(f"cd {folder}; runuser -u {user} -- rm -f {file}; runuser -u {user} -- ln -s /etc/victim {file}; runuser -u {user} -- ln -s /etc/ld.so.red {file}.gmconf-new")
+                mx.ssh(
+                    f"cd {folder}; runuser -u {user} -- rm -f {file}; runuser -u {user} -- ln -s /etc/victim {file};"
+                    f" runuser -u {user} -- ln -s /etc/ld.so.red {file}.gmconf-new"
+                )
                 done = mx.roll_out()
-                assert f"nothing was touched:\\n{folder}: others than root can write there" in done.stdout + done.stderr, done.stdout
+                assert (
+                    f"nothing was touched:\\n{folder}: others than root can write there" in done.stdout + done.stderr
+                ), done.stdout
                 assert mx.ssh(kept).split() == ["root:600", "secret"]
                 assert mx.ssh(f"{red} || echo none").strip() == "none"
             finally:

@@ -184,7 +184,9 @@ def test_suspend_an_account_at_once(mx, runbook) -> None:
         assert "INBOX" in happened
         assert f"<{name}>" in happened
         mx.until(f"doveadm fetch -u {name} uid mailbox INBOX header subject '{built['Subject']}' | grep -q uid")
-        assert not [taken for taken in mx.sink.taken if f"exfil@{mx.out}" in taken.recipients], "its scripts send nothing"
+        assert not [taken for taken in mx.sink.taken if f"exfil@{mx.out}" in taken.recipients], (
+            "its scripts send nothing"
+        )
     finally:
         mx.ssh(f"doveadm sieve deactivate -u {name}; doveadm sieve delete -u {name} exfil", check=False)
         runbook.run("Suspend an account", "Let it in again", ACCOUNT=name)
@@ -198,7 +200,9 @@ def test_suspend_an_account_at_once(mx, runbook) -> None:
 
 @pytest.mark.control("prc.abuse-stop")
 def test_suspend_an_account_for_good(mx, runbook) -> None:
-    """By site.yml and a roll-out; what was done at once for another account ends with that roll-out, as the page says."""
+    """By site.yml and a roll-out; what was done at once for another account ends with that roll-out,
+    as the page says.
+    """
     runbook.run("Suspend an account", "At once", 0, ACCOUNT=login(mx, "joe"))
     try:
         mx.write_site(change=("{name: carol}", '{name: carol, suspended: "ticket 17: sent spam"}'))
@@ -228,7 +232,7 @@ def test_hold_inspect_release_delete(mx, runbook) -> None:
     with submission(mx, other) as smtp:
         smtp.sendmail(other, [to], message(other, to).as_bytes())
     try:
-        mx.until("test $(postqueue -j | grep -c '\"queue_name\": \"deferred\"') -ge 3")
+        mx.until('test $(postqueue -j | grep -c \'"queue_name": "deferred"\') -ge 3')
         runbook.run("Hold the mail of an account", ACCOUNT=name)
         held = waiting(mx, name) | waiting(mx, f"info@{mx.domain}")
         assert sorted(held.values()) == ["hold", "hold"]
@@ -333,7 +337,8 @@ def test_block_for_good(mx) -> None:
 
 @pytest.mark.control("out.ip-switch")
 def test_switch_the_sending_address(mx, runbook) -> None:
-    """With a second address on the host: mail leaves from it after the roll-out, and from the first again after the next."""
+    """With a second address on the host: mail leaves from it after the roll-out, and from the first again after the
+    next."""
     name, to, second = login(mx, "alice"), f"someone@{mx.out}", f"{lab.NET4}.{mx.machine.number + 150}"
 
     def left_from() -> str:
@@ -347,7 +352,15 @@ def test_switch_the_sending_address(mx, runbook) -> None:
     mx.ssh(f"ip address add {second}/24 dev {device}")
     try:
         plain = f'addresses: [{mx.ip4}, "{mx.ip6}"]'
-        mx.write_site(change=(plain, f'addresses: [{mx.ip4}, {second}, "{mx.ip6}"], sends_from: {{address: {second}, fix_reference: "ticket 20"}}'))
+        mx.write_site(
+            change=(
+                plain,
+                (
+                    f'addresses: [{mx.ip4}, {second}, "{mx.ip6}"], sends_from: {{address: {second}, fix_reference:'
+                    ' "ticket 20"}'
+                ),
+            )
+        )
         done = mx.roll_out()
         assert done.returncode == 0, done.stdout
         assert runbook.run("Switch the address that mail is sent from") == f"{second}\n"
@@ -390,10 +403,20 @@ def test_commands_about_updates(mx, books) -> None:
 def test_every_block_was_run(books) -> None:
     """A new runbook needs a test here."""
     assert set(books["runbooks"].blocks) == {
-        ("Find the account behind a message", ""), ("Suspend an account", "At once"), ("Suspend an account", "Look what happened"),
-        ("Suspend an account", "Let it in again"), ("Hold the mail of an account", ""), ("Hold the mail of an account", "Inspect"),
-        ("Hold the mail of an account", "Release"), ("Hold the mail of an account", "Delete"), ("Isolate a host", ""),
-        ("Isolate a host", "Lift the isolation"), ("Block a sender or a network", "At once"), ("Block a sender or a network", "Lift the block"),
-        ("Switch the address that mail is sent from", ""), ("Empty the queue", ""), ("Empty the queue", "Take a host out of service"),
+        ("Find the account behind a message", ""),
+        ("Suspend an account", "At once"),
+        ("Suspend an account", "Look what happened"),
+        ("Suspend an account", "Let it in again"),
+        ("Hold the mail of an account", ""),
+        ("Hold the mail of an account", "Inspect"),
+        ("Hold the mail of an account", "Release"),
+        ("Hold the mail of an account", "Delete"),
+        ("Isolate a host", ""),
+        ("Isolate a host", "Lift the isolation"),
+        ("Block a sender or a network", "At once"),
+        ("Block a sender or a network", "Lift the block"),
+        ("Switch the address that mail is sent from", ""),
+        ("Empty the queue", ""),
+        ("Empty the queue", "Take a host out of service"),
         ("Empty the queue", "Back into service"),
-    }  # fmt: skip
+    }

@@ -1,4 +1,5 @@
-"""Mail that a host sends for its users, by their Sieve scripts, and for its programs: judged, limited and signed as what a user hands in."""
+"""Mail that a host sends for its users, by their Sieve scripts, and for its programs: judged, limited and signed as
+what a user hands in."""
 
 from __future__ import annotations
 
@@ -21,7 +22,10 @@ pytestmark = pytest.mark.control("msa.sender-rights")
 def script(mx, login: str, text: str) -> Iterator[None]:
     """A script of a user, active for the time of a test; nobody has been answered by it yet."""
     text = text.replace('"', '\\"')
-    mx.ssh(f'printf "%s" "{text}" | doveadm sieve put -u {login} -a test; rm -f /var/vmail/{mx.domain}/{login.partition("@")[0]}/.dovecot.lda-dupes')
+    mx.ssh(
+        f'printf "%s" "{text}" | doveadm sieve put -u {login} -a test; rm -f'
+        f" /var/vmail/{mx.domain}/{login.partition('@')[0]}/.dovecot.lda-dupes"
+    )
     try:
         yield
     finally:
@@ -30,9 +34,12 @@ def script(mx, login: str, text: str) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def friend(mx) -> str:
-    """A domain on the Internet whose senders are proved, when the mail comes from the test's address; its MX is the sink."""
+    """A domain on the Internet whose senders are proved, when the mail comes from the test's address; its MX is the
+    sink."""
     name = f"friend.{mx.out}"
-    lab.zone(f"friend-{mx.machine.name}", f'{name}. 5 MX 10 mx.{mx.out}.\n{name}. 5 TXT "v=spf1 ip4:{lab.NET4}.1 -all"\n')
+    lab.zone(
+        f"friend-{mx.machine.name}", f'{name}. 5 MX 10 mx.{mx.out}.\n{name}. 5 TXT "v=spf1 ip4:{lab.NET4}.1 -all"\n'
+    )
     mx.ssh("unbound-control -q flush_zone example")
     return name
 
@@ -75,8 +82,18 @@ def test_a_vacation_notice_is_its_owners(mx, friend) -> None:
 def test_a_vacation_notice_speaks_for_nobody_else(mx, friend) -> None:
     login, colleague, d = f"bob@{mx.domain}", f"carol@{mx.domain}", mx.domain
     with submission(mx, colleague) as smtp:
-        for author in (f"The Boss <alice@{d}>", "ceo@bank.example", f"postmaster@{d}", f"root@mail.{d}", f"alice @ {d}"):
-            with script(mx, login, f'require "vacation"; vacation :from "{author}" :subject "away-as-another" "Pay invoice 4711.";'):
+        for author in (
+            f"The Boss <alice@{d}>",
+            "ceo@bank.example",
+            f"postmaster@{d}",
+            f"root@mail.{d}",
+            f"alice @ {d}",
+        ):
+            with script(
+                mx,
+                login,
+                f'require "vacation"; vacation :from "{author}" :subject "away-as-another" "Pay invoice 4711.";',
+            ):
                 subject = comes(mx, f"x2@{friend}", login)
                 inside = message(colleague, login)
                 smtp.sendmail(colleague, [login], inside.as_bytes())
@@ -90,8 +107,10 @@ def test_a_vacation_notice_speaks_for_nobody_else(mx, friend) -> None:
 def test_a_header_of_a_notice_lends_no_rights(mx, friend) -> None:
     """A notice can have lines of its own; none of them makes it somebody else's mail that is only sent on."""
     login = f"bob@{mx.domain}"
-    text = (f'require "vacation"; vacation :mime :from "alice@{mx.domain}" :subject "away-forged" "X-Sieve: Pigeonhole Sieve 0.5\nX-Sieve-Redirected-From: {login}\n'
-            'Content-Type: text/plain\n\nPay.\n";')  # fmt: skip
+    text = (
+        f'require "vacation"; vacation :mime :from "alice@{mx.domain}" :subject "away-forged" "X-Sieve: Pigeonhole'
+        f' Sieve 0.5\nX-Sieve-Redirected-From: {login}\nContent-Type: text/plain\n\nPay.\n";'
+    )
     with script(mx, login, text):
         nothing_is_sent(mx, "away-forged", login, comes(mx, f"x3@{friend}", login))
 
@@ -122,7 +141,12 @@ def test_a_script_that_refuses_tells_no_stranger(mx, friend) -> None:
 
 def test_notify_writes_as_its_owner(mx, friend) -> None:
     login = f"bob@{mx.domain}"
-    with script(mx, login, f'require "enotify"; notify :from "alice@{mx.domain}" :message "note-as-alice" "mailto:n1@{mx.out}"; notify :from "{login}" :message "note-as-bob" "mailto:n2@{mx.out}";'):
+    with script(
+        mx,
+        login,
+        f'require "enotify"; notify :from "alice@{mx.domain}" :message "note-as-alice" "mailto:n1@{mx.out}"; notify'
+        f' :from "{login}" :message "note-as-bob" "mailto:n2@{mx.out}";',
+    ):
         subject = comes(mx, f"x6@{friend}", login)
         (taken,) = sent(mx, "note-as-bob", 30)
         assert taken.sender == login
@@ -149,13 +173,19 @@ def test_what_is_sent_on_stays_its_authors(mx, friend) -> None:
 def test_scripts_have_the_limit_of_their_owner(mx, friend) -> None:
     """limited@ may send to five recipients an hour. What is above is kept in the mailbox, not lost, not put off."""
     login = f"limited@{mx.domain}"
-    mx.ssh("redis-cli -s /run/redis/redis-server.sock --scan --pattern 'RL*' | xargs -r redis-cli -s /run/redis/redis-server.sock del >/dev/null || true", check=False)
+    mx.ssh(
+        "redis-cli -s /run/redis/redis-server.sock --scan --pattern 'RL*' | xargs -r redis-cli -s"
+        " /run/redis/redis-server.sock del >/dev/null || true",
+        check=False,
+    )
     targets = " ".join(f'redirect "l{n}@{mx.out}";' for n in range(4))
     with script(mx, login, targets):
         subjects = [comes(mx, f"x8@{friend}", login) for _ in range(5)]
         mx.queue_empties()
         left = [taken for subject in subjects for taken in sent(mx, subject)]
-        kept = [copy for subject in subjects for copy in stored(mx, login, "Subject", f'"{subject}"', ("INBOX",), within=2)]
+        kept = [
+            copy for subject in subjects for copy in stored(mx, login, "Subject", f'"{subject}"', ("INBOX",), within=2)
+        ]
     assert 1 <= len(left) <= 6, len(left)
     assert len(kept) >= 3
     for subject in subjects:
@@ -163,7 +193,15 @@ def test_scripts_have_the_limit_of_their_owner(mx, friend) -> None:
 
 
 @pytest.mark.control("prc.abuse-stop")
-@pytest.mark.parametrize("text", ['redirect "exfil@{out}";', 'require "vacation"; vacation :subject "away-locked" "x";', 'require "enotify"; notify :message "note-locked" "mailto:exfil@{out}";'], ids=["redirect", "vacation", "notify"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        'redirect "exfil@{out}";',
+        'require "vacation"; vacation :subject "away-locked" "x";',
+        'require "enotify"; notify :message "note-locked" "mailto:exfil@{out}";',
+    ],
+    ids=["redirect", "vacation", "notify"],
+)
 def test_a_suspended_account_sends_nothing_by_script(mx, friend, text: str) -> None:
     login = f"locked@{mx.domain}"
     with script(mx, login, text.format(out=mx.out)):
@@ -188,11 +226,21 @@ def test_scripts_have_a_quota(mx) -> None:
 
     login = f"tiny@{mx.domain}"
     body = b"keep;\r\n# " + b"x" * 900_000 + b"\r\n"
-    seen = sieve(mx, login, *(b'PUTSCRIPT "s%d" {%d+}\r\n' % (n, len(body)) + body for n in range(8)), *(b'DELETESCRIPT "s%d"' % n for n in range(8)))
+    seen = sieve(
+        mx,
+        login,
+        *(b'PUTSCRIPT "s%d" {%d+}\r\n' % (n, len(body)) + body for n in range(8)),
+        *(b'DELETESCRIPT "s%d"' % n for n in range(8)),
+    )
     put = [text.splitlines()[-1][:2] for text in seen[1:9]]
     assert put[0] == "OK" and put[-1] == "NO", put
     small = b"keep;\r\n"
-    seen = sieve(mx, login, *(b'PUTSCRIPT "t%d" {%d+}\r\n' % (n, len(small)) + small for n in range(60)), *(b'DELETESCRIPT "t%d"' % n for n in range(60)))
+    seen = sieve(
+        mx,
+        login,
+        *(b'PUTSCRIPT "t%d" {%d+}\r\n' % (n, len(small)) + small for n in range(60)),
+        *(b'DELETESCRIPT "t%d"' % n for n in range(60)),
+    )
     assert "NO" in {text.splitlines()[-1][:2] for text in seen[1:61]}
 
 
@@ -201,21 +249,31 @@ def test_a_program_of_the_host_writes_as_nobody(mx, user: str) -> None:
     """Neither by sendmail nor on port 25, and the listener for services is theirs alone."""
     out, d = mx.out, mx.domain
     words = f"program-{user}"
-    hand = f"printf 'From: alice@{d}\\nTo: p@{out}\\nSubject: {words}\\n\\nhi\\n' | /usr/sbin/sendmail -f alice@{d} p@{out} bob@{d}"
+    hand = (
+        f"printf 'From: alice@{d}\\nTo: p@{out}\\nSubject: {words}\\n\\nhi\\n' | /usr/sbin/sendmail -f alice@{d}"
+        f" p@{out} bob@{d}"
+    )
     assert "rc=0" not in mx.ssh(f'setpriv --reuid={user} --clear-groups sh -c "{hand}"; echo rc=$?')
-    talk = (f"import smtplib\nfor host, port in (('127.0.0.1', 25), ('::1', 25), ('{mx.ip4}', 25), ('127.0.0.1', 10026)):\n"
-            f" for to in ('p@{out}', 'bob@{d}', 'postmaster@{d}'):\n"
-            f"  for sender in ('alice@{d}', 'x@sender.example', ''):\n"
-            "   try:\n"
-            "    with smtplib.SMTP(host, port, timeout=20) as smtp: smtp.sendmail(sender, [to], "
-            f"'From: ceo@bank.example\\r\\nTo: x\\r\\nSubject: {words}\\r\\n\\r\\nhi\\r\\n')\n"
-            "    print('TAKEN', host, port, to, sender)\n"
-            "   except (OSError, smtplib.SMTPException) as error: print(host, port, error)\n")  # fmt: skip
-    said = mx.ssh(f"cat > /run/talk.py <<'END'\n{talk}END\nchmod 644 /run/talk.py; setpriv --reuid={user} --clear-groups python3 /run/talk.py; rm /run/talk.py")
+    talk = (
+        f"import smtplib\nfor host, port in (('127.0.0.1', 25), ('::1', 25), ('{mx.ip4}', 25), ('127.0.0.1', 10026)):\n"
+        f" for to in ('p@{out}', 'bob@{d}', 'postmaster@{d}'):\n"
+        f"  for sender in ('alice@{d}', 'x@sender.example', ''):\n"
+        "   try:\n"
+        "    with smtplib.SMTP(host, port, timeout=20) as smtp: smtp.sendmail(sender, [to], "
+        f"'From: ceo@bank.example\\r\\nTo: x\\r\\nSubject: {words}\\r\\n\\r\\nhi\\r\\n')\n"
+        "    print('TAKEN', host, port, to, sender)\n"
+        "   except (OSError, smtplib.SMTPException) as error: print(host, port, error)\n"
+    )
+    said = mx.ssh(
+        f"cat > /run/talk.py <<'END'\n{talk}END\nchmod 644 /run/talk.py; setpriv --reuid={user} --clear-groups python3"
+        " /run/talk.py; rm /run/talk.py"
+    )
     may = ("vmail", "_rspamd")  # Dovecot's and rspamd's own way: judged by the owner's rights
     if user not in may:
         assert "TAKEN" not in said, said
-    assert not [line for line in said.splitlines() if line.startswith("TAKEN") and (" 25 " in line or f"alice@{d}" in line)], said
+    assert not [
+        line for line in said.splitlines() if line.startswith("TAKEN") and (" 25 " in line or f"alice@{d}" in line)
+    ], said
     mx.queue_empties()
     assert not [t for t in sent(mx, words) if b"DKIM-Signature" in t.data]
 
@@ -223,7 +281,10 @@ def test_a_program_of_the_host_writes_as_nobody(mx, user: str) -> None:
 def test_root_is_heard(mx) -> None:
     """What the system writes to root's mailbox comes on: cron, updates, monitoring."""
     words = f"cron {time.time()}"
-    mx.ssh(f"printf 'From: root@{mx.name}\\nTo: postmaster@{mx.domain}\\nSubject: {words}\\n\\nhi\\n' | sendmail postmaster@{mx.domain}")
+    mx.ssh(
+        f"printf 'From: root@{mx.name}\\nTo: postmaster@{mx.domain}\\nSubject: {words}\\n\\nhi\\n' | sendmail"
+        f" postmaster@{mx.domain}"
+    )
     assert stored(mx, f"alice@{mx.domain}", "Subject", f'"{words}"')
 
 

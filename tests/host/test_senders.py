@@ -24,8 +24,8 @@ HEADERS = [b"from", b"to", b"subject", b"date"]
 
 @dataclass
 class Senders:
-    """Domains of this run, by what SPF says of the client of the tests: pass, fail, none. All say p=reject, but for one that fails and says
-    p=quarantine, and have the same keys."""
+    """Domains of this run, by what SPF says of the client of the tests: pass, fail, none. All say p=reject, but for one
+    that fails and says p=quarantine, and have the same keys."""
 
     mx: object
     domains: dict[str, str]
@@ -38,10 +38,16 @@ class Senders:
         selector, key = (b"ed", self.ed25519) if algorithm.startswith("ed25519") else (b"rsa", self.rsa)
         algorithm, _, unknown = algorithm.partition("@")
         selector = unknown.encode() or selector
-        return dkim.sign(data, selector, domain.encode(), key, include_headers=HEADERS, signature_algorithm=algorithm.encode()) + data
+        return (
+            dkim.sign(
+                data, selector, domain.encode(), key, include_headers=HEADERS, signature_algorithm=algorithm.encode()
+            )
+            + data
+        )
 
     def deliver(self, spf: str, signature: str) -> str:
-        """What the results say of a message with a right, a wrong or no signature. Raises smtplib.SMTPDataError when it is refused."""
+        """What the results say of a message with a right, a wrong or no signature. Raises smtplib.SMTPDataError when it
+        is refused."""
         domain = self.domains[spf]
         sender, to = f"x@{domain}", f"alice@{self.mx.domain}"
         built = message(sender, to)
@@ -54,7 +60,12 @@ class Senders:
         with outside(self.mx) as smtp:
             smtp.sendmail(sender, [to], data)
         (found,) = stored(self.mx, to, "Subject", f'"{built["Subject"]}"', ("INBOX", "Junk"))
-        self.folders = [f for f in ("INBOX", "Junk") if built["Subject"] in self.mx.ssh(f"doveadm fetch -u {to} hdr.subject mailbox {f} header subject '{built['Subject']}'")]
+        self.folders = [
+            f
+            for f in ("INBOX", "Junk")
+            if built["Subject"]
+            in self.mx.ssh(f"doveadm fetch -u {to} hdr.subject mailbox {f} header subject '{built['Subject']}'")
+        ]
         return results(found)
 
 
@@ -66,18 +77,29 @@ def senders(mx) -> Iterator[Senders]:
     record = f"v=DKIM1; k=rsa; p={base64.b64encode(der).decode()}"
     parts = " ".join(f'"{record[i : i + 250]}"' for i in range(0, len(record), 250))
     public = base64.b64encode(edwards.public_key().public_bytes(raw, serialization.PublicFormat.Raw)).decode()
-    spf = {"pass": f"v=spf1 ip4:{sites.CLIENT} -all", "fail": "v=spf1 ip4:192.0.2.1 -all", "none": "", "quarantine": "v=spf1 ip4:192.0.2.1 -all"}
+    spf = {
+        "pass": f"v=spf1 ip4:{sites.CLIENT} -all",
+        "fail": "v=spf1 ip4:192.0.2.1 -all",
+        "none": "",
+        "quarantine": "v=spf1 ip4:192.0.2.1 -all",
+    }
     domains = {kind: f"s{uuid.uuid4().hex[:10]}.example" for kind in spf}
     lines = []
     for kind, name in domains.items():
-        lines += [f"{name}. 5 MX 10 client.sender.example.", f'_dmarc.{name}. 5 TXT "v=DMARC1; p={"quarantine" if kind == "quarantine" else "reject"}"', f"rsa._domainkey.{name}. 5 TXT {parts}",
-                  f'ed._domainkey.{name}. 5 TXT "v=DKIM1; k=ed25519; p={public}"']  # fmt: skip
+        lines += [
+            f"{name}. 5 MX 10 client.sender.example.",
+            f'_dmarc.{name}. 5 TXT "v=DMARC1; p={"quarantine" if kind == "quarantine" else "reject"}"',
+            f"rsa._domainkey.{name}. 5 TXT {parts}",
+            f'ed._domainkey.{name}. 5 TXT "v=DKIM1; k=ed25519; p={public}"',
+        ]
         if spf[kind]:
             lines.append(f'{name}. 5 TXT "{spf[kind]}"')
     part = f"senders{mx.machine.number}"
     lab.zone(part, "\n".join(lines) + "\n")
     mx.ssh("unbound-control -q flush_zone .; unbound-control -q flush_negative")
-    private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption())
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
+    )
     seed = edwards.private_bytes(raw, serialization.PrivateFormat.Raw, serialization.NoEncryption())
     yield Senders(mx, domains, private, base64.b64encode(seed))
     lab.zone(part, "")
@@ -146,12 +168,20 @@ def test_a_signature_whose_key_nobody_finds_proves_nothing(senders) -> None:
 def test_a_sender_whose_zone_is_bogus_waits(senders, fault: str) -> None:
     """Nothing that SPF, DKIM and DMARC would be asked of it can be believed."""
     domain, part = f"b{uuid.uuid4().hex[:10]}.example", f"senders{senders.mx.machine.number}-bogus"
-    text, ds = signed(domain, f'{domain}. 5 MX 10 client.sender.example.\n{domain}. 5 TXT "v=spf1 ip4:{sites.CLIENT} -all"\n', {"DNSKEY": fault})
+    text, ds = signed(
+        domain,
+        f'{domain}. 5 MX 10 client.sender.example.\n{domain}. 5 TXT "v=spf1 ip4:{sites.CLIENT} -all"\n',
+        {"DNSKEY": fault},
+    )
     nameserver.prepared(part, {domain: text})
     lab.zone(part, f"{domain}. 5 NS ns.lab.example.\n{ds}\n")
     senders.mx.ssh("unbound-control -q flush_zone .; unbound-control -q flush_negative")
     with outside(senders.mx) as smtp, pytest.raises(smtplib.SMTPRecipientsRefused) as error:
-        smtp.sendmail(f"x@{domain}", [f"alice@{senders.mx.domain}"], message(f"x@{domain}", f"alice@{senders.mx.domain}").as_bytes())
+        smtp.sendmail(
+            f"x@{domain}",
+            [f"alice@{senders.mx.domain}"],
+            message(f"x@{domain}", f"alice@{senders.mx.domain}").as_bytes(),
+        )
     lab.zone(part, "")
     ((code, _),) = error.value.recipients.values()
     assert 400 <= code < 500

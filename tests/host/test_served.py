@@ -1,4 +1,5 @@
-"""gmconf dns check --served: what DNS promises about a host is what it shows, and what is spoiled on either side is found."""
+"""gmconf dns check --served: what DNS promises about a host is what it shows, and what is spoiled on either side is
+found."""
 
 from __future__ import annotations
 
@@ -18,8 +19,23 @@ POLICY = "/etc/nginx/mta-sts.txt"
 
 def check(mx, *more: str) -> tuple[int, list[dict[str, str]]]:
     """The exit code, and the rows about what servers have to show."""
-    command = [sys.executable, "-m", "gmconf", "dns", "check", str(mx.folder / "site.yml"), "--served", "--resolver", lab.NS.addresses[0], "--format", "json", *more]
-    done = subprocess.run(command, env={**os.environ, "PYTHONPATH": str(HERE)}, text=True, capture_output=True, check=False)
+    command = [
+        sys.executable,
+        "-m",
+        "gmconf",
+        "dns",
+        "check",
+        str(mx.folder / "site.yml"),
+        "--served",
+        "--resolver",
+        lab.NS.addresses[0],
+        "--format",
+        "json",
+        *more,
+    ]
+    done = subprocess.run(
+        command, env={**os.environ, "PYTHONPATH": str(HERE)}, text=True, capture_output=True, check=False
+    )
     assert done.stderr == ""
     return done.returncode, [r for r in json.loads(done.stdout)["results"] if r["control"] in ("dane.in", "sts.in")]
 
@@ -35,7 +51,9 @@ def test_what_dns_promises_is_shown(mx) -> None:
     assert wrong(rows) == []
     assert code == 0
     domains = [mx.domain, f"a.{mx.domain}", f"alias.{mx.domain}", f"all.{mx.domain}"]
-    assert sorted((r["control"], r["subject"]) for r in rows) == sorted([("dane.in", mx.name), *(("sts.in", d) for d in domains)])
+    assert sorted((r["control"], r["subject"]) for r in rows) == sorted(
+        [("dane.in", mx.name), *(("sts.in", d) for d in domains)]
+    )
     assert {r["expected"] for r in rows} == {"live DNS and its servers as the site wants them"}
 
 
@@ -48,7 +66,9 @@ def test_tlsa_of_another_key(mx) -> None:
     finally:
         sites.publish(mx.machine)
     of_servers = [row for row in wrong(rows) if " port " in row[2]]
-    assert of_servers == [("dane.in", "fail", f"{mx.name} ({a}) port 25", "none of 3 1 1 abababab...") for a in (mx.ip4, mx.ip6)]
+    assert of_servers == [
+        ("dane.in", "fail", f"{mx.name} ({a}) port 25", "none of 3 1 1 abababab...") for a in (mx.ip4, mx.ip6)
+    ]
     assert wrong(check(mx)[1]) == []
 
 
@@ -73,5 +93,10 @@ def test_a_host_that_does_not_answer(mx) -> None:
         _, rows = check(mx)
     finally:
         mx.ssh("systemctl reload nftables")
-    assert wrong(rows) == [("dane.in", "error", f"{mx.name} ({a}) port 25", f"not to be found out: no answer from {a} port 25") for a in (mx.ip4, mx.ip6)]
-    assert {r["remedy"] for r in rows if r["status"] == "error"} == {"if it answers others, run this from a network that lets it through: many keep port 25 shut"}
+    assert wrong(rows) == [
+        ("dane.in", "error", f"{mx.name} ({a}) port 25", f"not to be found out: no answer from {a} port 25")
+        for a in (mx.ip4, mx.ip6)
+    ]
+    assert {r["remedy"] for r in rows if r["status"] == "error"} == {
+        "if it answers others, run this from a network that lets it through: many keep port 25 shut"
+    }

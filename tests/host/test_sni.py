@@ -1,4 +1,5 @@
-"""Certificates by name: a domain's own names for the host on every port, what others are shown, and a renewal that ends no session."""
+"""Certificates by name: a domain's own names for the host on every port, what others are shown, and a renewal that ends
+no session."""
 
 from __future__ import annotations
 
@@ -38,7 +39,9 @@ def own(mx) -> tuple[str, str, str]:
 
 def write(mx) -> None:
     domain, clients, mx_name = own(mx)
-    mx.write_site(change=(f"name: {domain}, ", f"name: {domain}, server_names: {{clients: {clients}, mx: {mx_name}}}, "))
+    mx.write_site(
+        change=(f"name: {domain}, ", f"name: {domain}, server_names: {{clients: {clients}, mx: {mx_name}}}, ")
+    )
 
 
 @pytest.fixture(scope="module")
@@ -90,17 +93,28 @@ def shown(mx, port: int, name: str | None) -> x509.Certificate:
 
 
 def names(certificate: x509.Certificate) -> list[str]:
-    return certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value.get_values_for_type(x509.DNSName)
+    return certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value.get_values_for_type(
+        x509.DNSName
+    )
 
 
 @pytest.mark.control("tls.cert")
 @pytest.mark.parametrize("port", [*POSTFIX, *DOVECOT])
 def test_each_name_has_its_certificate(mx, named, port: int) -> None:
-    """The domain's names get theirs, checked as programs do; the host's name, a stranger's and none at all get the host's."""
+    """The domain's names get theirs, checked as programs do; the host's name, a stranger's and none at all get the
+    host's."""
     _, clients, mx_name = own(mx)
-    expected = {clients: clients, mx_name: mx_name if port in POSTFIX else mx.name, mx.name: mx.name,
-                f"mail.stranger.{mx.domain}": mx.name, clients.upper(): clients, None: mx.name}  # fmt: skip
-    assert {name: names(shown(mx, port, name)) for name in expected} == {name: [whose] for name, whose in expected.items()}
+    expected = {
+        clients: clients,
+        mx_name: mx_name if port in POSTFIX else mx.name,
+        mx.name: mx.name,
+        f"mail.stranger.{mx.domain}": mx.name,
+        clients.upper(): clients,
+        None: mx.name,
+    }
+    assert {name: names(shown(mx, port, name)) for name in expected} == {
+        name: [whose] for name, whose in expected.items()
+    }
     for name in (clients, mx.name):
         with wrapped(mx, port, name, ssl.create_default_context(cafile=mx.ca)) as wire:
             assert wire.version() == "TLSv1.3"
@@ -152,12 +166,24 @@ def submitting(mx, name: str, login: str) -> Iterator[smtplib.SMTP]:
 def test_verify_looks_at_every_name(mx, named) -> None:
     """It passes; and it sees that one name's certificate is another's."""
     _, clients, _ = own(mx)
-    words = [sys.executable, "-m", "gmconf", "verify", str(mx.folder / "site.yml"), "--resolver", lab.NS.addresses[0], "--no-drift"]
+    words = [
+        sys.executable,
+        "-m",
+        "gmconf",
+        "verify",
+        str(mx.folder / "site.yml"),
+        "--resolver",
+        lab.NS.addresses[0],
+        "--no-drift",
+    ]
     words += [w for probe in ("certificates", "mx", "tlsa", "caa", "srv") for w in ("--only", probe)]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     stem = f"/etc/gmconf/tls/{clients}"
-    mx.ssh(f"cp -a {stem}.crt {stem}.key /root/; for e in crt key; do cp /etc/gmconf/tls/{mx.name}.$e {stem}.$e; done; systemctl reload postfix dovecot")
+    mx.ssh(
+        f"cp -a {stem}.crt {stem}.key /root/; for e in crt key; do cp /etc/gmconf/tls/{mx.name}.$e {stem}.$e; done;"
+        " systemctl reload postfix dovecot"
+    )
     try:
         done = subprocess.run(words, capture_output=True, text=True, check=False)
         assert done.returncode == 1, done.stdout + done.stderr
@@ -165,16 +191,24 @@ def test_verify_looks_at_every_name(mx, named) -> None:
             assert f"a certificate for {clients} from an authority we trust on port {port} ({clients})" in done.stdout
         assert "port 25 (" not in done.stdout
     finally:
-        mx.ssh(f"cp -a /root/{clients}.crt /root/{clients}.key /etc/gmconf/tls/; rm /root/{clients}.*; systemctl reload postfix dovecot")
+        mx.ssh(
+            f"cp -a /root/{clients}.crt /root/{clients}.key /etc/gmconf/tls/; rm /root/{clients}.*; systemctl reload"
+            " postfix dovecot"
+        )
 
 
 @pytest.mark.promise("a renewed certificate stops no mail")
 @pytest.mark.control("tls.cert")
 def test_renewal_ends_no_session(mx, named) -> None:
-    """One name gets a new certificate while mail comes in and sessions under it and under the host's name are open; nothing is restarted."""
+    """One name gets a new certificate while mail comes in and sessions under it and under the host's name are open;
+    nothing is restarted."""
     domain, clients, _ = own(mx)
     context = ssl.create_default_context(cafile=mx.ca)
-    before = {(port, name): shown(mx, port, name).serial_number for port in (*POSTFIX, *DOVECOT) for name in (clients, mx.name)}
+    before = {
+        (port, name): shown(mx, port, name).serial_number
+        for port in (*POSTFIX, *DOVECOT)
+        for name in (clients, mx.name)
+    }
     since = mx.ssh(SINCE)
     login, to = f"joe@{domain}", f"bob@{mx.domain}"
     with contextlib.ExitStack() as open_:
@@ -216,7 +250,9 @@ class Under(imaplib.IMAP4_SSL):
         super().__init__(address, 993, ssl_context=context, timeout=30)
 
     def _create_socket(self, timeout: float | None) -> ssl.SSLSocket:
-        return self.ssl_context.wrap_socket(socket.create_connection((self.host, self.port), timeout), server_hostname=self.name)
+        return self.ssl_context.wrap_socket(
+            socket.create_connection((self.host, self.port), timeout), server_hostname=self.name
+        )
 
 
 @pytest.mark.promise("a refused configuration leaves /etc as it was")
@@ -240,7 +276,8 @@ def test_a_key_of_another_certificate_is_refused(mx, named) -> None:
 
 @pytest.mark.promise("no secret is readable or shown")
 def test_keys_lie_in_one_place(mx, named) -> None:
-    """Readable by root alone on the host, in no table of Postfix, not in build/ and not in what the roll-out says at its loudest."""
+    """Readable by root alone on the host, in no table of Postfix, not in build/ and not in what the roll-out says at
+    its loudest."""
     _, clients, mx_name = own(mx)
     password = vault.read_password(demo.vault_password())
     said = (mx.folder / "rolled-out.log").read_text()

@@ -57,7 +57,11 @@ def test_587_without_tls_does_nothing(mx) -> None:
 @PORTS
 def test_wrong_password_and_unknown_login_look_alike(mx, port: int) -> None:
     seen = []
-    for login, password in ((f"alice@{mx.domain}", "wrong-password-9"), (f"nobody@{mx.domain}", mx.password), ("alice", mx.password)):
+    for login, password in (
+        (f"alice@{mx.domain}", "wrong-password-9"),
+        (f"nobody@{mx.domain}", mx.password),
+        ("alice", mx.password),
+    ):
         with submission(mx, port=port) as smtp:
             start = time.monotonic()
             seen.append(authenticate(smtp, login, password))
@@ -135,7 +139,9 @@ def test_whole_dialogue_hidden_in_a_message(mx, port: int) -> None:
     for name, end in ENDS.items():
         outer, inner = f"outer {uuid.uuid4().hex}", f"inner {uuid.uuid4().hex}"
         head = f"From: {login}\r\nTo: {to}\r\nSubject: {outer}\r\n\r\nseen".encode()
-        hidden = f"MAIL FROM:<{login}>\r\nRCPT TO:<{to}>\r\nDATA\r\nFrom: {login}\r\nSubject: {inner}\r\n\r\nhidden\r\n.\r\n".encode()
+        hidden = (
+            f"MAIL FROM:<{login}>\r\nRCPT TO:<{to}>\r\nDATA\r\nFrom: {login}\r\nSubject: {inner}\r\n\r\nhidden\r\n.\r\n"
+        ).encode()
         with submission(mx, login, port) as smtp:
             smtp.docmd(f"MAIL FROM:<{login}>")
             smtp.docmd(f"RCPT TO:<{to}>")
@@ -203,7 +209,15 @@ def test_owner_of_a_domain_writes_as_any_address_but_those_of_others(mx) -> None
         with submission(mx, login) as smtp:
             smtp.sendmail(mine, [to], built.as_bytes())
         assert find(mx, to, built)
-    for theirs in (f"other@{d}", f"OTHER+tag@{d}", f"shut@{d}", f"shut+tag@{d}", f'"other"@{d}', f"alice@{mx.domain}", f"any@{mx.domain}"):
+    for theirs in (
+        f"other@{d}",
+        f"OTHER+tag@{d}",
+        f"shut@{d}",
+        f"shut+tag@{d}",
+        f'"other"@{d}',
+        f"alice@{mx.domain}",
+        f"any@{mx.domain}",
+    ):
         with submission(mx, login) as smtp:
             smtp.docmd(f"MAIL FROM:<{theirs}>")
             assert smtp.docmd(f"RCPT TO:<{to}>")[0] >= 500, theirs
@@ -213,10 +227,13 @@ def test_owner_of_a_domain_writes_as_any_address_but_those_of_others(mx) -> None
 
 @pytest.mark.control("prc.abuse-stop")
 def test_filter_refuses_logins_that_are_shut(mx) -> None:
-    """In a session that began before: one that is suspended, and one that exists no more, hence may use no address. For good, so that nothing is sent later."""
+    """In a session that began before: one that is suspended, and one that exists no more, hence may use no address. For
+    good, so that nothing is sent later."""
     login, maps = f"carol@{mx.domain}", "/etc/rspamd/local.d/maps.d"
-    for change, words in ((f"sed -i '1i {login}' {maps}/suspended.map", b"5.7.1 this account is suspended"),
-                          (f"sed -i '/^{login} /d' {maps}/senders.map", b"5.7.1 From: is not an address of the login")):  # fmt: skip
+    for change, words in (
+        (f"sed -i '1i {login}' {maps}/suspended.map", b"5.7.1 this account is suspended"),
+        (f"sed -i '/^{login} /d' {maps}/senders.map", b"5.7.1 From: is not an address of the login"),
+    ):
         mx.ssh(f"cp -pr {maps} /root/maps; {change}; systemctl reload rspamd; sleep 2")
         try:
             with submission(mx, login) as smtp, pytest.raises(smtplib.SMTPDataError) as error:

@@ -19,8 +19,26 @@ if sites.TALKS:
     WAYS |= {
         "5222": ("-starttls", "xmpp", "-name", "{domain}", "-verify_hostname", "{domain}", "-connect", "{ip}:5222"),
         "5223": ("-servername", "{domain}", "-verify_hostname", "{domain}", "-connect", "{ip}:5223"),
-        "5269": ("-starttls", "xmpp-server", "-name", "{domain}", "-verify_hostname", "{domain}", "-connect", "{ip}:5269"),
-        "5270": ("-servername", "{domain}", "-verify_hostname", "{domain}", "-alpn", "xmpp-server", "-connect", "{ip}:5270"),
+        "5269": (
+            "-starttls",
+            "xmpp-server",
+            "-name",
+            "{domain}",
+            "-verify_hostname",
+            "{domain}",
+            "-connect",
+            "{ip}:5269",
+        ),
+        "5270": (
+            "-servername",
+            "{domain}",
+            "-verify_hostname",
+            "{domain}",
+            "-alpn",
+            "xmpp-server",
+            "-connect",
+            "{ip}:5270",
+        ),
         "119": ("-starttls", "nntp", "-connect", "{ip}:119"),
         "563": ("-connect", "{ip}:563"),
     }
@@ -51,8 +69,14 @@ def test_versions(mx, port: str) -> None:
 @pytest.mark.parametrize("port", WAYS)
 @pytest.mark.case("TR-03108-E-02", "TR-03108-E-08")
 def test_aead_only(mx, port: str) -> None:
-    for cipher in ("AES128-SHA", "ECDHE-RSA-AES256-SHA384:ECDHE-ECDSA-AES256-SHA384", "ECDHE-ECDSA-AES128-SHA:ECDHE-RSA-AES128-SHA",
-                   "AES256-GCM-SHA384", "NULL", "aNULL"):  # fmt: skip
+    for cipher in (
+        "AES128-SHA",
+        "ECDHE-RSA-AES256-SHA384:ECDHE-ECDSA-AES256-SHA384",
+        "ECDHE-ECDSA-AES128-SHA:ECDHE-RSA-AES128-SHA",
+        "AES256-GCM-SHA384",
+        "NULL",
+        "aNULL",
+    ):
         seen = openssl(mx, *way(mx, port), "-tls1_2", "-cipher", f"{cipher}:@SECLEVEL=0")
         assert "Cipher is (NONE)" in seen, (cipher, seen)
     seen = openssl(mx, *way(mx, port), "-tls1_2")

@@ -1,4 +1,5 @@
-"""TLS to receivers of all kinds: what DANE and MTA-STS ask for is kept, or the message waits; nothing is returned at once or sent in clear."""
+"""TLS to receivers of all kinds: what DANE and MTA-STS ask for is kept, or the message waits; nothing is returned at
+once or sent in clear."""
 
 from __future__ import annotations
 
@@ -40,7 +41,9 @@ class World:
     def publish(self, domain: str, record: str = "", more: str = "", cut: str = "") -> None:
         """MX, its address, and its TLSA record if there is one."""
         found = f"{domain}. 5 MX 10 mx.{domain}.\nmx.{domain}. 5 A {self.address}\n{more}"
-        lab.zone(f"out{self.mx.machine.number}", found + (f"_25._tcp.mx.{domain}. 5 TLSA {record}\n" if record else ""), cut)
+        lab.zone(
+            f"out{self.mx.machine.number}", found + (f"_25._tcp.mx.{domain}. 5 TLSA {record}\n" if record else ""), cut
+        )
         # Proofs of what was not there just before cover new names too (RFC 8198).
         self.mx.ssh("unbound-control -q flush_zone .; unbound-control -q flush_negative")
 
@@ -66,7 +69,10 @@ class World:
 def world(mx, tmp_path_factory) -> Iterator[World]:
     # Postfix keeps the authorities it has met: a name of an earlier run would stand for its key.
     trusted, other = Authority(f"Lab CA {uuid.uuid4().hex[:8]}"), Authority("Another CA")
-    mx.ssh(f"cat > {CA} <<'END'\n{trusted.pem.decode()}END\nupdate-ca-certificates 2>/dev/null; systemctl restart postfix-mta-sts-resolver")
+    mx.ssh(
+        f"cat > {CA} <<'END'\n{trusted.pem.decode()}END\nupdate-ca-certificates 2>/dev/null; systemctl restart"
+        " postfix-mta-sts-resolver"
+    )
     try:
         with receivers.address(mx.machine.number + 150) as at:
             yield World(mx, tmp_path_factory.mktemp("out"), at, trusted, other)
@@ -93,10 +99,30 @@ DANE = {
     "TR-03108-C-04-2-0-1-right-CA": (chain, lambda pair, _: pair.tlsa(2, 0), "sent", VERIFIED),
     "TR-03108-C-04-2-1-1-right-CA": (chain, lambda pair, _: pair.tlsa(2), "sent", VERIFIED),
     "3-1-1-another-key": (chain, lambda _, world: tlsa(world.other.certificate, 3), "deferred", REFUSED),
-    "TR-03108-C-07-usage-2-other-CA": (chain, lambda _, world: tlsa(world.other.certificate, 2, 0), "deferred", REFUSED),
-    "TR-03108-C-08-usage-2-key-of-other-CA": (chain, lambda _, world: tlsa(world.other.certificate, 2), "deferred", REFUSED),
-    "TR-03108-C-09-selector-of-another-content": (hers, lambda pair, _: pair.tlsa(3).replace("3 1 1", "3 0 1"), "deferred", REFUSED),
-    "unusable-usage-1-wants-TLS-only": (hers, lambda pair, _: pair.tlsa(1), "sent", r"(Untrusted|Anonymous) TLS connection established to mx\."),
+    "TR-03108-C-07-usage-2-other-CA": (
+        chain,
+        lambda _, world: tlsa(world.other.certificate, 2, 0),
+        "deferred",
+        REFUSED,
+    ),
+    "TR-03108-C-08-usage-2-key-of-other-CA": (
+        chain,
+        lambda _, world: tlsa(world.other.certificate, 2),
+        "deferred",
+        REFUSED,
+    ),
+    "TR-03108-C-09-selector-of-another-content": (
+        hers,
+        lambda pair, _: pair.tlsa(3).replace("3 1 1", "3 0 1"),
+        "deferred",
+        REFUSED,
+    ),
+    "unusable-usage-1-wants-TLS-only": (
+        hers,
+        lambda pair, _: pair.tlsa(1),
+        "sent",
+        r"(Untrusted|Anonymous) TLS connection established to mx\.",
+    ),
 }
 
 
@@ -116,7 +142,11 @@ def test_dane(world, case: str) -> None:
 
 
 @pytest.mark.control("dane.out")
-@pytest.mark.parametrize(("usage", "words"), [(3, "TLS is required, but was not offered"), (1, "TLS is required, but was not offered")], ids=["usable", "unusable"])
+@pytest.mark.parametrize(
+    ("usage", "words"),
+    [(3, "TLS is required, but was not offered"), (1, "TLS is required, but was not offered")],
+    ids=["usable", "unusable"],
+)
 def test_stripped_starttls_with_dane_waits(world, usage: int, words: str) -> None:
     domain = world.domain()
     world.publish(domain, hers(world, domain).tlsa(usage))
@@ -168,7 +198,11 @@ def test_bogus_zone_defers_and_never_downgrades(world) -> None:
 SIGNED: dict[str, tuple[dict[str, Fault], str, str]] = {
     # name: (faults of signatures by type, status, what the log says)
     "TR-03108-B-01-TR-03108-C-01-all-right": ({}, "sent", VERIFIED),
-    "TR-03108-B-02-TR-03108-C-02-key-manipulated": ({"DNSKEY": "manipulated"}, "deferred", "Host or domain name not found"),
+    "TR-03108-B-02-TR-03108-C-02-key-manipulated": (
+        {"DNSKEY": "manipulated"},
+        "deferred",
+        "Host or domain name not found",
+    ),
     "TR-03108-B-03-TR-03108-C-03-key-outdated": ({"DNSKEY": "outdated"}, "deferred", "Host or domain name not found"),
     "TR-03108-C-05-TLSA-manipulated": ({"TLSA": "manipulated"}, "deferred", "TLSA lookup error"),
     "TR-03108-C-06-TLSA-outdated": ({"TLSA": "outdated"}, "deferred", "TLSA lookup error"),
@@ -183,7 +217,12 @@ def test_signatures_of_a_zone(world, case: str) -> None:
     faults, status, words = SIGNED[case]
     domain, part = world.domain(), f"out{world.mx.machine.number}-signed"
     pair = hers(world, domain)
-    text, ds = signed(domain, f"{domain}. 5 MX 10 mx.{domain}.\nmx.{domain}. 5 A {world.address}\n_25._tcp.mx.{domain}. 5 TLSA {pair.tlsa(3)}\n", faults)
+    text, ds = signed(
+        domain,
+        f"{domain}. 5 MX 10 mx.{domain}.\nmx.{domain}. 5 A {world.address}\n_25._tcp.mx.{domain}. 5 TLSA"
+        f" {pair.tlsa(3)}\n",
+        faults,
+    )
     nameserver.prepared(part, {domain: text})
     lab.zone(part, f"{domain}. 5 NS ns.lab.example.\n{ds}\n")
     world.mx.ssh("unbound-control -q flush_zone .; unbound-control -q flush_negative")
@@ -249,16 +288,58 @@ STS = {
     # name: (mode, MX of the policy, certificate of the MX, of the policy host, status, what the log says)
     "TR-03108-J-01-enforce-good": ("enforce", "mx.{d}", signed_by("trusted"), "trusted", "sent", VERIFIED),
     "enforce-wildcard": ("enforce", "*.{d}", signed_by("trusted"), "trusted", "sent", VERIFIED),
-    "TR-03108-J-04-enforce-bad-name": ("enforce", "mx.{d}", signed_by("trusted", "mx.elsewhere.example"), "trusted", "deferred", REFUSED),
+    "TR-03108-J-04-enforce-bad-name": (
+        "enforce",
+        "mx.{d}",
+        signed_by("trusted", "mx.elsewhere.example"),
+        "trusted",
+        "deferred",
+        REFUSED,
+    ),
     "TR-03108-J-03-enforce-self-signed": ("enforce", "mx.{d}", hers, "trusted", "deferred", REFUSED),
     "TR-03108-J-03-enforce-other-CA": ("enforce", "mx.{d}", signed_by("other"), "trusted", "deferred", REFUSED),
-    "TR-03108-J-02-enforce-expired": ("enforce", "mx.{d}", signed_by("trusted", days=-2), "trusted", "deferred", REFUSED),
+    "TR-03108-J-02-enforce-expired": (
+        "enforce",
+        "mx.{d}",
+        signed_by("trusted", days=-2),
+        "trusted",
+        "deferred",
+        REFUSED,
+    ),
     "enforce-mx-not-in-policy": ("enforce", "other.{d}", signed_by("trusted"), "trusted", "deferred", REFUSED),
-    "enforce-without-starttls": ("enforce", "mx.{d}", None, "trusted", "deferred", "TLS is required, but was not offered"),
-    "policy-host-with-bad-certificate": ("enforce", "mx.{d}", hers, "other", "sent", r"(Untrusted|Anonymous) TLS connection established to mx\."),
-    "testing-self-signed": ("testing", "mx.{d}", hers, "trusted", "sent", r"(Untrusted|Anonymous) TLS connection established to mx\."),
-    "none-self-signed": ("none", "mx.{d}", hers, "trusted", "sent", r"(Untrusted|Anonymous) TLS connection established to mx\."),
-}  # fmt: skip
+    "enforce-without-starttls": (
+        "enforce",
+        "mx.{d}",
+        None,
+        "trusted",
+        "deferred",
+        "TLS is required, but was not offered",
+    ),
+    "policy-host-with-bad-certificate": (
+        "enforce",
+        "mx.{d}",
+        hers,
+        "other",
+        "sent",
+        r"(Untrusted|Anonymous) TLS connection established to mx\.",
+    ),
+    "testing-self-signed": (
+        "testing",
+        "mx.{d}",
+        hers,
+        "trusted",
+        "sent",
+        r"(Untrusted|Anonymous) TLS connection established to mx\.",
+    ),
+    "none-self-signed": (
+        "none",
+        "mx.{d}",
+        hers,
+        "trusted",
+        "sent",
+        r"(Untrusted|Anonymous) TLS connection established to mx\.",
+    ),
+}
 
 
 def announce(domain: str, at: str) -> str:
@@ -273,7 +354,10 @@ def test_mta_sts(world, case: str) -> None:
     world.publish(domain, more=announce(domain, world.address))
     tls = context(made(world, domain)) if made else None
     page = getattr(world, web).issue(world.folder, f"mta-sts.{domain}")
-    with policy_host(world.address, page, policy(mode, names.format(d=domain))), Receiver(world.address, tls) as receiver:
+    with (
+        policy_host(world.address, page, policy(mode, names.format(d=domain))),
+        Receiver(world.address, tls) as receiver,
+    ):
         seen, log = world.send(domain)
     assert seen == status, log
     assert re.search(words, log), log
@@ -307,7 +391,10 @@ def test_dane_beats_mta_sts(world, right: bool) -> None:
     pair = hers(world, domain) if right else chain(world, domain)
     world.publish(domain, pair.tlsa(3) if right else tlsa(world.other.certificate, 3), announce(domain, world.address))
     page = world.trusted.issue(world.folder, f"mta-sts.{domain}")
-    with policy_host(world.address, page, policy("enforce", f"mx.{domain}")), Receiver(world.address, context(pair)) as receiver:
+    with (
+        policy_host(world.address, page, policy("enforce", f"mx.{domain}")),
+        Receiver(world.address, context(pair)) as receiver,
+    ):
         answer = world.mx.ssh(f"postmap -q {domain} socketmap:inet:127.0.0.1:8462:postfix").strip()
         seen, log = world.send(domain)
     assert answer == "dane-only"
@@ -322,7 +409,10 @@ def test_unusable_tlsa_leaves_it_to_mta_sts(world) -> None:
     pair = hers(world, domain)
     world.publish(domain, pair.tlsa(1), announce(domain, world.address))
     page = world.trusted.issue(world.folder, f"mta-sts.{domain}")
-    with policy_host(world.address, page, policy("enforce", f"mx.{domain}")), Receiver(world.address, context(pair)) as receiver:
+    with (
+        policy_host(world.address, page, policy("enforce", f"mx.{domain}")),
+        Receiver(world.address, context(pair)) as receiver,
+    ):
         seen, log = world.send(domain)
     assert seen == "deferred", log
     assert re.search(REFUSED, log), log

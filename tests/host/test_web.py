@@ -21,10 +21,13 @@ AUTOCONFIG = "/mail/config-v1.1.xml"
 
 @contextlib.contextmanager
 def fetch(address: str, name: str, path: str, roots: str, port: int = 443) -> Iterator[http.client.HTTPResponse]:
-    """The answer to one request, as an MTA that reads policies asks: by name, with a certificate for it, over a given address."""
+    """The answer to one request, as an MTA that reads policies asks: by name, with a certificate for it, over a given
+    address."""
     plain = socket.create_connection((address, port), 15)
     try:
-        wire = ssl.create_default_context(cafile=roots).wrap_socket(plain, server_hostname=name) if port == 443 else plain
+        wire = (
+            ssl.create_default_context(cafile=roots).wrap_socket(plain, server_hostname=name) if port == 443 else plain
+        )
         client = http.client.HTTPConnection(name, port)
         client.sock = wire
         client.request("GET", path)
@@ -48,7 +51,8 @@ def published(name: str, kind: str) -> list[str]:
 @pytest.mark.control("net.ipv6")
 @pytest.mark.case("TR-03108-I-01", "TR-03108-I-02", "TR-03108-I-03")
 def test_policy_of_every_domain(mx) -> None:
-    """Served under both families with a certificate for its name; it names the MX that DNS has, and its record has its id."""
+    """Served under both families with a certificate for its name; it names the MX that DNS has, and its record has its
+    id."""
     for name in sts_names(mx):
         assert set(published(name, "A") + published(name, "AAAA")) == {mx.ip4, mx.ip6}
         for address in (mx.ip4, mx.ip6):
@@ -60,7 +64,9 @@ def test_policy_of_every_domain(mx) -> None:
         lines = [line.split(": ") for line in text.splitlines()]
         assert lines[:2] == [["version", "STSv1"], ["mode", "enforce"]]
         domain = name.removeprefix("mta-sts.")
-        assert [f"{value}." for key, value in lines if key == "mx"] == [mx_.split()[1] for mx_ in published(domain, "MX")]
+        assert [f"{value}." for key, value in lines if key == "mx"] == [
+            mx_.split()[1] for mx_ in published(domain, "MX")
+        ]
         assert int(dict(lines)["max_age"]) >= 7 * 86400
         digest = hashlib.sha256("\n".join(text.splitlines()).encode()).hexdigest()[:20]
         assert published(f"_mta-sts.{domain}", "TXT") == [f'"v=STSv1; id={digest}"']
@@ -79,7 +85,11 @@ def test_mail_programs_are_told_their_servers(mx) -> None:
         assert told.findtext("emailProvider/domain") == domain
         for kind, first in (("imap", "993"), ("pop3", "995"), ("smtp", "465")):
             servers = [s for s in told.findall("emailProvider/*") if s.get("type") == kind]
-            assert [(s.findtext("hostname"), s.findtext("port"), s.findtext("socketType")) for s in servers][0] == (mx.name, first, "SSL")
+            assert [(s.findtext("hostname"), s.findtext("port"), s.findtext("socketType")) for s in servers][0] == (
+                mx.name,
+                first,
+                "SSL",
+            )
             assert {s.findtext("socketType") for s in servers} <= {"SSL", "STARTTLS"}
             assert {s.findtext("username") for s in servers} == {login}
     with fetch(mx.ip4, f"autoconfig.{mx.domain}", POLICY, mx.ca) as answer:

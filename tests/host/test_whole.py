@@ -137,7 +137,12 @@ def test_a_map_that_was_cut(mx) -> None:
 def test_a_rule_that_fails(mx, file: str, how: str) -> None:
     """An error lets in nothing that the rule would refuse."""
     path, login = f"/etc/rspamd/local.d/{file}", f"alice@{mx.domain}"
-    with changed(mx, path, f"sed -i '{how}' {path}; ! cmp -s {path} /root/part && systemctl reload rspamd", "systemctl reload rspamd"):
+    with changed(
+        mx,
+        path,
+        f"sed -i '{how}' {path}; ! cmp -s {path} /root/part && systemctl reload rspamd",
+        "systemctl reload rspamd",
+    ):
         settles(mx)
         assert submitted(mx, login) // 100 == 4
         put_off(mx)
@@ -147,7 +152,7 @@ def test_a_rule_that_fails(mx, file: str, how: str) -> None:
 def test_parts_of_two_versions(mx) -> None:
     """After a reload the filter goes on with the whole rules that it has; it does not start with half of others."""
     path, log = "/etc/rspamd/local.d/files.lua", "journalctl -u rspamd --since -10min --no-pager -o cat"
-    other = f"sed -i '$s/\"[0-9a-f]*\"$/\"another\"/' {path}; ! cmp -s {path} /root/part"
+    other = f'sed -i \'$s/"[0-9a-f]*"$/"another"/\' {path}; ! cmp -s {path} /root/part'
     good = codes(mx)
     with changed(mx, path, f"{other} && systemctl reload rspamd", "systemctl restart rspamd"):
         mx.ssh(f"for i in $(seq 300); do {log} | grep -q 'restore old workers' && exit; sleep 1; done; exit 1")

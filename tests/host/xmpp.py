@@ -70,9 +70,9 @@ class User(slixmpp.ClientXMPP):
                 if message["body"] == text:
                     return message
 
-
     async def gets_back(self, address: str, within: float = WITHIN) -> str:
-        """The condition with which a message to an address is returned; the text need not come with it (RFC 6120 section 8.3.1)."""
+        """The condition with which a message to an address is returned; the text need not come with it (RFC 6120
+        section 8.3.1)."""
         async with asyncio.timeout(within):
             while True:
                 message = await self.received.get()
@@ -101,7 +101,10 @@ class Stream:
 
     def __init__(self, mx, to: str | None = None) -> None:
         self.socket = socket.create_connection((mx.ip4, 5222), 15)
-        self.say(f"<?xml version='1.0'?><stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' to='{to or mx.domain}' version='1.0'>")
+        self.say(
+            "<?xml version='1.0'?><stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'"
+            f" to='{to or mx.domain}' version='1.0'>"
+        )
 
     def __enter__(self) -> Stream:
         return self

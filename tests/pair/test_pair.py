@@ -1,6 +1,7 @@
 """Two name servers of one site, on two hosts: the first signs, the second fetches, and either is enough.
 
-Both hosts of the lab belong to one site here, which the tests of tests/host, each with a host of its own, could not bear.
+Both hosts of the lab belong to one site here, which the tests of tests/host, each with a host of its own, could not
+bear.
 """
 
 from __future__ import annotations
@@ -76,8 +77,20 @@ class Pair:
     def write(self, more: str = "") -> None:
         """site.yml with further settings of dns, rendered; and where its hosts are."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        servers = "\n".join(f'  - {{name: {name}, release: {m.release}, addresses: [{m.addresses[0]}, "{m.addresses[1]}"], roles: [nameserver]}}' for name, m in self.machines.items())
-        text = SITE.format(d=self.domain, servers=servers, more=more, net4=lab.NET4, net6=lab.NET6, forwarder=lab.NS.addresses[0], anchor=lab.trust_anchor())
+        servers = "\n".join(
+            f'  - {{name: {name}, release: {m.release}, addresses: [{m.addresses[0]}, "{m.addresses[1]}"], roles:'
+            " [nameserver]}"
+            for name, m in self.machines.items()
+        )
+        text = SITE.format(
+            d=self.domain,
+            servers=servers,
+            more=more,
+            net4=lab.NET4,
+            net6=lab.NET6,
+            forwarder=lab.NS.addresses[0],
+            anchor=lab.trust_anchor(),
+        )
         (self.folder / "site.yml").write_text(text)
         where = {"all": {"hosts": {name: {"ansible_host": m.addresses[0]} for name, m in self.machines.items()}}}
         (self.folder / "lab.yml").write_text(yaml.safe_dump(where))
@@ -87,9 +100,20 @@ class Pair:
         """Both hosts in one run of the playbook; what it said."""
         env = {key: value for key, value in os.environ.items() if not key.startswith(("ANSIBLE_", "MOLECULE_"))}
         env |= {"ANSIBLE_VAULT_PASSWORD_FILE": str(demo.vault_password()), "ANSIBLE_HOST_KEY_CHECKING": "False"}
-        argv = [str(Path(sys.executable).with_name("ansible-playbook")), "site.yml", "-i", "inventory.yml", "-i", str(self.folder / "lab.yml"),
-                "--limit", ",".join(self.machines), "-e", f"ansible_ssh_private_key_file={lab.KEY}",
-                "-e", "ansible_ssh_common_args='-o UserKnownHostsFile=/dev/null -o LogLevel=ERROR'"]  # fmt: skip
+        argv = [
+            str(Path(sys.executable).with_name("ansible-playbook")),
+            "site.yml",
+            "-i",
+            "inventory.yml",
+            "-i",
+            str(self.folder / "lab.yml"),
+            "--limit",
+            ",".join(self.machines),
+            "-e",
+            f"ansible_ssh_private_key_file={lab.KEY}",
+            "-e",
+            "ansible_ssh_common_args='-o UserKnownHostsFile=/dev/null -o LogLevel=ERROR'",
+        ]
         done = subprocess.run(argv, cwd=self.folder / "build", env=env, text=True, capture_output=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
@@ -144,7 +168,9 @@ def answers_for_all(pair: Pair, machine: lab.Machine) -> None:
         vouched = [key for key in keys if dns.dnssec.make_ds(name, key, "SHA256").to_text() in wanted]
         assert vouched
         dns.dnssec.validate(keys, rrset(answer, "RRSIG", "DNSKEY"), {name: dns.rrset.from_rdata_list(name, 0, vouched)})
-        records = [(owner, data) for owner, data in pair.contract(zone).iterate_rdatasets() if data.rdtype != dns.rdatatype.SOA]
+        records = [
+            (owner, data) for owner, data in pair.contract(zone).iterate_rdatasets() if data.rdtype != dns.rdatatype.SOA
+        ]
         assert len(records) > 3
         for owner, data in records:
             kind = dns.rdatatype.to_text(data.rdtype)
@@ -169,17 +195,23 @@ def pair(request) -> Iterator[Pair]:
     found.roll_out()
     eventually(lambda: alike(found), 60)
     for zone in found.zones:
-        VOUCHED[zone] = {line.split(" DS ")[1] for line in on(found.primary, f"keymgr {zone} ds").splitlines() if " DS " in line}
+        VOUCHED[zone] = {
+            line.split(" DS ")[1] for line in on(found.primary, f"keymgr {zone} ds").splitlines() if " DS " in line
+        }
     return found
 
 
 def test_both_answer_alike(pair: Pair) -> None:
-    """The same serial, and on both all that gmconf dns prints, signed with the primary's keys; only the primary has any."""
+    """The same serial, and on both all that gmconf dns prints, signed with the primary's keys; only the primary has
+    any."""
     eventually(lambda: alike(pair))
     answers_for_all(pair, pair.primary)
     answers_for_all(pair, pair.secondary)
     # keymgr, run by root, would make the folder itself, and Knot could not write there.
-    first, second = (set(on(machine, "ls -A /var/lib/knot/keys/keys 2>/dev/null || true").split()) for machine in (pair.primary, pair.secondary))
+    first, second = (
+        set(on(machine, "ls -A /var/lib/knot/keys/keys 2>/dev/null || true").split())
+        for machine in (pair.primary, pair.secondary)
+    )
     assert first
     assert first.isdisjoint(second)
 
@@ -206,11 +238,16 @@ def test_a_change_is_live_on_both(pair: Pair) -> None:
 
 def fetched(pair: Pair, key: str) -> str:
     """What the primary says when the secondary asks for the whole zone, as the user whom its firewall lets out."""
-    return on(pair.secondary, f"setpriv --reuid=knot --regid=knot --clear-groups kdig {key} @{pair.primary.addresses[0]} {pair.domain} AXFR 2>&1 || true")
+    return on(
+        pair.secondary,
+        f"setpriv --reuid=knot --regid=knot --clear-groups kdig {key} @{pair.primary.addresses[0]} {pair.domain} AXFR"
+        " 2>&1 || true",
+    )
 
 
 def test_a_transfer_needs_the_key(pair: Pair) -> None:
-    """From the secondary's own address: with the key all of it, without it or with another nothing; nobody fetches from the secondary."""
+    """From the secondary's own address: with the key all of it, without it or with another nothing; nobody fetches from
+    the secondary."""
     vault = VaultLib([("default", VaultSecret(demo.vault_password().read_bytes().strip()))])
     secret = yaml.safe_load(vault.decrypt((pair.folder / "keys" / TRANSFER).read_bytes()))["key"][0]["secret"]
     on(pair.secondary, "command -v kdig >/dev/null || apt-get -qq install -y --no-install-recommends knot-dnsutils")

@@ -47,7 +47,9 @@ def without_chat(text: str) -> str:
 
 
 def gmconf(*argv: str, cwd: Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "gmconf", *argv], cwd=cwd, text=True, capture_output=True, check=False, input=stdin)
+    return subprocess.run(
+        [sys.executable, "-m", "gmconf", *argv], cwd=cwd, text=True, capture_output=True, check=False, input=stdin
+    )
 
 
 @pytest.fixture
@@ -57,5 +59,10 @@ def site(tmp_path, vault_password) -> Path:
     work.mkdir()
     shutil.copyfile(ROOT / "examples/single/site.yml", work / "site.yml")
     assert gmconf("keys", "site.yml", cwd=work).returncode == 0
-    assert gmconf("passwd", "site.yml", "alice@example.org", "--stdin", cwd=work, stdin="correct-horse-7-battery\n").returncode == 0
+    assert (
+        gmconf(
+            "passwd", "site.yml", "alice@example.org", "--stdin", cwd=work, stdin="correct-horse-7-battery\n"
+        ).returncode
+        == 0
+    )
     return work

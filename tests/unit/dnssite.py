@@ -36,7 +36,9 @@ def made(folder: Path, text: str = SITE, level: str = "", more: str = "") -> Loa
     site = load(folder / "site.yml", keys=False).site
     keys.create_missing(site, folder, PASSWORD, now=datetime(2026, 11, 23, tzinfo=UTC))
     if credentials.kept(folder / "keys") == "none":
-        credentials.store(folder / "keys", {"alice@example.org": "{ARGON2ID}$argon2id$v=19$m=65536,t=3,p=1$YQ$Yg"}, PASSWORD)
+        credentials.store(
+            folder / "keys", {"alice@example.org": "{ARGON2ID}$argon2id$v=19$m=65536,t=3,p=1$YQ$Yg"}, PASSWORD
+        )
     return load(folder / "site.yml")
 
 
@@ -52,4 +54,14 @@ def zones(records) -> dict[str, list[str]]:
 def whole(name: str, lines: list[str], serial: int = 1) -> str:
     """A zone that two name servers in lab.test keep."""
     apex = "." if name == "." else f"{name}."
-    return "\n".join([f"{apex} 60 SOA ns1.lab.test. hostmaster.lab.test. {serial} 60 60 3600 60", f"{apex} 60 NS ns1.lab.test.", f"{apex} 60 NS ns2.lab.test.", *lines]) + "\n"
+    return (
+        "\n".join(
+            [
+                f"{apex} 60 SOA ns1.lab.test. hostmaster.lab.test. {serial} 60 60 3600 60",
+                f"{apex} 60 NS ns1.lab.test.",
+                f"{apex} 60 NS ns2.lab.test.",
+                *lines,
+            ]
+        )
+        + "\n"
+    )

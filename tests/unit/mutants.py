@@ -2,7 +2,8 @@
 
     python tests/unit/mutants.py        prints the mutants that survive; exit code 1 when there are any
 
-A change that a control's own want calls as good or stricter (AtMost, AtLeast, Within, OneOf, Only, Parts, Guarded, Begins) is no mutant.
+A change that a control's own want calls as good or stricter (AtMost, AtLeast, Within, OneOf, Only, Parts, Guarded,
+Begins) is no mutant.
 """
 
 from __future__ import annotations
@@ -27,12 +28,25 @@ from gmconf.settings import Setting, Value
 
 WITH_A_DIRECTION = (AtMost, AtLeast, Within, OneOf, Only, Parts, Guarded, Begins)
 WEAKER = {
-    "dane": ("may", "none"), "dnssec": ("enabled",), "encrypt": ("may", "none"), "high": ("medium", "low", "export"),
-    "may": ("none",), "verify": ("encrypt", "none"), "required": ("yes", "no"), ">=TLSv1.2": (">=TLSv1", "!SSLv2"), "TLSv1.2": ("TLSv1",),
-    "tempfail": ("accept", "reject"), "normalize": ("no", "reject"), "enforce": ("ignore", "drop"), "persistent": ("volatile", "none"),
-    "optimized": ("never",), "always": ("never",), "yes": ("no",), "reject": ("add header", "no action"),
+    "dane": ("may", "none"),
+    "dnssec": ("enabled",),
+    "encrypt": ("may", "none"),
+    "high": ("medium", "low", "export"),
+    "may": ("none",),
+    "verify": ("encrypt", "none"),
+    "required": ("yes", "no"),
+    ">=TLSv1.2": (">=TLSv1", "!SSLv2"),
+    "TLSv1.2": ("TLSv1",),
+    "tempfail": ("accept", "reject"),
+    "normalize": ("no", "reject"),
+    "enforce": ("ignore", "drop"),
+    "persistent": ("volatile", "none"),
+    "optimized": ("never",),
+    "always": ("never",),
+    "yes": ("no",),
+    "reject": ("add header", "no action"),
     "permit_sasl_authenticated,reject": ("permit_mynetworks,permit_sasl_authenticated,reject", "permit"),
-}  # fmt: skip
+}
 """Known weak values; every text is also emptied and replaced by one that means nothing."""
 
 
@@ -117,14 +131,22 @@ def looking(host: Host, file: str, key: str, setting: Setting) -> list[type[Cont
     """The controls that look at a setting, or should: it is there because of them."""
     column = re.sub(r"\[\d+\]", "[*]", key)
     found = [c for name in (key, column) for c in seen(host).get(f"{file}:{name}", ())]
-    return list(dict.fromkeys([*found, *(c for r in setting.because if r.kind == "control" and _concerned(c := CATALOGUE[r.ref], host))]))
+    return list(
+        dict.fromkeys(
+            [*found, *(c for r in setting.because if r.kind == "control" and _concerned(c := CATALOGUE[r.ref], host))]
+        )
+    )
 
 
 def as_good(control: type[Control], file: str, key: str, value: Value, case: HostCase) -> bool:
     """Whether the control says itself that this value is as good."""
     wanted: Wanted | None = control.settings.get(file, {}).get(key)
     parts = wanted if isinstance(wanted, tuple) else (wanted,)
-    return any(isinstance(p.want if isinstance(p, OnMsa) else p, WITH_A_DIRECTION) for p in parts) and wanted is not None and holds(wanted, value, case)
+    return (
+        any(isinstance(p.want if isinstance(p, OnMsa) else p, WITH_A_DIRECTION) for p in parts)
+        and wanted is not None
+        and holds(wanted, value, case)
+    )
 
 
 def noticed(host: Host, case: HostCase, controls: list[type[Control]]) -> bool:
@@ -154,7 +176,11 @@ def survivors() -> Iterator[str]:
                 if controls:
                     yield from _survivors(host, file, key, setting, controls)
         for path in sorted(host.case.files):
-            asking = [c for c in CATALOGUE.values() if path in c.settings or _matches(c, path) or any(claim.where == path for claim in _of(c, host))]
+            asking = [
+                c
+                for c in CATALOGUE.values()
+                if path in c.settings or _matches(c, path) or any(claim.where == path for claim in _of(c, host))
+            ]
             if path in host.asked and _concerned(CATALOGUE[host.asked[path]], host):
                 asking.append(CATALOGUE[host.asked[path]])
             gone = replace(host.case, files=host.case.files - {path})
@@ -182,7 +208,13 @@ def _survivors(host: Host, file: str, key: str, setting: Setting, controls: list
 
 def count() -> int:
     """How many mutants there are."""
-    return sum(len(list(mutants(s.value))) + 1 for h in hosts() for f, keys in h.case.settings.items() for k, s in keys.items() if looking(h, f, k, s))
+    return sum(
+        len(list(mutants(s.value))) + 1
+        for h in hosts()
+        for f, keys in h.case.settings.items()
+        for k, s in keys.items()
+        if looking(h, f, k, s)
+    )
 
 
 if __name__ == "__main__":

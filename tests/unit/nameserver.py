@@ -1,6 +1,6 @@
 """Real name servers on loopback: Knot DNS as authority, Unbound as validating resolver.
 
-    python tests/unit/nameserver.py    installs the Debian packages that are missing, without starting a service
+python tests/unit/nameserver.py    installs the Debian packages that are missing, without starting a service
 """
 
 from __future__ import annotations
@@ -45,14 +45,19 @@ def install() -> None:
         subprocess.run(["systemctl", "mask", "--runtime", *units], check=True, capture_output=True)
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     subprocess.run(["apt-get", "update", "-qq"], check=True, env=env)
-    subprocess.run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", *missing], check=True, env=env, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *missing],
+        check=True,
+        env=env,
+        stdout=subprocess.DEVNULL,
+    )
     if managed:
         subprocess.run(["systemctl", "unmask", "--runtime", *units], check=True, capture_output=True)
         subprocess.run(["systemctl", "disable", *units], check=True, capture_output=True)
 
 
-# Tests run side by side, and between the choice of a port and its use another may take it: each process has its own, none is used twice,
-# and all lie below those that the system gives to whoever asks for any.
+# Tests run side by side, and between the choice of a port and its use another may take it: each process has its own,
+# none is used twice, and all lie below those that the system gives to whoever asks for any.
 _PORTS = count(12000 + 2000 * (int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 10) + os.getpid() % 1000)
 
 
@@ -81,7 +86,9 @@ class Daemon:
         while True:
             assert self.process.poll() is None, self.log.read_text()
             try:
-                dns.query.udp(dns.message.make_query("version.server.", "TXT", "CH"), self.address, port=self.port, timeout=0.2)
+                dns.query.udp(
+                    dns.message.make_query("version.server.", "TXT", "CH"), self.address, port=self.port, timeout=0.2
+                )
                 return
             except (dns.exception.Timeout, OSError):
                 assert time.monotonic() < deadline, self.log.read_text()
@@ -94,12 +101,27 @@ class Daemon:
 class Knot(Daemon):
     """An authority for some zones (name: text of the zone file); ``signed``: all of them, or those named."""
 
-    def __init__(self, folder: Path, addresses: list[str], port: int, zones: Mapping[str, str], *, signed: bool | Collection[str] = False, updates: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        addresses: list[str],
+        port: int,
+        zones: Mapping[str, str],
+        *,
+        signed: bool | Collection[str] = False,
+        updates: bool = False,
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "zones").mkdir(exist_ok=True)
         listen = ", ".join(f"{a}@{port}" for a in addresses)
-        lines = [f"server:\n  listen: [ {listen} ]\n  rundir: {folder}\n  udp-workers: 1\n  tcp-workers: 1\n  background-workers: 1"]
-        lines.append(f"database:\n  storage: {folder}\n  journal-db-max-size: 20M\n  kasp-db-max-size: 20M\n  timer-db-max-size: 2M")
+        lines = [
+            f"server:\n  listen: [ {listen} ]\n  rundir: {folder}\n  udp-workers: 1\n  tcp-workers: 1\n "
+            " background-workers: 1"
+        ]
+        lines.append(
+            f"database:\n  storage: {folder}\n  journal-db-max-size: 20M\n  kasp-db-max-size: 20M\n "
+            " timer-db-max-size: 2M"
+        )
         if signed:
             lines.append("policy:\n  - id: p\n    single-type-signing: on")
         if updates:
@@ -109,8 +131,12 @@ class Knot(Daemon):
             file = folder / f"zones/{number}"
             file.write_text(text)
             sign = name in signed if isinstance(signed, Collection) else signed
-            more = "\n    dnssec-signing: on\n    dnssec-policy: p" if sign else "\n    acl: everybody" if updates else ""
-            lines.append(f"  - domain: {name}.\n    file: {file}\n    zonefile-sync: -1{more}".replace("domain: ..", "domain: ."))
+            more = (
+                "\n    dnssec-signing: on\n    dnssec-policy: p" if sign else "\n    acl: everybody" if updates else ""
+            )
+            lines.append(
+                f"  - domain: {name}.\n    file: {file}\n    zonefile-sync: -1{more}".replace("domain: ..", "domain: .")
+            )
         (folder / "knot.conf").write_text("\n".join(lines) + "\n")
         subprocess.run([tool("knotc"), "-c", str(folder / "knot.conf"), "conf-check"], check=True, capture_output=True)
         self.folder = folder
@@ -118,26 +144,46 @@ class Knot(Daemon):
 
     def anchor(self, zone: str) -> str:
         """The DS line of a signed zone."""
-        done = subprocess.run([tool("keymgr"), "-c", str(self.folder / "knot.conf"), zone, "ds"], check=True, capture_output=True, text=True)
+        done = subprocess.run(
+            [tool("keymgr"), "-c", str(self.folder / "knot.conf"), zone, "ds"],
+            check=True,
+            capture_output=True,
+            text=True,
+        )
         words = next(line.split() for line in done.stdout.splitlines() if line.split()[-2] == "2")
         return f". IN DS {' '.join(words[2:])}"
 
 
 class Unbound(Daemon):
-    """A validating resolver that knows one root; it keeps the zones that are ``cut`` off too: what delegates them tells no port.
+    """A validating resolver that knows one root; it keeps the zones that are ``cut`` off too: what delegates them tells
+    no port.
 
     ``own`` are records that it has itself, beside whatever else there is at their names.
     """
 
-    def __init__(self, folder: Path, address: str, port: int, root: Daemon, anchor: str, cut: Sequence[str] = (), own: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        address: str,
+        port: int,
+        root: Daemon,
+        anchor: str,
+        cut: Sequence[str] = (),
+        own: Sequence[str] = (),
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "unbound.conf").write_text(
-            f'server:\n  interface: {address}\n  port: {port}\n  username: ""\n  chroot: ""\n  directory: "{folder}"\n  pidfile: ""\n  use-syslog: no\n'
-            f'  do-daemonize: no\n  do-not-query-localhost: no\n  trust-anchor: "{anchor}"\n  module-config: "validator iterator"\n  num-threads: 1\n'
-            "  local-zone: 2.0.192.in-addr.arpa. nodefault\n  local-zone: 8.b.d.0.1.0.0.2.ip6.arpa. nodefault\n  local-zone: test. nodefault\n"
-            + "".join(f"  local-zone: {name} typetransparent\n" for name in dict.fromkeys(record.split()[0] for record in own))
+            f'server:\n  interface: {address}\n  port: {port}\n  username: ""\n  chroot: ""\n  directory: "{folder}"\n '
+            ' pidfile: ""\n  use-syslog: no\n  do-daemonize: no\n  do-not-query-localhost: no\n  trust-anchor:'
+            f' "{anchor}"\n  module-config: "validator iterator"\n  num-threads: 1\n  local-zone: 2.0.192.in-addr.arpa.'
+            " nodefault\n  local-zone: 8.b.d.0.1.0.0.2.ip6.arpa. nodefault\n  local-zone: test. nodefault\n"
+            + "".join(
+                f"  local-zone: {name} typetransparent\n" for name in dict.fromkeys(record.split()[0] for record in own)
+            )
             + "".join(f'  local-data: "{record}"\n' for record in own)
-            + "".join(f'stub-zone:\n  name: "{zone}"\n  stub-addr: {root.address}@{root.port}\n' for zone in (".", *cut))
+            + "".join(
+                f'stub-zone:\n  name: "{zone}"\n  stub-addr: {root.address}@{root.port}\n' for zone in (".", *cut)
+            )
         )
         super().__init__([tool("unbound"), "-d", "-c", str(folder / "unbound.conf")], folder, address, port)
 

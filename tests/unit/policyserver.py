@@ -13,7 +13,8 @@ GOOD = "HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\n"
 
 
 class PolicyServer:
-    """Serves on 127.0.0.1 and ::1; ``pairs`` are certificate and key by name, ``answer`` says everything that a name is answered with."""
+    """Serves on 127.0.0.1 and ::1; ``pairs`` are certificate and key by name, ``answer`` says everything that a name is
+    answered with."""
 
     def __init__(self, port: int, pairs: Mapping[str, tuple[Path, Path]], answer: Callable[[str], str]) -> None:
         self.contexts = {}
@@ -25,7 +26,10 @@ class PolicyServer:
         self.front.sni_callback = self._named
         self.answer = answer
         self.asked: list[str] = []
-        self.listening = [socket.create_server((a, port), family=socket.AF_INET6 if ":" in a else socket.AF_INET, backlog=64) for a in ("127.0.0.1", "::1")]
+        self.listening = [
+            socket.create_server((a, port), family=socket.AF_INET6 if ":" in a else socket.AF_INET, backlog=64)
+            for a in ("127.0.0.1", "::1")
+        ]
         for one in self.listening:
             threading.Thread(target=self._accept, args=(one,), daemon=True).start()
 

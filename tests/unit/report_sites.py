@@ -40,8 +40,11 @@ def many(count: int, work: Path) -> Loaded:
     for number in range(count):
         role = ROLES[number] if number < len(ROLES) else ("mta", "msa", "filter")[number % 3]
         release = "trixie" if number % 2 else "bookworm"
-        hosts.append(f"  - {{name: {role}{number}.example.org, release: {release}, addresses: [198.51.{100 + number // 200}.{number % 200 + 1}, "
-                     f'"2001:db8::{number + 1:x}"], roles: [{role}], memory: 8 GiB}}\n')  # fmt: skip
+        hosts.append(
+            f"  - {{name: {role}{number}.example.org, release: {release}, addresses:"
+            f" [198.51.{100 + number // 200}.{number % 200 + 1}, "
+            f'"2001:db8::{number + 1:x}"], roles: [{role}], memory: 8 GiB}}\n'
+        )
     (work / "site.yml").write_text(
         "organisation: {name: Many, postmaster: alice@example.org}\n"
         "domains: [{name: example.org, mailboxes: [{name: alice}]}]\nhosts:\n" + "".join(hosts)

@@ -30,15 +30,30 @@ class World:
         (folder / "ca.crt").write_text(self.ca)
         (folder / "given.key").write_bytes(self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
         parser = configparser.ConfigParser(interpolation=None)
-        parser.read_dict({"acme": {"authority": str(folder / "ca.crt")}, NAME: {"given": str(folder / "given"), "shown": str(folder / "shown")}})
+        parser.read_dict(
+            {
+                "acme": {"authority": str(folder / "ca.crt")},
+                NAME: {"given": str(folder / "given"), "shown": str(folder / "shown")},
+            }
+        )
         self.common, self.pair = parser["acme"], parser[NAME]
 
-    def certificate(self, name: str, key: ec.EllipticCurvePrivateKey, *, ca: bool = False, signer: ec.EllipticCurvePrivateKey | None = None,
-                    begins: timedelta = timedelta(hours=-1), lasts: timedelta = timedelta(days=90)) -> str:  # fmt: skip
+    def certificate(
+        self,
+        name: str,
+        key: ec.EllipticCurvePrivateKey,
+        *,
+        ca: bool = False,
+        signer: ec.EllipticCurvePrivateKey | None = None,
+        begins: timedelta = timedelta(hours=-1),
+        lasts: timedelta = timedelta(days=90),
+    ) -> str:
         subject, issuer = (x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)]) for text in (name, "Test CA"))
         start = datetime.now(UTC) + begins
         builder = x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(key.public_key())
-        builder = builder.serial_number(x509.random_serial_number()).not_valid_before(start).not_valid_after(start + lasts)
+        builder = (
+            builder.serial_number(x509.random_serial_number()).not_valid_before(start).not_valid_after(start + lasts)
+        )
         builder = builder.add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
         if not ca:
             builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
@@ -75,15 +90,23 @@ def test_what_does_not_fit_is_refused(world) -> None:
             world.check(chain)
 
 
-@pytest.mark.parametrize(("usage", "selector", "matching"), [(u, s, m) for u in (2, 3) for s in (0, 1) for m in (0, 1, 2)])
+@pytest.mark.parametrize(
+    ("usage", "selector", "matching"), [(u, s, m) for u in (2, 3) for s in (0, 1) for m in (0, 1, 2)]
+)
 def test_records_that_fit(world, usage: int, selector: int, matching: int) -> None:
     chain = [world.certificate(NAME, world.key), world.ca]
     found = x509.load_pem_x509_certificate(chain[usage == 2].encode())
-    data = found.public_bytes(Encoding.DER) if selector == 0 else found.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    data = (
+        found.public_bytes(Encoding.DER)
+        if selector == 0
+        else found.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    )
     digest = data.hex() if matching == 0 else hashlib.new("sha256" if matching == 1 else "sha512", data).hexdigest()
     acme.against("_25._tcp.x", [[3, 1, 1, "00"], [usage, selector, matching, digest]], chain)
     with pytest.raises(acme.Refused, match="publish first: 3 1 1 [0-9a-f]{64}"):
-        acme.against("_25._tcp.x", [[usage, selector, matching, digest[:-2] + ("00" if digest[-2:] != "00" else "01")]], chain)
+        acme.against(
+            "_25._tcp.x", [[usage, selector, matching, digest[:-2] + ("00" if digest[-2:] != "00" else "01")]], chain
+        )
 
 
 def test_records_that_nobody_can_use_do_not_count(world) -> None:
@@ -113,15 +136,23 @@ def test_when_one_is_asked_for(world) -> None:
         acme.alarm(world.pair, now)
 
 
+ACCOUNT = "directory: https://ca.example/dir, email: a@example.org, terms_agreed: true"
 TLS = {
     "tls: {source: acme}": "tls.source: acme needs tls.acme",
-    "tls: {acme: {directory: https://ca.example/dir, email: a@example.org, terms_agreed: true}}": "is not used with source internal-ca",
-    "tls: {source: acme, acme: {directory: https://ca.example/dir, email: a@example.org, terms_agreed: false}}": "has not accepted its terms",
-    "tls: {source: acme, acme: {directory: https://ca.example/dir, email: a@example.org, terms_agreed: true, challenge: dns-01}}": "dns-01 needs update",
-    "tls: {source: acme, acme: {directory: https://ca.example/dir, email: a@example.org, terms_agreed: true, update: {server: 192.0.2.5, key: k.example.org}}}":
-        "only dns-01 publishes something",
-    "tls: {source: acme, acme: {directory: http://ca.example/dir, email: a@example.org, terms_agreed: true}}": "tls.acme.directory",
-}  # fmt: skip
+    "tls: {acme: {directory: https://ca.example/dir, email: a@example.org, terms_agreed: true}}": (
+        "is not used with source internal-ca"
+    ),
+    "tls: {source: acme, acme: {directory: https://ca.example/dir, email: a@example.org, terms_agreed: false}}": (
+        "has not accepted its terms"
+    ),
+    f"tls: {{source: acme, acme: {{{ACCOUNT}, challenge: dns-01}}}}": ("dns-01 needs update"),
+    f"tls: {{source: acme, acme: {{{ACCOUNT}, update: {{server: 192.0.2.5, key: k.example.org}}}}}}": (
+        "only dns-01 publishes something"
+    ),
+    "tls: {source: acme, acme: {directory: http://ca.example/dir, email: a@example.org, terms_agreed: true}}": (
+        "tls.acme.directory"
+    ),
+}
 
 
 @pytest.mark.parametrize(("text", "words"), TLS.items(), ids=range(len(TLS)))
@@ -136,7 +167,11 @@ def test_sites_that_cannot_work(tmp_path, text: str, words: str) -> None:
 
 def test_chat_needs_proofs_in_dns(tmp_path) -> None:
     text = (ROOT / "examples/bronze/site.yml").read_text()
-    (tmp_path / "site.yml").write_text(text.replace("challenge: dns-01\n    update: {server: 198.51.100.53, key: acme-update.example.org}", "challenge: http-01"))
+    (tmp_path / "site.yml").write_text(
+        text.replace(
+            "challenge: dns-01\n    update: {server: 198.51.100.53, key: acme-update.example.org}", "challenge: http-01"
+        )
+    )
     done = gmconf("validate", "site.yml", cwd=tmp_path)
     assert done.returncode == 2
     assert "tls.acme.challenge has to be dns-01" in done.stderr

@@ -18,12 +18,91 @@ from gmconf import cli
 from gmconf.keys import create_missing
 from gmconf.load import load
 
-FILES = ("site.yml", "broken.yml", "empty", "binary", "folder", "loop", "gone", "unreadable", "list.yml", "deep.yml", "nosuch.yml", "", "-", ".", "/", "/dev/null", "x" * 5000, "\udc80\udcff", "ü\u202e\x1b[2J",
-         "--", "build", "report.xml", "results.json", "a:b:c", "site.yml/x")  # fmt: skip
-WORDS = (*FILES, "0", "-1", "1", "99999999999999999999", "²", "1e9", "nan", "never", "2026-02-30", "2026-11-29", "9999-12-31", "0001-01-01", "2026-11-25T10:00:00Z", "0000-00-00T00:00:00Z", "example.org",
-         "mail.example.org", "alice@example.org", "@", "a@[", "silver", "bronze", "SILVER", "json", "junit", "sarif", "html", "text", "zone", "octodns", "nsupdate", "oscal", "internet.nl", "bsi-tr",
-         "mta.smuggling", "mta.", "relay", "drift", "127.0.0.1:9", "[::1]:9", "127.0.0.1:99999", "main.cf:1", "main.cf:0", "main.cf:smtpd_banner", "/etc/postfix/main.cf", ":::", "limits.message_size",
-         "domains[0].mailboxes[0].quota", "domains[99999999999]", "domains[", "hosts[0].nothing", "BatchMode=no", "=", "%s%n{}", "$(id)", "'\"\\")  # fmt: skip
+FILES = (
+    "site.yml",
+    "broken.yml",
+    "empty",
+    "binary",
+    "folder",
+    "loop",
+    "gone",
+    "unreadable",
+    "list.yml",
+    "deep.yml",
+    "nosuch.yml",
+    "",
+    "-",
+    ".",
+    "/",
+    "/dev/null",
+    "x" * 5000,
+    "\udc80\udcff",
+    "ü\u202e\x1b[2J",
+    "--",
+    "build",
+    "report.xml",
+    "results.json",
+    "a:b:c",
+    "site.yml/x",
+)
+WORDS = (
+    *FILES,
+    "0",
+    "-1",
+    "1",
+    "99999999999999999999",
+    "²",
+    "1e9",
+    "nan",
+    "never",
+    "2026-02-30",
+    "2026-11-29",
+    "9999-12-31",
+    "0001-01-01",
+    "2026-11-25T10:00:00Z",
+    "0000-00-00T00:00:00Z",
+    "example.org",
+    "mail.example.org",
+    "alice@example.org",
+    "@",
+    "a@[",
+    "silver",
+    "bronze",
+    "SILVER",
+    "json",
+    "junit",
+    "sarif",
+    "html",
+    "text",
+    "zone",
+    "octodns",
+    "nsupdate",
+    "oscal",
+    "internet.nl",
+    "bsi-tr",
+    "mta.smuggling",
+    "mta.",
+    "relay",
+    "drift",
+    "127.0.0.1:9",
+    "[::1]:9",
+    "127.0.0.1:99999",
+    "main.cf:1",
+    "main.cf:0",
+    "main.cf:smtpd_banner",
+    "/etc/postfix/main.cf",
+    ":::",
+    "limits.message_size",
+    "domains[0].mailboxes[0].quota",
+    "domains[99999999999]",
+    "domains[",
+    "hosts[0].nothing",
+    "BatchMode=no",
+    "=",
+    "%s%n{}",
+    "$(id)",
+    "'\"\\",
+)
 OPTIONS = {
     "validate": ("--format", "--vault-password-file", "--strict"),
     "render": ("-o", "--check", "--diff", "--strict", "--format"),
@@ -47,12 +126,36 @@ OPTIONS = {
     "nothing": (),
 }
 PLAUSIBLE = {
-    "--format": ("text", "json", "junit", "sarif", "html", "zone", "octodns", "nsupdate", "oscal"), "--level": ("basic", "bronze", "silver"), "--date": ("2026-11-29", "2030-01-01"),
-    "--profile": ("internet.nl", "bsi-tr"), "--vault-password-file": ("vault-password",), "-s": ("site.yml",), "-b": ("build",), "--only": ("example.org", "mail.example.org", "relay"),
-    "--host": ("mail.example.org",), "--now": ("2026-11-25T10:00:00Z",), "--verify": ("results.json",), "--days": ("1", "30"), "--serial": ("7",), "--zone": ("example.org",),
-}  # fmt: skip
+    "--format": ("text", "json", "junit", "sarif", "html", "zone", "octodns", "nsupdate", "oscal"),
+    "--level": ("basic", "bronze", "silver"),
+    "--date": ("2026-11-29", "2030-01-01"),
+    "--profile": ("internet.nl", "bsi-tr"),
+    "--vault-password-file": ("vault-password",),
+    "-s": ("site.yml",),
+    "-b": ("build",),
+    "--only": ("example.org", "mail.example.org", "relay"),
+    "--host": ("mail.example.org",),
+    "--now": ("2026-11-25T10:00:00Z",),
+    "--verify": ("results.json",),
+    "--days": ("1", "30"),
+    "--serial": ("7",),
+    "--zone": ("example.org",),
+}
 """Values that a part of the calls has, so that they come further."""
-FLAGS = ("--strict", "--check", "--diff", "--annotate", "--authoritative", "--served", "--renew", "--start", "--rolled-out", "--generate", "--join", "--no-drift")
+FLAGS = (
+    "--strict",
+    "--check",
+    "--diff",
+    "--annotate",
+    "--authoritative",
+    "--served",
+    "--renew",
+    "--start",
+    "--rolled-out",
+    "--generate",
+    "--join",
+    "--no-drift",
+)
 ASKS_OTHERS = ("dns check", "keys next", "verify", "medium")
 """They would ask the network, or take long: only of sites that cannot be used."""
 WRITES = ("-o", "--output")
@@ -66,17 +169,30 @@ def call(seed: int) -> list[str]:
     for option in hand.sample(OPTIONS[command], hand.randint(0, min(3, len(OPTIONS[command])))):
         words.append(option)
         if option in WRITES:
-            words.append(hand.choice(("out", "folder", "folder/x", "loop", "gone", "empty", "/dev/null", "empty/x", "x" * 300, "")))
+            words.append(
+                hand.choice(
+                    ("out", "folder", "folder/x", "loop", "gone", "empty", "/dev/null", "empty/x", "x" * 300, "")
+                )
+            )
         elif option not in FLAGS:
             words.append(hand.choice(PLAUSIBLE[option] if option in PLAUSIBLE and hand.random() < 0.7 else WORDS))
-    sites = FILES[1:] if command in ASKS_OTHERS else (*["site.yml"] * 8, *FILES) if command not in ("explain", "controls") else WORDS
+    sites = (
+        FILES[1:]
+        if command in ASKS_OTHERS
+        else (*["site.yml"] * 8, *FILES)
+        if command not in ("explain", "controls")
+        else WORDS
+    )
     words[0:0] = [hand.choice(sites) for _ in range(hand.choice((0, 1, 1, 1, 1, 2)))]
     if command == "reports" and len(words) < 2 and "site.yml" in words:
         words.append("report.xml")
     if command == "passwd" and not {"--generate", "--join", "--import"} & set(words):
         words.append("--stdin")
     if hand.random() < 0.05:
-        words.insert(hand.randint(0, len(words)), hand.choice(("--help", "--nothing", "-", "-x", "--format=", "--format=json", "--")))
+        words.insert(
+            hand.randint(0, len(words)),
+            hand.choice(("--help", "--nothing", "-", "-x", "--format=", "--format=json", "--")),
+        )
     return [*command.split(), *words]
 
 

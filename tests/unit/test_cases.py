@@ -1,14 +1,14 @@
 """For every control a site that holds it and one that does not: small patches over tests/controls/base.yml.
 
-    site:     merged into base.yml (RFC 7396: null removes)
-    rendered: file: key: value, on every host that has the file; null takes the line away, as a hand's edit would
-    removed:  files that are not on the hosts
-    records:  "NAME TYPE": rdata, what is published there instead; null takes it away
-    keys:     public keys that are not beside the site
-    day:      the day on which it is judged
-    refused:  words of the message with which such a site is not even taken
-    short_of: the only thing that is not held, because this version cannot do it
-    also:     other controls that fail with it, because they ask for the same thing
+site:     merged into base.yml (RFC 7396: null removes)
+rendered: file: key: value, on every host that has the file; null takes the line away, as a hand's edit would
+removed:  files that are not on the hosts
+records:  "NAME TYPE": rdata, what is published there instead; null takes it away
+keys:     public keys that are not beside the site
+day:      the day on which it is judged
+refused:  words of the message with which such a site is not even taken
+short_of: the only thing that is not held, because this version cannot do it
+also:     other controls that fail with it, because they ask for the same thing
 """
 
 from __future__ import annotations
@@ -43,7 +43,9 @@ def base(tmp_path_factory) -> Path:
     work = tmp_path_factory.mktemp("base")
     shutil.copyfile(CASES / "base.yml", work / "site.yml")
     site = load(work / "site.yml", keys=False).site
-    chat = site.model_copy(update={"hosts": tuple(h.model_copy(update={"roles": (*h.roles, Role.CHAT)}) for h in site.hosts)})
+    chat = site.model_copy(
+        update={"hosts": tuple(h.model_copy(update={"roles": (*h.roles, Role.CHAT)}) for h in site.hosts)}
+    )
     keys.create_missing(chat, work, PASSWORD, now=datetime(2026, 11, 23, tzinfo=UTC))
     credentials.store(work / "keys", {"alice@example.org": "{ARGON2ID}$argon2id$v=19$m=65536,t=3,p=1$YQ$Yg"}, PASSWORD)
     return work
@@ -71,7 +73,12 @@ def changed(host: HostCase, patch: dict) -> HostCase:
             elif file in settings:
                 old = settings[file].get(key)
                 settings[file][key] = Setting(file, key, value, old.because if old else ())
-    return replace(host, settings=settings, files=host.files - set(patch.get("removed", ())), records=published(host.records, patch))
+    return replace(
+        host,
+        settings=settings,
+        files=host.files - set(patch.get("removed", ())),
+        records=published(host.records, patch),
+    )
 
 
 def published(records: tuple[Record, ...], patch: dict) -> tuple[Record, ...]:
@@ -79,7 +86,14 @@ def published(records: tuple[Record, ...], patch: dict) -> tuple[Record, ...]:
     wanted = patch.get("records", {})
     kept = [r for r in records if f"{r.owner} {r.type}" not in wanted]
     first = {f"{r.owner} {r.type}": r for r in reversed(records)}
-    return (*kept, *(first[name]._replace(rdata=(text,) if first[name].type == "TXT" else text) for name, text in wanted.items() if name in first and text))
+    return (
+        *kept,
+        *(
+            first[name]._replace(rdata=(text,) if first[name].type == "TXT" else text)
+            for name, text in wanted.items()
+            if name in first and text
+        ),
+    )
 
 
 def moved(domain: DomainCase, patch: dict) -> DomainCase:
@@ -95,14 +109,20 @@ def judged(base: Path, patch: dict) -> list[check.Result]:
     loaded = load(file)
     loaded = replace(loaded, public={k: v for k, v in loaded.public.items() if k not in patch.get("keys", ())})
     hosts = [changed(host, patch) for host in check.host_cases(loaded)]
-    return check.judged(loaded, patch.get("day", TODAY), hosts, [moved(domain, patch) for domain in check.domain_cases(loaded)])
+    return check.judged(
+        loaded, patch.get("day", TODAY), hosts, [moved(domain, patch) for domain in check.domain_cases(loaded)]
+    )
 
 
 def failing(base: Path, patch: dict) -> tuple[set[str], set[str]]:
     """Controls that fail, and controls that pass."""
     results = judged(base, patch)
     # Another day makes evidence old and ends waivers; what the day itself breaks is looked at.
-    broken = {r.control for r in results if r.status in ("fail", "error") and ("day" not in patch or (r.method, r.status) == ("static", "fail"))}
+    broken = {
+        r.control
+        for r in results
+        if r.status in ("fail", "error") and ("day" not in patch or (r.method, r.status) == ("static", "fail"))
+    }
     return broken, {r.control for r in results if r.status == "pass"} - broken
 
 

@@ -25,7 +25,9 @@ def test_sizes_do_not_shrink_on_the_way():
 
 @pytest.mark.parametrize(("memory", "word"), [("4 GiB", "no"), ("8 GiB", "yes")])
 def test_reload_beside_scanning_needs_memory(memory, word):
-    hosts = [{"name": "m.example.org", "release": "trixie", "addresses": ["192.0.2.1", "2001:db8::1"], "memory": memory}]
+    hosts = [
+        {"name": "m.example.org", "release": "trixie", "addresses": ["192.0.2.1", "2001:db8::1"], "memory": memory}
+    ]
     assert f"ConcurrentDatabaseReload {word}" in texts(clamav, view(hosts=hosts))[clamav.CLAMD]
 
 
@@ -45,12 +47,19 @@ def test_own_signatures_of_a_closed_network():
 
 def test_freshclam_starts_without_a_mirror():
     """Of itself it says "No DatabaseMirror or PrivateMirror servers set" and ends."""
-    alone = texts(clamav, view(filter={"signatures": {"mirrors": [], "urls": ["https://signatures.example.org/own.ndb"]}}))
+    alone = texts(
+        clamav, view(filter={"signatures": {"mirrors": [], "urls": ["https://signatures.example.org/own.ndb"]}})
+    )
     lines = alone[clamav.FRESHCLAM].splitlines()
     assert [line for line in lines if line.startswith(("PrivateMirror", "ExcludeDatabase"))] == [
-        "PrivateMirror localhost", "ExcludeDatabase main", "ExcludeDatabase daily", "ExcludeDatabase bytecode",
-    ]  # fmt: skip
-    both = texts(clamav, view(filter={"signatures": {"urls": ["https://signatures.example.org/own.ndb"]}}))[clamav.FRESHCLAM]
+        "PrivateMirror localhost",
+        "ExcludeDatabase main",
+        "ExcludeDatabase daily",
+        "ExcludeDatabase bytecode",
+    ]
+    both = texts(clamav, view(filter={"signatures": {"urls": ["https://signatures.example.org/own.ndb"]}}))[
+        clamav.FRESHCLAM
+    ]
     assert "DatabaseMirror database.clamav.net" in both
     assert "PrivateMirror" not in both and "ExcludeDatabase" not in both
 
@@ -60,7 +69,7 @@ def test_the_roll_out_asks_whether_clamav_can_read_its_files(tmp_path):
     judges = clamav.plan(view(filter={"signatures": {"urls": urls}})).validate[1:]
     assert [judge["argv"][:6] + judge["argv"][7:] for judge in judges] == [
         ["runuser", "-u", "clamav", "--", "sh", "-c", "/srv/signatures/local.hdb"],
-    ]  # fmt: skip
+    ]
     words = judges[0]["argv"][4:7]
     there, empty = tmp_path / "there.ndb", tmp_path / "empty.ndb"
     there.write_text("Own:0:*:4142434445464748\n")
@@ -68,7 +77,10 @@ def test_the_roll_out_asks_whether_clamav_can_read_its_files(tmp_path):
     assert subprocess.run([*words, there], check=False, capture_output=True).returncode == 0
     for path in (empty, tmp_path / "missing.ndb"):
         done = subprocess.run([*words, path], check=False, capture_output=True, text=True)
-        assert (done.returncode, done.stdout) == (1, f"filter.signatures.urls: user clamav cannot read {path}, or it is empty\n")
+        assert (done.returncode, done.stdout) == (
+            1,
+            f"filter.signatures.urls: user clamav cannot read {path}, or it is empty\n",
+        )
 
 
 @pytest.mark.parametrize(
@@ -78,7 +90,10 @@ def test_the_roll_out_asks_whether_clamav_can_read_its_files(tmp_path):
         (["https://a.example/own.txt"], ["passes over own.txt"]),
         (["https://a.example/ndb"], ["passes over ndb"]),
         (["https://a.example/own/"], ["passes over this"]),
-        (["https://a.example/x.ndb", "https://b.example/x.ndb"], ["https://a.example/x.ndb is kept under the name x.ndb too"]),
+        (
+            ["https://a.example/x.ndb", "https://b.example/x.ndb"],
+            ["https://a.example/x.ndb is kept under the name x.ndb too"],
+        ),
         (["https://a.example/gmconf.ndb"], ["gmconf's own"]),
         (["file:///var/lib/gmconf/own.ndb"], ["freshclam cannot take it from /var/lib/gmconf: only root can read it"]),
         (["file:///tmp/own.ndb"], ["a /tmp of its own"]),
@@ -102,7 +117,10 @@ def test_the_test_signature_is_always_there():
 
 def test_freshclam_is_never_root():
     """Its package gives its configuration to clamav at every upgrade."""
-    assert "[Service]\nUser=clamav\nGroup=clamav\nCapabilityBoundingSet=\nNoNewPrivileges=yes\n" in texts(clamav, view())[clamav.DROP_IN]
+    assert (
+        "[Service]\nUser=clamav\nGroup=clamav\nCapabilityBoundingSet=\nNoNewPrivileges=yes\n"
+        in texts(clamav, view())[clamav.DROP_IN]
+    )
     assert clamav.DROP_IN in clamav.plan(view(filter={"signatures": {"mirrors": []}})).absent
 
 
@@ -115,7 +133,11 @@ def test_what_cannot_be_unpacked_is_named_unless_it_is_let_in():
 
 @pytest.mark.parametrize(
     ("signatures", "wanted"),
-    [({}, "main.c[lv]d daily.c[lv]d"), ({"mirrors": []}, ""), ({"mirrors": [], "urls": ["https://signatures.example.org/a/own'.hdb"]}, "'own'\"'\"'.hdb'")],
+    [
+        ({}, "main.c[lv]d daily.c[lv]d"),
+        ({"mirrors": []}, ""),
+        ({"mirrors": [], "urls": ["https://signatures.example.org/a/own'.hdb"]}, "'own'\"'\"'.hdb'"),
+    ],
 )
 def test_clamd_starts_with_what_the_site_fetches(signatures, wanted):
     found = texts(clamav, view(filter={"signatures": signatures}))

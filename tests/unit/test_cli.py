@@ -55,7 +55,11 @@ def test_report_looks_at_hashes_as_check_does(site, monkeypatch) -> None:
 def test_explain_of_a_comment_is_that_of_the_line_below(site) -> None:
     assert gmconf("render", "site.yml", cwd=site).returncode == 0
     lines = (site / "build/hosts/mail.example.org/tree/etc/postfix/main.cf").read_text().splitlines()
-    found = next(n for n, (here, below) in enumerate(itertools.pairwise(lines), 1) if n > 5 and here.startswith("#") and " = " in below and below[0].isalpha())
+    found = next(
+        n
+        for n, (here, below) in enumerate(itertools.pairwise(lines), 1)
+        if n > 5 and here.startswith("#") and " = " in below and below[0].isalpha()
+    )
     said = gmconf("explain", f"main.cf:{found}", cwd=site)
     assert said.returncode == 0
     assert said.stdout == gmconf("explain", f"main.cf:{found + 1}", cwd=site).stdout
@@ -85,8 +89,12 @@ def test_one_control_and_its_state_for_a_site(site) -> None:
     rendered, _, state = said.partition("state for site.yml:\n")
     assert "main.cf:" in rendered
     assert state.startswith("    pass mail.example.org")
-    (site / "site.yml").write_text((site / "site.yml").read_text() + "overrides: {postfix: {smtpd_tls_security_level: none}}\n")
-    state = json.loads(gmconf("controls", "tls.mta-in", "--site", "site.yml", "--format", "json", cwd=site).stdout)["state"]
+    (site / "site.yml").write_text(
+        (site / "site.yml").read_text() + "overrides: {postfix: {smtpd_tls_security_level: none}}\n"
+    )
+    state = json.loads(gmconf("controls", "tls.mta-in", "--site", "site.yml", "--format", "json", cwd=site).stdout)[
+        "state"
+    ]
     assert {(row["control"], row["status"]) for row in state} == {("tls.mta-in", "fail")}
     alone = gmconf("controls", "--site", "site.yml", cwd=site)
     assert (alone.returncode, alone.stdout) == (2, "")
@@ -114,7 +122,10 @@ def test_schema_describes_the_example(site) -> None:
 
 
 def test_passwd_refuses(site) -> None:
-    for login, password, word in (("alice@example.org", "tiny-pw-9", "shorter"), ("nobody@example.org", "correct-horse-7-battery", "not a mailbox")):
+    for login, password, word in (
+        ("alice@example.org", "tiny-pw-9", "shorter"),
+        ("nobody@example.org", "correct-horse-7-battery", "not a mailbox"),
+    ):
         done = gmconf("passwd", "site.yml", login, "--stdin", cwd=site, stdin=password + "\n")
         assert done.returncode == 2
         assert word in done.stderr
@@ -131,11 +142,21 @@ def test_version_and_help(site) -> None:
 
 def test_build_is_a_project_of_its_own(site) -> None:
     gmconf("render", "site.yml", "-o", "build", cwd=site)
-    done = subprocess.run([str(Path(sys.executable).with_name("ansible-playbook")), "site.yml", "--syntax-check"], cwd=site / "build", text=True,
-                          capture_output=True, check=False)  # fmt: skip
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name("ansible-playbook")), "site.yml", "--syntax-check"],
+        cwd=site / "build",
+        text=True,
+        capture_output=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
-    listed = subprocess.run([str(Path(sys.executable).with_name("ansible-inventory")), "--list"], cwd=site / "build", text=True, capture_output=True,
-                            check=True)  # fmt: skip
+    listed = subprocess.run(
+        [str(Path(sys.executable).with_name("ansible-inventory")), "--list"],
+        cwd=site / "build",
+        text=True,
+        capture_output=True,
+        check=True,
+    )
     assert "mail.example.org" in listed.stdout
 
 

@@ -36,20 +36,27 @@ def open_ports(built: Path) -> set[tuple[str, int]]:
     """(host, port) that everybody may reach, read from the firewalls."""
     found = set()
     for folder in (built / "build/hosts").iterdir():
-        for ports in re.findall(r"^        tcp dport \{ ([0-9, ]+) \} accept", (folder / "tree/etc/nftables.conf").read_text(), re.M):
+        for ports in re.findall(
+            r"^        tcp dport \{ ([0-9, ]+) \} accept", (folder / "tree/etc/nftables.conf").read_text(), re.M
+        ):
             found |= {(folder.name, int(port)) for port in ports.split(",")}
     return found
 
 
 def reached(built: Path, name: str = "") -> set[tuple[str, int]]:
-    """(host, port) as users of a domain find it: under the name that the domain has for it, if any, where mail is read and submitted."""
+    """(host, port) as users of a domain find it: under the name that the domain has for it, if any, where mail is read
+    and submitted."""
     own = next((d.own_clients for d in load(built / "site.yml").site.domains if d.name == name), None)
     return {(own if own and port in PORTS.values() else host, port) for host, port in open_ports(built)}
 
 
 def folders(built: Path, kind: str) -> list[Path]:
     domains = {d.name: d for d in load(built / "site.yml").site.domains}
-    return [p for p in sorted((built / "build/documents/clients").iterdir()) if (domains[p.name].kind == "parked") == (kind == "parked")]
+    return [
+        p
+        for p in sorted((built / "build/documents/clients").iterdir())
+        if (domains[p.name].kind == "parked") == (kind == "parked")
+    ]
 
 
 def test_every_domain_has_its_folder(built) -> None:
@@ -91,19 +98,30 @@ def test_apple(built) -> None:
         (account,) = profile["PayloadContent"]
         assert (profile["PayloadType"], account["PayloadType"]) == ("Configuration", "com.apple.mail.managed")
         for way, port in (("Incoming", 993), ("Outgoing", 465)):
-            assert (account[f"{way}MailServerHostName"], account[f"{way}MailServerPortNumber"]) in reached(built, folder.name)
+            assert (account[f"{way}MailServerHostName"], account[f"{way}MailServerPortNumber"]) in reached(
+                built, folder.name
+            )
             assert account[f"{way}MailServerPortNumber"] == port
             assert account[f"{way}MailServerUseSSL"] is True
         assert UUID(profile["PayloadUUID"]) == uuid5(NAMESPACE_DNS, f"profile.gmconf.{folder.name}")
-        ids += [profile["PayloadUUID"], account["PayloadUUID"], profile["PayloadIdentifier"], account["PayloadIdentifier"]]
+        ids += [
+            profile["PayloadUUID"],
+            account["PayloadUUID"],
+            profile["PayloadIdentifier"],
+            account["PayloadIdentifier"],
+        ]
     assert len(set(ids)) == len(ids)
 
 
 def test_srv(built) -> None:
-    """Read by a zone parser: what listens is announced on its host, what does not is "." (RFC 2782); TLS comes first."""
+    """Read by a zone parser: what listens is announced on its host, what does not is "." (RFC 2782);
+    TLS comes first.
+    """
     hosted = {d.name for d in load(built / "site.yml", keys=False).site.domains if d.kind == "hosted"}
     for folder in folders(built, "used"):
-        zone = dns.zone.from_text(f"$ORIGIN {folder.name}.\n" + (folder / "records.zone").read_text(), relativize=False, check_origin=False)
+        zone = dns.zone.from_text(
+            f"$ORIGIN {folder.name}.\n" + (folder / "records.zone").read_text(), relativize=False, check_origin=False
+        )
         found = {name.to_text(): rdataset for name, rdataset in zone.iterate_rdatasets(dns.rdatatype.SRV)}
         chat = folder.name in hosted and any(port == 5222 for _, port in open_ports(built))
         federated = any(port == 5269 for _, port in open_ports(built))
@@ -116,13 +134,18 @@ def test_srv(built) -> None:
                 assert {(r.target.to_text().rstrip("."), r.port) for r in records} == {(h, port) for h in hosts}
             else:
                 assert [(r.target.to_text(), r.port, r.priority) for r in records] == [(".", 0, 0)]
-        assert found[f"_submissions._tcp.{folder.name}."][0].priority < found[f"_submission._tcp.{folder.name}."][0].priority
+        assert (
+            found[f"_submissions._tcp.{folder.name}."][0].priority
+            < found[f"_submission._tcp.{folder.name}."][0].priority
+        )
         assert found[f"_imaps._tcp.{folder.name}."][0].priority < found[f"_imap._tcp.{folder.name}."][0].priority
 
 
 def test_parked_domains_say_so(built) -> None:
     for folder in folders(built, "parked"):
-        zone = dns.zone.from_text(f"$ORIGIN {folder.name}.\n" + (folder / "records.zone").read_text(), relativize=True, check_origin=False)
+        zone = dns.zone.from_text(
+            f"$ORIGIN {folder.name}.\n" + (folder / "records.zone").read_text(), relativize=True, check_origin=False
+        )
         (mx,) = zone.get_rdataset("@", "MX")
         assert (mx.preference, mx.exchange.to_text()) == (0, ".")
         assert zone.get_rdataset("@", "TXT").to_text().endswith('"v=spf1 -all"')
@@ -131,8 +154,15 @@ def test_parked_domains_say_so(built) -> None:
 
 
 def test_sheets_name_what_listens(built) -> None:
-    for sheet in (*(folder / "setup.md" for folder in folders(built, "used")), built / "build/documents/client-setup.md"):
-        rows = [line.strip("| ").split(" | ") for line in sheet.read_text().splitlines() if re.search(r"\| `[^|]+ \| \d+ \|", line)]
+    for sheet in (
+        *(folder / "setup.md" for folder in folders(built, "used")),
+        built / "build/documents/client-setup.md",
+    ):
+        rows = [
+            line.strip("| ").split(" | ")
+            for line in sheet.read_text().splitlines()
+            if re.search(r"\| `[^|]+ \| \d+ \|", line)
+        ]
         rows = [row for row in rows if "NNTP" not in row[0]]
         found = {(host.strip("`"), int(port)) for _, hosts, port, _ in rows for host in hosts.split(", ")}
         assert found == {(h, p) for h, p in reached(built, sheet.parent.name) if p in {**PORTS, **CHAT}.values()}
@@ -174,16 +204,27 @@ def test_the_sheet_promises_no_more(built) -> None:
 
 def test_news_elsewhere_is_named(tmp_path) -> None:
     work = prepared("everything", tmp_path)
-    text = re.sub(r"news:\n  groups:.*\n  retention:.*\n  article_size:.*\n", "news: {host: news.example.net, port: 1563}\n", (work / "site.yml").read_text())
+    text = re.sub(
+        r"news:\n  groups:.*\n  retention:.*\n  article_size:.*\n",
+        "news: {host: news.example.net, port: 1563}\n",
+        (work / "site.yml").read_text(),
+    )
     (work / "site.yml").write_text(text.replace("filter, chat, news, web]", "filter, chat, web]"))
     built = rendered(work)
-    assert table(built / "build/documents/client-setup.md", "Servers")[-1] == ["news (NNTP)", "`news.example.net`", "1563", "TLS"]
+    assert table(built / "build/documents/client-setup.md", "Servers")[-1] == [
+        "news (NNTP)",
+        "`news.example.net`",
+        "1563",
+        "TLS",
+    ]
 
 
 def test_a_port_that_closes_leaves_every_file(tmp_path) -> None:
     """POP3 off: no program is told of it."""
     work = prepared("everything", tmp_path)
-    (work / "site.yml").write_text((work / "site.yml").read_text().replace("pop3: {enabled: true}", "pop3: {enabled: false}"))
+    (work / "site.yml").write_text(
+        (work / "site.yml").read_text().replace("pop3: {enabled: true}", "pop3: {enabled: false}")
+    )
     files = tree.build(load(work / "site.yml")).files
     mine = {path: data.decode() for path, data in files.items() if path.startswith("documents/clients/example.org/")}
     assert mine
@@ -194,7 +235,8 @@ def test_a_port_that_closes_leaves_every_file(tmp_path) -> None:
 def test_what_the_web_server_says_is_what_the_documents_have(built) -> None:
     """The web server knows who is reached where by roles, the documents by what listens."""
     pages = sorted(built.glob("build/hosts/*/tree/etc/nginx/gmconf-autoconfig/*.xml"))
-    assert [p.stem for p in pages] == (["example.net", "example.org"] if "autoconfig" in (built / "site.yml").read_text() else [])
+    assert [p.stem for p in pages] == (
+        ["example.net", "example.org"] if "autoconfig" in (built / "site.yml").read_text() else []
+    )
     for page in pages:
         assert page.read_text() == (built / f"build/documents/clients/{page.stem}/config-v1.1.xml").read_text()
-

@@ -38,7 +38,10 @@ def test_every_line_with_a_control_is_looked_at_by_that_control() -> None:
             for key, setting in keys.items():
                 for reason in (r for r in setting.because if r.kind == "control"):
                     control = CATALOGUE[reason.ref]
-                    wanted = {*control.settings.get(file, ()), *(claim.where.removeprefix(f"{file}:") for claim in control.of_host(case))}
+                    wanted = {
+                        *control.settings.get(file, ()),
+                        *(claim.where.removeprefix(f"{file}:") for claim in control.of_host(case)),
+                    }
                     if not {key, re.sub(r"\[\d+\]", "[*]", key)} & wanted:
                         blind.add((control.id, file, key))
     assert blind == set()

@@ -52,7 +52,12 @@ def test_every_control_has_a_statement_or_a_standard() -> None:
 
 def test_controls_of_each_level() -> None:
     lines = [line for line in (GOLDEN / "levels.txt").read_text().splitlines() if not line.startswith("#")]
-    assert [f"{c.level} {c.id}" for level in LEVELS for c in sorted(CATALOGUE.values(), key=lambda c: c.id) if c.level == level] == lines
+    assert [
+        f"{c.level} {c.id}"
+        for level in LEVELS
+        for c in sorted(CATALOGUE.values(), key=lambda c: c.id)
+        if c.level == level
+    ] == lines
 
 
 def test_cited_sections_were_seen() -> None:

@@ -1,4 +1,5 @@
-"""Passwords of a team: one file for each login, decrypted by the role with ansible-core alone, merged by git, never lost."""
+"""Passwords of a team: one file for each login, decrypted by the role with ansible-core alone, merged by git, never
+lost."""
 
 from __future__ import annotations
 
@@ -25,7 +26,9 @@ ONE, TWO = "{ARGON2ID}$argon2id$v=19$m=19456,t=2,p=1$YQ$Yg", "{SHA512-CRYPT}$6$s
 @pytest.fixture(scope="module")
 def action():
     """The role's action plugin, with a vault of our password and nothing else of Ansible."""
-    spec = importlib.util.spec_from_file_location("gmconf_tree_of_passwords", ROOT / "roles/gmconf/action_plugins/gmconf_tree.py")
+    spec = importlib.util.spec_from_file_location(
+        "gmconf_tree_of_passwords", ROOT / "roles/gmconf/action_plugins/gmconf_tree.py"
+    )
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -48,7 +51,11 @@ def test_stored_read_and_rolled_out(tmp_path, action) -> None:
     credentials.store(tmp_path, {"bob@example.org": ONE}, PASSWORD)
     credentials.store(tmp_path, {"alice@example.org": TWO, "fax&co@example.net": ONE}, PASSWORD)
     credentials.store(tmp_path, {"bob@example.org": TWO}, PASSWORD)
-    assert credentials.hashes(tmp_path, PASSWORD) == {"alice@example.org": TWO, "bob@example.org": TWO, "fax&co@example.net": ONE}
+    assert credentials.hashes(tmp_path, PASSWORD) == {
+        "alice@example.org": TWO,
+        "bob@example.org": TWO,
+        "fax&co@example.net": ONE,
+    }
     data = credentials.bundle(tmp_path, {"alice@example.org", "bob@example.org"})
     assert decrypted(action, data, tmp_path) == f"alice@example.org:{TWO}\nbob@example.org:{TWO}\n"
     assert data == credentials.bundle(tmp_path, {"alice@example.org", "bob@example.org"})
@@ -67,7 +74,13 @@ def test_one_change_is_one_file(tmp_path) -> None:
 
 
 def git(work: Path, *argv: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@example.org", *argv], cwd=work, text=True, capture_output=True, check=False)
+    return subprocess.run(
+        ["git", "-c", "user.name=a", "-c", "user.email=a@example.org", *argv],
+        cwd=work,
+        text=True,
+        capture_output=True,
+        check=False,
+    )
 
 
 @pytest.mark.parametrize("begun", [True, False], ids=["passwords were there", "the first passwords of the site"])
@@ -86,7 +99,10 @@ def test_branches_of_two_people_merge(tmp_path, action, begun: bool) -> None:
     for argv in (("add", "-A"), ("commit", "-qm", "carol"), ("merge", "-q", "-m", "both", "one")):
         assert git(work, *argv).returncode == 0, argv
     found = credentials.hashes(work / "keys", PASSWORD)
-    assert {login: found[login] for login in ("bob@example.org", "carol@example.org")} == {"bob@example.org": TWO, "carol@example.org": ONE}
+    assert {login: found[login] for login in ("bob@example.org", "carol@example.org")} == {
+        "bob@example.org": TWO,
+        "carol@example.org": ONE,
+    }
     assert "carol@example.org:" in decrypted(action, credentials.bundle(work / "keys", set(found)), tmp_path)
 
 
@@ -134,7 +150,19 @@ def test_nothing_is_taken_for_another_login_or_password(tmp_path, action) -> Non
             credentials.bundle(tmp_path, {"bob@example.org"})
 
 
-@pytest.mark.parametrize("hashed", ["{PLAIN}hunter2", "{CLEAR}hunter2", "{plain}hunter2", "{CLEARTEXT}x", "{PLAIN.b64}eA==", "{PLAIN-TRUNC}x", "hunter2", ""])
+@pytest.mark.parametrize(
+    "hashed",
+    [
+        "{PLAIN}hunter2",
+        "{CLEAR}hunter2",
+        "{plain}hunter2",
+        "{CLEARTEXT}x",
+        "{PLAIN.b64}eA==",
+        "{PLAIN-TRUNC}x",
+        "hunter2",
+        "",
+    ],
+)
 def test_the_password_itself_is_never_rolled_out(tmp_path, action, hashed: str) -> None:
     data = vault.encrypt(f"alice@example.org:{ONE}\nbob@example.org:{hashed}\n".encode(), PASSWORD)
     with pytest.raises(AnsibleError, match=r"bob@example\.org") as found:
@@ -145,14 +173,28 @@ def test_the_password_itself_is_never_rolled_out(tmp_path, action, hashed: str) 
         credentials.store(tmp_path, {"bob@example.org": hashed}, PASSWORD)
 
 
-@pytest.mark.parametrize("hashed", ["{ARGON2ID}$argon2id$x", "{SHA512-CRYPT}$6$a$b", "{BLF-CRYPT}$2y$05$x", "{CRYPT}$y$j9T$x", "{SSHA512.b64}eA=="])
+@pytest.mark.parametrize(
+    "hashed",
+    ["{ARGON2ID}$argon2id$x", "{SHA512-CRYPT}$6$a$b", "{BLF-CRYPT}$2y$05$x", "{CRYPT}$y$j9T$x", "{SSHA512.b64}eA=="],
+)
 def test_hashes_are_rolled_out(tmp_path, action, hashed: str) -> None:
-    assert decrypted(action, vault.encrypt(f"bob@example.org:{hashed}\n".encode(), PASSWORD), tmp_path) == f"bob@example.org:{hashed}\n"
+    assert (
+        decrypted(action, vault.encrypt(f"bob@example.org:{hashed}\n".encode(), PASSWORD), tmp_path)
+        == f"bob@example.org:{hashed}\n"
+    )
 
 
 def test_weak_hashes_are_told_from_strong_ones() -> None:
     assert [h for h in (ONE, TWO, "{CRYPT}$6$a$b", "{BLF-CRYPT}$2y$05$x", "{PBKDF2}$1$x") if schemes.complaint(h)] == []
-    weak = ("{MD5-CRYPT}$1$a$b", "{SSHA}x", "{CRYPT}ab0123456789.", "{SHA512}x", "{CRAM-MD5}x", "{ssha512.hex}ab", "{CRYPT}$1$a$b")
+    weak = (
+        "{MD5-CRYPT}$1$a$b",
+        "{SSHA}x",
+        "{CRYPT}ab0123456789.",
+        "{SHA512}x",
+        "{CRAM-MD5}x",
+        "{ssha512.hex}ab",
+        "{CRYPT}$1$a$b",
+    )
     assert all("weak" in (schemes.complaint(h) or "") for h in weak)
 
 
@@ -170,7 +212,14 @@ def five(tmp_path, vault_password) -> Path:
 
 
 def started(work: Path, *argv: str, stdin: str = "") -> subprocess.Popen[str]:
-    child = subprocess.Popen([sys.executable, "-m", "gmconf", *argv], cwd=work, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    child = subprocess.Popen(
+        [sys.executable, "-m", "gmconf", *argv],
+        cwd=work,
+        text=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
     child.stdin.write(stdin)
     child.stdin.close()
     return child
@@ -180,7 +229,10 @@ def test_many_at_once(five) -> None:
     """Three make keys, five set passwords: nothing is lost, and halves belong together."""
     names = ("alice", "bob", "carol", "dave", "erin")
     children = [started(five, "keys", "site.yml") for _ in range(3)]
-    children += [started(five, "passwd", "site.yml", f"{name}@example.org", "--stdin", stdin="correct-horse-7-battery\n") for name in names]
+    children += [
+        started(five, "passwd", "site.yml", f"{name}@example.org", "--stdin", stdin="correct-horse-7-battery\n")
+        for name in names
+    ]
     for child in children:
         assert child.wait() == 0, child.stderr.read()
     assert sorted(credentials.hashes(five / "keys", PASSWORD)) == [f"{name}@example.org" for name in names]
@@ -199,7 +251,11 @@ def test_left_overs_of_a_killed_run_go(five) -> None:
 def test_halves_of_two_pairs_are_found(five) -> None:
     gmconf("keys", "site.yml", cwd=five)
     gmconf("passwd", "site.yml", "--generate", cwd=five)
-    for kept, made in (("dkim/example.org/gm1-rsa", ".pub"), ("dkim/example.org/gm1-ed25519", ".pub"), ("tls/mail.example.org", ".crt")):
+    for kept, made in (
+        ("dkim/example.org/gm1-rsa", ".pub"),
+        ("dkim/example.org/gm1-ed25519", ".pub"),
+        ("tls/mail.example.org", ".crt"),
+    ):
         whole = (five / f"keys/{kept}.key.vault").read_bytes(), (five / f"keys/{kept}{made}").read_bytes()
         (five / f"keys/{kept}.key.vault").unlink()
         (five / f"keys/{kept}{made}").unlink()
@@ -214,11 +270,18 @@ def test_halves_of_two_pairs_are_found(five) -> None:
 
 def test_a_wrong_vault_password_is_noticed_first(five, monkeypatch) -> None:
     assert gmconf("keys", "site.yml", cwd=five).returncode == 0
-    (five / "site.yml").write_text(MANY.replace("hosts:", "  \n# more\nhosts:").replace("]}]\nhosts", "]}]\nhosts").replace(
-        "domains: [", "domains: [{name: example.net}, "))
+    (five / "site.yml").write_text(
+        MANY.replace("hosts:", "  \n# more\nhosts:")
+        .replace("]}]\nhosts", "]}]\nhosts")
+        .replace("domains: [", "domains: [{name: example.net}, ")
+    )
     before = files(five / "keys")
     (five / "vault-password").write_text("another\n")
-    for argv in (("keys", "site.yml"), ("passwd", "site.yml", "alice@example.org", "--stdin"), ("passwd", "site.yml", "--generate")):
+    for argv in (
+        ("keys", "site.yml"),
+        ("passwd", "site.yml", "alice@example.org", "--stdin"),
+        ("passwd", "site.yml", "--generate"),
+    ):
         done = gmconf(*argv, cwd=five, stdin="correct-horse-7-battery\n")
         assert (done.returncode, done.stdout) == (2, ""), argv
         assert "is it the right vault password?" in done.stderr
@@ -231,7 +294,9 @@ def test_first_passwords_are_made_and_shown_once(five) -> None:
     assert set_.stdout.startswith("the password of alice@example.org is stored in keys/passwords/example.org/alice")
     done = gmconf("validate", "site.yml", cwd=five)
     assert done.returncode == 0
-    assert [line.split()[3] for line in done.stderr.splitlines()] == [f"{name}@example.org" for name in ("bob", "carol", "dave", "erin")]
+    assert [line.split()[3] for line in done.stderr.splitlines()] == [
+        f"{name}@example.org" for name in ("bob", "carol", "dave", "erin")
+    ]
     made = gmconf("passwd", "site.yml", "--generate", cwd=five)
     rows = dict(line.split("\t") for line in made.stdout.splitlines())
     assert sorted(rows) == [f"{name}@example.org" for name in ("bob", "carol", "dave", "erin")]
@@ -248,22 +313,36 @@ def test_first_passwords_are_made_and_shown_once(five) -> None:
 
 def test_hashes_from_elsewhere(five) -> None:
     gmconf("keys", "site.yml", cwd=five)
-    (five / "users").write_text(f"# old server\r\nalice@example.org:{TWO}:5000:5000::/var/mail/alice::\r\nBob@Example.org:$6$salt$hash\n\ncarol@example.org:{{MD5-CRYPT}}$1$a$b\n")
+    (five / "users").write_text(
+        f"# old server\r\nalice@example.org:{TWO}:5000:5000::/var/mail/alice::\r\n"
+        "Bob@Example.org:$6$salt$hash\n\n"
+        f"carol@example.org:{{MD5-CRYPT}}$1$a$b\n"
+    )
     done = gmconf("passwd", "site.yml", "--import", "users", cwd=five)
     assert done.returncode == 0, done.stderr
     assert "carol@example.org has a weak hash ({MD5-CRYPT})" in done.stderr
-    assert credentials.hashes(five / "keys", PASSWORD) == {"alice@example.org": TWO, "bob@example.org": TWO, "carol@example.org": "{MD5-CRYPT}$1$a$b"}
+    assert credentials.hashes(five / "keys", PASSWORD) == {
+        "alice@example.org": TWO,
+        "bob@example.org": TWO,
+        "carol@example.org": "{MD5-CRYPT}$1$a$b",
+    }
     notes = gmconf("validate", "site.yml", cwd=five)
     assert notes.returncode == 0
     assert "carol@example.org has a weak hash" in notes.stderr
     assert "dave@example.org has no password" in notes.stderr
 
 
-@pytest.mark.parametrize(("line", "said"), [
-    ("zoe@example.org:{SHA512-CRYPT}$6$a$b", "zoe@example.org is no login of the site"), ("alice@example.org:{PLAIN}hunter2", "alice@example.org: the password itself"),
-    ("alice@example.org:hunter2", "alice@example.org: no hash"), ("alice@example.org", "login:{SCHEME}hash is needed"), ("alice@example.org:", "alice@example.org: no hash"),
-    ("bob@example.org:$6$salt$hash", "bob@example.org stands here twice"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("zoe@example.org:{SHA512-CRYPT}$6$a$b", "zoe@example.org is no login of the site"),
+        ("alice@example.org:{PLAIN}hunter2", "alice@example.org: the password itself"),
+        ("alice@example.org:hunter2", "alice@example.org: no hash"),
+        ("alice@example.org", "login:{SCHEME}hash is needed"),
+        ("alice@example.org:", "alice@example.org: no hash"),
+        ("bob@example.org:$6$salt$hash", "bob@example.org stands here twice"),
+    ],
+)
 def test_lines_that_cannot_be_taken(five, line: str, said: str) -> None:
     gmconf("keys", "site.yml", cwd=five)
     before = files(five / "keys")
@@ -277,7 +356,10 @@ def test_lines_that_cannot_be_taken(five, line: str, said: str) -> None:
 
 def test_plain_and_unknown_entries_are_named(five) -> None:
     gmconf("keys", "site.yml", cwd=five)
-    vault.write_file(five / "keys/passwords.vault", vault.encrypt(f"alice@example.org:{{PLAIN}}hunter2\nzoe@example.org:{ONE}\n".encode(), PASSWORD))
+    vault.write_file(
+        five / "keys/passwords.vault",
+        vault.encrypt(f"alice@example.org:{{PLAIN}}hunter2\nzoe@example.org:{ONE}\n".encode(), PASSWORD),
+    )
     done = gmconf("validate", "site.yml", cwd=five)
     assert done.returncode == 2
     assert "alice@example.org has the password itself ({PLAIN})" in done.stderr
@@ -288,7 +370,10 @@ def test_plain_and_unknown_entries_are_named(five) -> None:
 def test_both_forms_are_joined_on_demand(five) -> None:
     gmconf("keys", "site.yml", cwd=five)
     gmconf("passwd", "site.yml", "alice@example.org", "--stdin", cwd=five, stdin="correct-horse-7-battery\n")
-    vault.write_file(five / "keys/passwords.vault", vault.encrypt(f"alice@example.org:{ONE}\nbob@example.org:{ONE}\n".encode(), PASSWORD))
+    vault.write_file(
+        five / "keys/passwords.vault",
+        vault.encrypt(f"alice@example.org:{ONE}\nbob@example.org:{ONE}\n".encode(), PASSWORD),
+    )
     assert "join them: gmconf passwd SITE --join" in gmconf("render", "site.yml", cwd=five).stderr
     assert gmconf("passwd", "site.yml", "--join", cwd=five).returncode == 0
     found = credentials.hashes(five / "keys", PASSWORD)
@@ -299,7 +384,12 @@ def test_both_forms_are_joined_on_demand(five) -> None:
 
 
 def test_odd_passwords_on_standard_input(five) -> None:
-    done = subprocess.run([sys.executable, "-m", "gmconf", "passwd", "site.yml", "alice@example.org", "--stdin"], cwd=five,
-                          input=b"\xff\xfe-not-utf8-password-long\n", capture_output=True, check=False)  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-m", "gmconf", "passwd", "site.yml", "alice@example.org", "--stdin"],
+        cwd=five,
+        input=b"\xff\xfe-not-utf8-password-long\n",
+        capture_output=True,
+        check=False,
+    )
     assert done.returncode == 2
     assert b"not UTF-8" in done.stderr

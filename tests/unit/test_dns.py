@@ -1,4 +1,6 @@
-"""The records of a site, and their spellings: read back, accepted by name servers, and not to be broken by any value."""
+"""The records of a site, and their spellings: read back, accepted by name servers,
+and not to be broken by any value.
+"""
 
 from __future__ import annotations
 
@@ -59,13 +61,22 @@ def any_site(request, tmp_path_factory, site):
 
 def meant(found) -> set[tuple[str, str, str, int]]:
     """Records as dnspython reads their parts."""
-    return {(f"{r.owner}.", r.type, dns.rdata.from_text("IN", r.type, r.text).to_text(), r.ttl) for r in found if r.need != "forbidden"}
+    return {
+        (f"{r.owner}.", r.type, dns.rdata.from_text("IN", r.type, r.text).to_text(), r.ttl)
+        for r in found
+        if r.need != "forbidden"
+    }
 
 
 def read(name: str, text: str) -> set[tuple[str, str, str, int]]:
     """A zone file as dnspython reads it, without SOA and NS."""
     zone = dns.zone.from_text(text, f"{name}.", relativize=False)
-    return {(n.to_text().lower(), dns.rdatatype.to_text(s.rdtype), r.to_text(), s.ttl) for n, s in zone.iterate_rdatasets() for r in s if dns.rdatatype.to_text(s.rdtype) not in ("SOA", "NS")}
+    return {
+        (n.to_text().lower(), dns.rdatatype.to_text(s.rdtype), r.to_text(), s.ttl)
+        for n, s in zone.iterate_rdatasets()
+        for r in s
+        if dns.rdatatype.to_text(s.rdtype) not in ("SOA", "NS")
+    }
 
 
 def spelled(loaded, spelling: str, **more) -> dict[str, str]:
@@ -81,7 +92,31 @@ def test_zone_files_mean_the_records(any_site, tmp_path) -> None:
     for name, text in spelled(any_site, "zone").items():
         assert read(name, as_zone(any_site, name, text)) == meant(r for r in records(any_site) if r.zone == name)
         (tmp_path / name).write_text(as_zone(any_site, name, text))
-        done = subprocess.run([tool("named-checkzone"), "-i", "local", "-k", "fail", "-n", "fail", "-m", "fail", "-M", "fail", "-S", "fail", "-r", "fail", "-W", "ignore", name, str(tmp_path / name)], capture_output=True, text=True)
+        done = subprocess.run(
+            [
+                tool("named-checkzone"),
+                "-i",
+                "local",
+                "-k",
+                "fail",
+                "-n",
+                "fail",
+                "-m",
+                "fail",
+                "-M",
+                "fail",
+                "-S",
+                "fail",
+                "-r",
+                "fail",
+                "-W",
+                "ignore",
+                name,
+                str(tmp_path / name),
+            ],
+            capture_output=True,
+            text=True,
+        )
         assert done.returncode == 0, done.stdout
 
 
@@ -111,9 +146,14 @@ def test_serial_and_delegation(tmp_path) -> None:
     assert "a.example.org. 3600 MX 10 mail.example.org." in found["a.example.org"]
 
 
-@pytest.mark.parametrize(("names", "zone"), [
-    ([], "2.0.192.in-addr.arpa"), (["0.192.in-addr.arpa"], "0.192.in-addr.arpa"), (["0.192.in-addr.arpa", "2.0.192.in-addr.arpa"], "2.0.192.in-addr.arpa"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("names", "zone"),
+    [
+        ([], "2.0.192.in-addr.arpa"),
+        (["0.192.in-addr.arpa"], "0.192.in-addr.arpa"),
+        (["0.192.in-addr.arpa", "2.0.192.in-addr.arpa"], "2.0.192.in-addr.arpa"),
+    ],
+)
 def test_reverse_zones(tmp_path, names, zone) -> None:
     loaded = made(tmp_path, more=f"  zones: [{', '.join(names)}]\n")
     assert {r.zone for r in records(loaded) if r.owner == "1.2.0.192.in-addr.arpa"} == {zone}
@@ -126,13 +166,25 @@ def test_hosts_outside_every_zone(tmp_path) -> None:
     assert {r.zone for r in records(loaded) if r.owner == "mail.hosts.example.com"} == {"hosts.example.com"}
 
 
-@pytest.mark.parametrize(("names", "zones_"), [
-    (["mailhost.example"], {"mailhost.example"}), (["mailhost.co.uk"], {"mailhost.co.uk"}), (["mx.mailhost.co.uk"], {"mailhost.co.uk"}), (["mx.mailhost.example", "mailhost.example"], {"mailhost.example"}),
-    (["mx.a.hosts.example", "mx.hosts.example"], {"hosts.example"}), (["mx.example.org"], {"example.org"}),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("names", "zones_"),
+    [
+        (["mailhost.example"], {"mailhost.example"}),
+        (["mailhost.co.uk"], {"mailhost.co.uk"}),
+        (["mx.mailhost.co.uk"], {"mailhost.co.uk"}),
+        (["mx.mailhost.example", "mailhost.example"], {"mailhost.example"}),
+        (["mx.a.hosts.example", "mx.hosts.example"], {"hosts.example"}),
+        (["mx.example.org"], {"example.org"}),
+    ],
+)
 def test_what_belongs_to_a_host_lies_in_its_zone_and_never_in_a_registrys(tmp_path, names, zones_) -> None:
-    """TLSA, SPF and addresses of a host lie in one zone; a zone that is not the site's has no SOA and NS of it, and says so."""
-    hosts = "".join(f'  - {{name: {name}, release: trixie, addresses: [192.0.2.{n + 1}, "2001:db8::{n + 1}"], roles: [{"mta, msa, store, filter" if not n else "mta"}]}}\n' for n, name in enumerate(names))
+    """TLSA, SPF and addresses of a host lie in one zone; a zone that is not the site's has no SOA and NS of it, and
+    says so."""
+    hosts = "".join(
+        f'  - {{name: {name}, release: trixie, addresses: [192.0.2.{n + 1}, "2001:db8::{n + 1}"], roles:'
+        f" [{'mta, msa, store, filter' if not n else 'mta'}]}}\n"
+        for n, name in enumerate(names)
+    )
     loaded = made(tmp_path, re.sub(r"  - \{name: mail.*\n", hosts, SITE), more=NS)
     found = [r for r in records(loaded) if any(r.owner == name or r.owner.endswith(f".{name}") for name in names)]
     assert {r.type for r in found} >= {"A", "TXT", "TLSA", "CAA"}
@@ -145,31 +197,49 @@ def test_what_belongs_to_a_host_lies_in_its_zone_and_never_in_a_registrys(tmp_pa
 
 
 def test_reports_that_go_elsewhere_make_a_part_only(tmp_path) -> None:
-    loaded = made(tmp_path, SITE.replace("reports: reports@example.org", "reports: postmaster@mail.provider.example"), more=NS)
+    loaded = made(
+        tmp_path, SITE.replace("reports: reports@example.org", "reports: postmaster@mail.provider.example"), more=NS
+    )
     text = spelled(loaded, "zone")["mail.provider.example"]
     assert " SOA " not in text
     assert 'example.org._report._dmarc.mail.provider.example. 3600 TXT "v=DMARC1;"' in text
 
 
 LEVELS = [
-    ("", "", "p=none; sp=none; np=none"), ("basic", "", "p=none; sp=none; np=none"), ("bronze", "", "p=quarantine; sp=quarantine; np=reject"),
-    ("silver", "", "p=reject; sp=reject; np=reject"), ("silver", "  users_post_to_lists: true\n", "p=quarantine; sp=quarantine; np=reject"),
-    ("silver", "  dmarc: {policy: none}\n", "p=none; sp=none; np=none"), ("bronze", "  dmarc: {policy: reject, subdomains: none}\n", "p=reject; sp=none; np=reject"),
-]  # fmt: skip
+    ("", "", "p=none; sp=none; np=none"),
+    ("basic", "", "p=none; sp=none; np=none"),
+    ("bronze", "", "p=quarantine; sp=quarantine; np=reject"),
+    ("silver", "", "p=reject; sp=reject; np=reject"),
+    ("silver", "  users_post_to_lists: true\n", "p=quarantine; sp=quarantine; np=reject"),
+    ("silver", "  dmarc: {policy: none}\n", "p=none; sp=none; np=none"),
+    ("bronze", "  dmarc: {policy: reject, subdomains: none}\n", "p=reject; sp=none; np=reject"),
+]
 
 
 @pytest.mark.parametrize(("level", "more", "policy"), LEVELS)
 def test_policy_by_level(tmp_path, level, more, policy) -> None:
     loaded = made(tmp_path, SITE.replace("  dmarc: {policy: reject}\n", "").replace("  tlsa: true\n", ""), level, more)
     found = {r.owner: r for r in records(loaded) if r.owner.startswith("_dmarc.")}
-    assert found["_dmarc.example.org"].rdata == (f"v=DMARC1; {policy}; adkim=s; aspf=s; rua=mailto:reports@example.org",)
-    assert found["_dmarc.parked.example"].rdata == ("v=DMARC1; p=reject; sp=reject; np=reject; adkim=s; aspf=s; rua=mailto:reports@example.org",)
-    assert {r.need for r in records(loaded) if r.type == "TLSA"} == ({"required"} if level == "silver" else {"forbidden"})
-    assert {r.need for r in records(loaded) if r.owner.startswith("_smtp._tls")} == ({"required"} if level in ("bronze", "silver") else {"recommended"})
+    assert found["_dmarc.example.org"].rdata == (
+        f"v=DMARC1; {policy}; adkim=s; aspf=s; rua=mailto:reports@example.org",
+    )
+    assert found["_dmarc.parked.example"].rdata == (
+        "v=DMARC1; p=reject; sp=reject; np=reject; adkim=s; aspf=s; rua=mailto:reports@example.org",
+    )
+    assert {r.need for r in records(loaded) if r.type == "TLSA"} == (
+        {"required"} if level == "silver" else {"forbidden"}
+    )
+    assert {r.need for r in records(loaded) if r.owner.startswith("_smtp._tls")} == (
+        {"required"} if level in ("bronze", "silver") else {"recommended"}
+    )
 
 
 def test_provider_that_can_do_little(tmp_path) -> None:
-    loaded = made(tmp_path, SITE.replace("  tlsa: true\n", ""), more="  provider: {name: P, contact: {name: C}, capabilities: []}\n")
+    loaded = made(
+        tmp_path,
+        SITE.replace("  tlsa: true\n", ""),
+        more="  provider: {name: P, contact: {name: C}, capabilities: []}\n",
+    )
     kinds = {r.type for r in records(loaded) if r.need != "forbidden"}
     assert kinds == {"A", "AAAA", "MX", "PTR", "TXT"}
     assert not [r for r in records(loaded) if r.owner.startswith("*") or r.text == "0 ."]
@@ -180,8 +250,12 @@ def test_chat_host(site) -> None:
     chat = host.model_copy(update={"roles": (*host.roles, Role.CHAT)})
     with_chat = Contract(site.site.model_copy(update={"hosts": (chat,)}), site.public, site.why)
     found = {r.owner: r.text for r in with_chat.of_domain(site.site.domains[0]) if "_xmpp" in r.owner}
-    assert found == {"_xmpps-client._tcp.example.org": "0 1 5223 mail.example.org.", "_xmpp-client._tcp.example.org": "10 1 5222 mail.example.org.",
-                     "_xmpps-server._tcp.example.org": "0 1 5270 mail.example.org.", "_xmpp-server._tcp.example.org": "10 1 5269 mail.example.org."}  # fmt: skip
+    assert found == {
+        "_xmpps-client._tcp.example.org": "0 1 5223 mail.example.org.",
+        "_xmpp-client._tcp.example.org": "10 1 5222 mail.example.org.",
+        "_xmpps-server._tcp.example.org": "0 1 5270 mail.example.org.",
+        "_xmpp-server._tcp.example.org": "10 1 5269 mail.example.org.",
+    }
     assert not [r for r in with_chat.of_domain(site.site.domains[2]) if "_xmpp" in r.owner]
     assert not [r for r in records(site) if "_xmpp" in r.owner]
 
@@ -189,12 +263,31 @@ def test_chat_host(site) -> None:
 def test_tlsa_of_this_key_and_the_next(tmp_path) -> None:
     loaded = made(tmp_path)
     (now,) = (r.text for r in records(loaded) if r.type == "TLSA")
-    openssl = "openssl x509 -in keys/tls/mail.example.org.crt -noout -pubkey | openssl pkey -pubin -outform DER | sha256sum"
-    assert now == "3 1 1 " + subprocess.run(openssl, shell=True, cwd=tmp_path, capture_output=True, text=True, check=True).stdout.split()[0]
+    openssl = (
+        "openssl x509 -in keys/tls/mail.example.org.crt -noout -pubkey | openssl pkey -pubin -outform DER | sha256sum"
+    )
+    assert (
+        now
+        == "3 1 1 "
+        + subprocess.run(openssl, shell=True, cwd=tmp_path, capture_output=True, text=True, check=True).stdout.split()[
+            0
+        ]
+    )
     coming = tmp_path / "keys/tls/mail.example.org.next.pub"
-    subprocess.run(f"openssl ecparam -name prime256v1 -genkey -noout | openssl pkey -pubout -out {coming}", shell=True, check=True, capture_output=True)
-    digest = subprocess.run(f"openssl pkey -pubin -in {coming} -outform DER | sha256sum", shell=True, capture_output=True, text=True, check=True).stdout.split()[0]
-    both = [r.text for r in records(load(tmp_path / "site.yml"))if r.type == "TLSA"]
+    subprocess.run(
+        f"openssl ecparam -name prime256v1 -genkey -noout | openssl pkey -pubout -out {coming}",
+        shell=True,
+        check=True,
+        capture_output=True,
+    )
+    digest = subprocess.run(
+        f"openssl pkey -pubin -in {coming} -outform DER | sha256sum",
+        shell=True,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()[0]
+    both = [r.text for r in records(load(tmp_path / "site.yml")) if r.type == "TLSA"]
     assert both == sorted([now, f"3 1 1 {digest}"])
     coming.write_bytes(b"\xff\x00 no key")
     with pytest.raises(GmconfError, match="mail.example.org.next.pub is neither a certificate nor a public key"):
@@ -202,7 +295,11 @@ def test_tlsa_of_this_key_and_the_next(tmp_path) -> None:
 
 
 def hosts(count: int) -> str:
-    return "".join(f'  - {{name: mx{n}.example.org, release: trixie, addresses: [198.51.{n // 100}.{n % 100 * 2 + 1}, "2001:db8:{n + 1:x}::1"], roles: [mta]}}\n' for n in range(count))
+    return "".join(
+        f"  - {{name: mx{n}.example.org, release: trixie, addresses: [198.51.{n // 100}.{n % 100 * 2 + 1},"
+        f' "2001:db8:{n + 1:x}::1"], roles: [mta]}}\n'
+        for n in range(count)
+    )
 
 
 def test_long_spf_is_split(tmp_path) -> None:
@@ -217,10 +314,15 @@ def test_long_spf_is_split(tmp_path) -> None:
     listed = [m.network for part in parts for m in part.mechanisms if m.network]
     ours = {ip_address(a) for h in loaded.site.hosts for a in h.addresses}
     assert {a for n in listed for a in n} == ours
-    assert {str(m.network) for m in spf.parse(texts["mx7.example.org"]).mechanisms if m.network} == {"198.51.0.15/32", "2001:db8:8::1/128"}
+    assert {str(m.network) for m in spf.parse(texts["mx7.example.org"]).mechanisms if m.network} == {
+        "198.51.0.15/32",
+        "2001:db8:8::1/128",
+    }
 
 
-ADDRESSES = st.lists(st.one_of(st.ip_addresses(v=4), st.ip_addresses(v=6)).map(str), min_size=1, max_size=80, unique=True)
+ADDRESSES = st.lists(
+    st.one_of(st.ip_addresses(v=4), st.ip_addresses(v=6)).map(str), min_size=1, max_size=80, unique=True
+)
 
 
 @given(ADDRESSES)
@@ -254,7 +356,9 @@ def test_long_texts_are_split_and_join(text) -> None:
 
 
 DATA = yaml.safe_load((SITES / "everything/site.yml").read_text()) | {"users": []}
-LEAVES = [path for path in leaves(DATA) if path[0] in ("dns", "domains", "organisation", "policies") or path[:1] == ("hosts",)]
+LEAVES = [
+    path for path in leaves(DATA) if path[0] in ("dns", "domains", "organisation", "policies") or path[:1] == ("hosts",)
+]
 
 
 @pytest.fixture(scope="module")
@@ -277,7 +381,9 @@ def test_no_value_breaks_a_zone_file(path, keys) -> None:
         except ValueError:
             continue
         accepted += 1
-        public = {f"dkim/{d.name}/{d.dkim.selector}-{k}.pub": "AAAA" for d in site.domains for k in ("rsa", "ed25519")} | keys
+        public = {
+            f"dkim/{d.name}/{d.dkim.selector}-{k}.pub": "AAAA" for d in site.domains for k in ("rsa", "ed25519")
+        } | keys
         public |= {f"tls/{h.name}.crt": keys["tls/mail.example.org.crt"] for h in site.hosts}
         whole_ = Contract(site, public, lambda field: Reason("site", "site.yml", field))
         found = list(whole_.records())
@@ -286,7 +392,9 @@ def test_no_value_breaks_a_zone_file(path, keys) -> None:
 
             lines = list(ZoneFiles(whole_).zone(name, 1))
             text_ = "".join(f"{line}\n" for line in lines)
-            assert read(name, text_ if " SOA " in text_ else whole(name, lines)) == meant(r for r in found if r.zone == name), text
+            assert read(name, text_ if " SOA " in text_ else whole(name, lines)) == meant(
+                r for r in found if r.zone == name
+            ), text
             assert all(line.isprintable() for line in lines)
 
 
@@ -297,8 +405,14 @@ def test_octodns_reads_the_same(any_site, tmp_path) -> None:
     for name in {r.zone for r in records(any_site)}:
         zone = Zone(f"{name}.", [])
         provider.populate(zone)
-        found = {(r.fqdn, r._type, dns.rdata.from_text("IN", r._type, _octo(r._type, v)).to_text(), r.ttl) for r in zone.records for v in getattr(r, "values", None) or [r.value]}
-        assert found == {(o, t, _joined(t, v), ttl) for o, t, v, ttl in meant(r for r in records(any_site) if r.zone == name)}
+        found = {
+            (r.fqdn, r._type, dns.rdata.from_text("IN", r._type, _octo(r._type, v)).to_text(), r.ttl)
+            for r in zone.records
+            for v in getattr(r, "values", None) or [r.value]
+        }
+        assert found == {
+            (o, t, _joined(t, v), ttl) for o, t, v, ttl in meant(r for r in records(any_site) if r.zone == name)
+        }
 
 
 def _octo(type_: str, value) -> str:
@@ -316,27 +430,49 @@ def _joined(type_: str, text: str) -> str:
 
 def test_json_has_everything(any_site) -> None:
     found = json.loads("\n".join(array(line for _, lines in zones(any_site, "json") for line in lines)))["records"]
-    assert [(r["zone"], r["owner"], r["type"], r["need"], r["ttl"]) for r in found] == [(r.zone, r.owner, r.type, r.need, r.ttl) for r in records(any_site)]
-    assert [tuple(r["rdata"]) if isinstance(r["rdata"], list) else r["rdata"] for r in found] == [r.rdata for r in records(any_site)]
+    assert [(r["zone"], r["owner"], r["type"], r["need"], r["ttl"]) for r in found] == [
+        (r.zone, r.owner, r.type, r.need, r.ttl) for r in records(any_site)
+    ]
+    assert [tuple(r["rdata"]) if isinstance(r["rdata"], list) else r["rdata"] for r in found] == [
+        r.rdata for r in records(any_site)
+    ]
     assert all(r["because"] for r in found)
 
 
 def test_updates_bring_a_server_to_the_contract(tmp_path) -> None:
     """Twice the same script: ours is replaced, what others put there stays."""
     loaded = made(tmp_path / "site")
-    before = {name: whole(name, ['example.org. 60 TXT "their-proof=1"', "example.org. 60 MX 5 old.example.", "www.example.org. 60 A 192.0.2.80",
-                                 'old-rsa._domainkey.example.org. 60 TXT "v=DKIM1; p=AAAA"'] if name == "example.org" else []) for name in contract(loaded).all}  # fmt: skip
+    before = {
+        name: whole(
+            name,
+            (
+                [
+                    'example.org. 60 TXT "their-proof=1"',
+                    "example.org. 60 MX 5 old.example.",
+                    "www.example.org. 60 A 192.0.2.80",
+                    'old-rsa._domainkey.example.org. 60 TXT "v=DKIM1; p=AAAA"',
+                ]
+                if name == "example.org"
+                else []
+            ),
+        )
+        for name in contract(loaded).all
+    }
     before["lab.test"] = whole("lab.test", ["ns1.lab.test. 60 A 127.0.0.2", "ns2.lab.test. 60 A 127.0.0.2"])
     port = free_port()
     knot = Knot(tmp_path / "knot", ["127.0.0.2"], port, before, updates=True)
     try:
         for _ in range(2):
             for text in spelled(loaded, "nsupdate").values():
-                done = subprocess.run([tool("nsupdate"), "-v"], input=f"server 127.0.0.2 {port}\n{text}", capture_output=True, text=True)
+                done = subprocess.run(
+                    [tool("nsupdate"), "-v"], input=f"server 127.0.0.2 {port}\n{text}", capture_output=True, text=True
+                )
                 assert done.returncode == 0, done.stderr
         found = survey(loaded, Server("127.0.0.2", port), date(2026, 11, 23))
         assert [r for r in found.results if r.status != "pass" and r.control not in ("dns.dnssec", "dns.two-ns")] == []
-        answer = dns.query.tcp(dns.message.make_query("example.org.", "TXT"), "127.0.0.2", port=port, timeout=5).answer[0]
+        answer = dns.query.tcp(dns.message.make_query("example.org.", "TXT"), "127.0.0.2", port=port, timeout=5).answer[
+            0
+        ]
         assert any("their-proof" in r.to_text() for r in answer)
         assert dns.query.tcp(dns.message.make_query("www.example.org.", "A"), "127.0.0.2", port=port, timeout=5).answer
     finally:
@@ -348,7 +484,10 @@ def test_command(site, tmp_path) -> None:
     done = gmconf("dns", "site.yml", cwd=folder)
     assert done.returncode == 0
     assert done.stdout == "".join(spelled(site, "zone").values())
-    assert gmconf("dns", "records", "site.yml", "--zone", "example.net", cwd=folder).stdout == spelled(site, "zone")["example.net"]
+    assert (
+        gmconf("dns", "records", "site.yml", "--zone", "example.net", cwd=folder).stdout
+        == spelled(site, "zone")["example.net"]
+    )
     for spelling, ending in (("zone", "zone"), ("octodns", "yaml"), ("nsupdate", "nsupdate"), ("json", "json")):
         done = gmconf("dns", "site.yml", "--format", spelling, "-o", str(tmp_path / spelling), cwd=folder)
         assert done.stdout.endswith("zones written\n")
@@ -366,7 +505,10 @@ def test_command(site, tmp_path) -> None:
 def test_reports_elsewhere_are_authorised_there(tmp_path) -> None:
     loaded = made(tmp_path, SITE.replace("reports: reports@example.org", "reports: dmarc+x@reports.example.com"))
     found = {r.owner for r in records(loaded) if r.zone == "reports.example.com"}
-    assert found == {f"{d}._report._dmarc.reports.example.com" for d in ("example.org", "a.example.org", "example.net", "parked.example")}
+    assert found == {
+        f"{d}._report._dmarc.reports.example.com"
+        for d in ("example.org", "a.example.org", "example.net", "parked.example")
+    }
     assert published.mailto("a=b&c'd+e@example.com") == "mailto:a%3Db%26c%27d+e@example.com"
 
 
@@ -378,23 +520,53 @@ def spoilt(case, owner: str, type_: str, *rdata: str):
 
 
 CONTROLS = [
-    ("dns.mx-valid", "example.org", "example.org", "MX", ["10 192.0.2.1."]), ("dns.mx-valid", "example.org", "example.org", "MX", []),
-    ("dns.null-mx", "parked.example", "parked.example", "MX", ["10 mail.example.org."]), ("dns.parked", "parked.example", "_dmarc.parked.example", "TXT", ["v=DMARC1; p=none"]),
-    ("dns.parked", "parked.example", "*.parked.example", "TXT", []), ("dns.fcrdns", "mail.example.org", "1.2.0.192.in-addr.arpa", "PTR", ["other.example."]),
-    ("dns.fcrdns", "mail.example.org", "mail.example.org", "AAAA", []), ("dns.caa", "mail.example.org", "mail.example.org", "CAA", ['0 issuewild ";"']),
-    ("dns.srv", "example.org", "_submissions._tcp.example.org", "SRV", ["20 1 465 mail.example.org."]), ("dns.srv", "example.org", "_imaps._tcp.example.org", "SRV", []),
-    ("auth.spf-publish", "example.org", "example.org", "TXT", ["v=spf1 ?all"]), ("auth.spf-publish", "example.org", "example.org", "TXT", ["v=spf1 -all", "v=spf1 mx -all"]),
+    ("dns.mx-valid", "example.org", "example.org", "MX", ["10 192.0.2.1."]),
+    ("dns.mx-valid", "example.org", "example.org", "MX", []),
+    ("dns.null-mx", "parked.example", "parked.example", "MX", ["10 mail.example.org."]),
+    ("dns.parked", "parked.example", "_dmarc.parked.example", "TXT", ["v=DMARC1; p=none"]),
+    ("dns.parked", "parked.example", "*.parked.example", "TXT", []),
+    ("dns.fcrdns", "mail.example.org", "1.2.0.192.in-addr.arpa", "PTR", ["other.example."]),
+    ("dns.fcrdns", "mail.example.org", "mail.example.org", "AAAA", []),
+    ("dns.caa", "mail.example.org", "mail.example.org", "CAA", ['0 issuewild ";"']),
+    ("dns.srv", "example.org", "_submissions._tcp.example.org", "SRV", ["20 1 465 mail.example.org."]),
+    ("dns.srv", "example.org", "_imaps._tcp.example.org", "SRV", []),
+    ("auth.spf-publish", "example.org", "example.org", "TXT", ["v=spf1 ?all"]),
+    ("auth.spf-publish", "example.org", "example.org", "TXT", ["v=spf1 -all", "v=spf1 mx -all"]),
     ("auth.spf-publish", "mail.example.org", "mail.example.org", "TXT", ["v=spf1 ptr -all"]),
-    ("auth.spf-publish", "example.org", "example.org", "TXT", ["v=spf1 " + " ".join(f"include:{n}.example" for n in range(11)) + " -all"]),
+    (
+        "auth.spf-publish",
+        "example.org",
+        "example.org",
+        "TXT",
+        ["v=spf1 " + " ".join(f"include:{n}.example" for n in range(11)) + " -all"],
+    ),
     ("auth.dmarc-publish", "example.org", "_dmarc.example.org", "TXT", ["v=DMARC1; p=none"]),
-    ("auth.dmarc-publish", "example.org", "_dmarc.example.org", "TXT", ["v=DMARC1; p=none; pct=50; rua=mailto:a@example.org"]),
-    ("auth.dmarc-publish", "example.org", "_dmarc.example.org", "TXT", ["v=DMARC1; p=none; rua=mailto:a@example.org; rua=mailto:b@example.org"]),
+    (
+        "auth.dmarc-publish",
+        "example.org",
+        "_dmarc.example.org",
+        "TXT",
+        ["v=DMARC1; p=none; pct=50; rua=mailto:a@example.org"],
+    ),
+    (
+        "auth.dmarc-publish",
+        "example.org",
+        "_dmarc.example.org",
+        "TXT",
+        ["v=DMARC1; p=none; rua=mailto:a@example.org; rua=mailto:b@example.org"],
+    ),
     ("dns.parked", "parked.example", "_dmarc.parked.example", "TXT", ["v=DMARC1; p=none; p=reject"]),
     ("auth.dmarc-extreport", "example.net", "example.net._report._dmarc.example.org", "TXT", []),
     ("tls.rpt", "example.org", "_smtp._tls.example.org", "TXT", ["v=TLSRPTv1; rua=https://example.org/"]),
-    ("tls.rpt", "example.org", "_smtp._tls.example.org", "TXT", ["v=TLSRPTv1; rua=https://example.org/; rua=mailto:a@example.org"]),
+    (
+        "tls.rpt",
+        "example.org",
+        "_smtp._tls.example.org",
+        "TXT",
+        ["v=TLSRPTv1; rua=https://example.org/; rua=mailto:a@example.org"],
+    ),
     ("dane.in", "mail.example.org", "_25._tcp.mail.example.org", "TLSA", ["2 1 1 ab"]),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("control", "subject", "owner", "type_", "rdata"), CONTROLS)

@@ -1,4 +1,5 @@
-"""Whoever publishes exactly what gmconf dns prints has published it right: every golden site, in every spelling, on Knot."""
+"""Whoever publishes exactly what gmconf dns prints has published it right: every golden site, in every spelling, on
+Knot."""
 
 from __future__ import annotations
 
@@ -33,15 +34,26 @@ def golden(request, tmp_path_factory):
 
 def apex(loaded, name: str, lines: list[str]) -> str:
     """A zone around records that come without SOA and NS."""
-    named = [s.name for s in loaded.site.dns.nameservers] if name in {d.name for d in loaded.site.domains} | set(loaded.site.dns.zones) else []
+    named = (
+        [s.name for s in loaded.site.dns.nameservers]
+        if name in {d.name for d in loaded.site.domains} | set(loaded.site.dns.zones)
+        else []
+    )
     text = whole(name, lines)
-    return text if not named else "\n".join([text.splitlines()[0], *(f"{name}. 60 NS {n}." for n in named), *lines]) + "\n"
+    return (
+        text if not named else "\n".join([text.splitlines()[0], *(f"{name}. 60 NS {n}." for n in named), *lines]) + "\n"
+    )
 
 
 def plain(text: str) -> list[str]:
     """The lines of a zone from its JSON."""
     rows = [json.loads(line) for line in text.splitlines()]
-    return [f"{r['owner']}. {r['ttl']} {r['type']} {spelled(r['rdata'] if isinstance(r['rdata'], str) else tuple(r['rdata']))}" for r in rows if r["need"] != "forbidden"]
+    return [
+        f"{r['owner']}. {r['ttl']} {r['type']}"
+        f" {spelled(r['rdata'] if isinstance(r['rdata'], str) else tuple(r['rdata']))}"
+        for r in rows
+        if r["need"] != "forbidden"
+    ]
 
 
 def populated(folder, name: str) -> list[str]:
@@ -56,14 +68,18 @@ def values(record):
         if record._type == "TXT":
             yield " ".join(map(quoted, strings(value.replace("\\;", ";"))))
         else:
-            yield dns.rdata.from_text("IN", record._type, value.to_rdata_text() if hasattr(value, "to_rdata_text") else str(value)).to_text()
+            yield dns.rdata.from_text(
+                "IN", record._type, value.to_rdata_text() if hasattr(value, "to_rdata_text") else str(value)
+            ).to_text()
 
 
 @pytest.mark.parametrize("spelling", ENDINGS)
 def test_published_as_printed_is_right(golden, tmp_path, spelling) -> None:
     texts = {name: "".join(f"{line}\n" for line in lines) for name, lines in zones(golden, spelling)}
     if spelling == "zone":
-        published = {name: text if " SOA " in text else apex(golden, name, text.splitlines()) for name, text in texts.items()}
+        published = {
+            name: text if " SOA " in text else apex(golden, name, text.splitlines()) for name, text in texts.items()
+        }
     elif spelling == "json":
         published = {name: apex(golden, name, plain(text)) for name, text in texts.items()}
     elif spelling == "octodns":
@@ -74,13 +90,22 @@ def test_published_as_printed_is_right(golden, tmp_path, spelling) -> None:
         published = {name: apex(golden, name, []) for name in texts}
     published.setdefault("lab.test", whole("lab.test", NS))
     # Another service that sends for the site publishes what it includes.
-    published.setdefault("newsletter.example", whole("newsletter.example", ['_spf.newsletter.example. 60 TXT "v=spf1 ip4:203.0.113.7 -all"']))
+    published.setdefault(
+        "newsletter.example",
+        whole("newsletter.example", ['_spf.newsletter.example. 60 TXT "v=spf1 ip4:203.0.113.7 -all"']),
+    )
     port = free_port()
     knot = Knot(tmp_path / "knot", ["127.0.0.2"], port, published, updates=spelling == "nsupdate")
     try:
         if spelling == "nsupdate":
             for text in texts.values():
-                subprocess.run([tool("nsupdate"), "-v"], input=f"server 127.0.0.2 {port}\n{text}", capture_output=True, text=True, check=True)
+                subprocess.run(
+                    [tool("nsupdate"), "-v"],
+                    input=f"server 127.0.0.2 {port}\n{text}",
+                    capture_output=True,
+                    text=True,
+                    check=True,
+                )
         found = survey(golden, Server("127.0.0.2", port), TODAY)
     finally:
         knot.stop()

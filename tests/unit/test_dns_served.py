@@ -1,4 +1,5 @@
-"""gmconf dns check --served against real servers: certificates on port 25 by TLSA, policies by MTA-STS; each that is spoiled is found."""
+"""gmconf dns check --served against real servers: certificates on port 25 by TLSA, policies by MTA-STS; each that is
+spoiled is found."""
 
 from __future__ import annotations
 
@@ -40,7 +41,13 @@ POLICY = "version: STSv1\nmode: testing\nmx: mail.example.org\nmax_age: 86400\n"
 @pytest.fixture(scope="module")
 def site(tmp_path_factory) -> Loaded:
     text = SITE.replace('::1"]}', '::1"], roles: [mta, msa, store, filter, web]}')
-    return made(tmp_path_factory.mktemp("site"), text.replace("alias_of: example.org}", "alias_of: example.org, server_names: {clients: imap.example.net, mx: mx.example.net}}"))
+    return made(
+        tmp_path_factory.mktemp("site"),
+        text.replace(
+            "alias_of: example.org}",
+            "alias_of: example.org, server_names: {clients: imap.example.net, mx: mx.example.net}}",
+        ),
+    )
 
 
 def pair(loaded: Loaded, folder: Path, name: str) -> tuple[Path, Path]:
@@ -55,7 +62,10 @@ def pair(loaded: Loaded, folder: Path, name: str) -> tuple[Path, Path]:
 @pytest.fixture(scope="module")
 def pairs(site, tmp_path_factory) -> dict[str, tuple[Path, Path]]:
     folder = tmp_path_factory.mktemp("pairs")
-    return {name: pair(site, folder, name) for name in (HOST, *(f"mta-sts.{d.name}" for d in site.site.domains if d.kind != "parked"))}
+    return {
+        name: pair(site, folder, name)
+        for name in (HOST, *(f"mta-sts.{d.name}" for d in site.site.domains if d.kind != "parked"))
+    }
 
 
 @pytest.fixture(scope="module")
@@ -82,14 +92,21 @@ def https(site, pairs) -> Iterator[int]:
     server.stop()
 
 
-def asked(loaded: Loaded, folder: Path, ports: Ports, out: str = "", into: tuple[str, ...] = (), only: tuple[str, ...] = ()) -> Survey:
+def asked(
+    loaded: Loaded, folder: Path, ports: Ports, out: str = "", into: tuple[str, ...] = (), only: tuple[str, ...] = ()
+) -> Survey:
     """The survey, with the site's hosts on loopback."""
     lines = [text for part in zones(records(loaded)).values() for text in part if not (out and re.search(out, text))]
-    lines = [re.sub(r"( AAAA) 2001:db8::1$", r"\1 ::1", re.sub(r"( A) 192\.0\.2\.1$", r"\1 127.0.0.1", text)) for text in lines]
+    lines = [
+        re.sub(r"( AAAA) 2001:db8::1$", r"\1 ::1", re.sub(r"( A) 192\.0\.2\.1$", r"\1 127.0.0.1", text))
+        for text in lines
+    ]
     port = free_port()
     knot = Knot(folder / "knot", ["127.0.0.2"], port, {".": whole(".", [*NS, *lines, *into])})
     try:
-        return survey(loaded, Server("127.0.0.2", port), TODAY, zones=only, then=partial(served, loaded, only, ports=ports))
+        return survey(
+            loaded, Server("127.0.0.2", port), TODAY, zones=only, then=partial(served, loaded, only, ports=ports)
+        )
     finally:
         knot.stop()
 
@@ -136,12 +153,26 @@ class Spoiled(NamedTuple):
     kind: Kind = Kind()
 
 
-@pytest.mark.parametrize("case", [
-    Spoiled("another key", r"^_25\._tcp\.mail", (f"_25._tcp.{HOST}. 60 TLSA 3 1 1 {'ab' * 32}",), "none of 3 1 1 abababab..."),
-    Spoiled("a usage that mail does not know", r"^_25\._tcp\.mail", (f"_25._tcp.{HOST}. 60 TLSA 1 1 1 {'ab' * 32}",), "no record"),
-    Spoiled("the name of a domain's own", "", (), "none of 3 1 1 ", "example.net"),
-    Spoiled("no STARTTLS", r"^_25\._tcp\.mx", (), "it is not offered", HOST, Kind(starttls=False)),
-], ids=lambda c: c.name)  # fmt: skip
+@pytest.mark.parametrize(
+    "case",
+    [
+        Spoiled(
+            "another key",
+            r"^_25\._tcp\.mail",
+            (f"_25._tcp.{HOST}. 60 TLSA 3 1 1 {'ab' * 32}",),
+            "none of 3 1 1 abababab...",
+        ),
+        Spoiled(
+            "a usage that mail does not know",
+            r"^_25\._tcp\.mail",
+            (f"_25._tcp.{HOST}. 60 TLSA 1 1 1 {'ab' * 32}",),
+            "no record",
+        ),
+        Spoiled("the name of a domain's own", "", (), "none of 3 1 1 ", "example.net"),
+        Spoiled("no STARTTLS", r"^_25\._tcp\.mx", (), "it is not offered", HOST, Kind(starttls=False)),
+    ],
+    ids=lambda c: c.name,
+)
 def test_spoiled_certificates(site, pairs, tmp_path, https, case: Spoiled) -> None:
     port = free_port()
     server = TlsServer(tmp_path / "smtp", port, *pairs[HOST], case.kind)
@@ -152,32 +183,54 @@ def test_spoiled_certificates(site, pairs, tmp_path, https, case: Spoiled) -> No
     rows = of_servers(found)
     name = "mx.example.net" if case.subject == "example.net" else HOST
     for number, address in enumerate(("127.0.0.1", "::1")):
-        assert rows["dane.in", case.subject][number].startswith(f"fail {name} ({address}) port {port}: {case.says}"), rows
+        assert rows["dane.in", case.subject][number].startswith(f"fail {name} ({address}) port {port}: {case.says}"), (
+            rows
+        )
     assert not found.holds("silver")
     assert {key for key in rows if key[1] != "example.net"} <= {("dane.in", HOST)}
 
 
-@pytest.mark.parametrize(("text", "says"), [
-    (GOOD + POLICY.replace("testing", "enforce"), "mode is enforce"), (GOOD + POLICY.replace("86400", "86401"), "max_age is 86401"),
-    (GOOD + POLICY.replace("mail.", "mx."), "no mx matches mail.example.org (they are mx.example.org)"),
-    (GOOD + POLICY.replace("mail.", "*.mail."), "no mx matches mail.example.org (they are *.mail.example.org)"),
-    (GOOD + POLICY.replace("mx: mail.example.org\n", ""), "no mx matches mail.example.org (they are none)"),
-    (GOOD + POLICY.replace("STSv1", "STSv2"), "no policy: 'version: STSv2"), (GOOD + "<html>", "no policy: '<html>'"), ("", "no policy: ''"),
-    ("HTTP/1.0 301 Moved\r\nLocation: https://www.example.org/mta-sts.txt\r\n\r\n", "no policy: 'HTTP/1.0 301 Moved'"),
-    (GOOD + POLICY.replace("mail.", "*."), ""), (GOOD + POLICY.replace("mail.example.org", "Mail.Example.ORG.") + "other: x\nmode: none\n", ""),
-], ids=["mode", "max_age", "mx", "star above", "no mx", "version", "page", "nothing", "redirect", "star", "spelling"])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (GOOD + POLICY.replace("testing", "enforce"), "mode is enforce"),
+        (GOOD + POLICY.replace("86400", "86401"), "max_age is 86401"),
+        (GOOD + POLICY.replace("mail.", "mx."), "no mx matches mail.example.org (they are mx.example.org)"),
+        (GOOD + POLICY.replace("mail.", "*.mail."), "no mx matches mail.example.org (they are *.mail.example.org)"),
+        (GOOD + POLICY.replace("mx: mail.example.org\n", ""), "no mx matches mail.example.org (they are none)"),
+        (GOOD + POLICY.replace("STSv1", "STSv2"), "no policy: 'version: STSv2"),
+        (GOOD + "<html>", "no policy: '<html>'"),
+        ("", "no policy: ''"),
+        (
+            "HTTP/1.0 301 Moved\r\nLocation: https://www.example.org/mta-sts.txt\r\n\r\n",
+            "no policy: 'HTTP/1.0 301 Moved'",
+        ),
+        (GOOD + POLICY.replace("mail.", "*."), ""),
+        (GOOD + POLICY.replace("mail.example.org", "Mail.Example.ORG.") + "other: x\nmode: none\n", ""),
+    ],
+    ids=["mode", "max_age", "mx", "star above", "no mx", "version", "page", "nothing", "redirect", "star", "spelling"],
+)
 def test_spoiled_policies(site, pairs, tmp_path, smtp, text: str, says: str) -> None:
     port = free_port()
-    server = PolicyServer(port, {n: p for n, p in pairs.items() if n != HOST}, lambda name: text if name == "mta-sts.example.org" else answer(site, name))
+    server = PolicyServer(
+        port,
+        {n: p for n, p in pairs.items() if n != HOST},
+        lambda name: text if name == "mta-sts.example.org" else answer(site, name),
+    )
     try:
         found = asked(site, tmp_path, Ports(smtp, port), TLSA)
     finally:
         server.stop()
     rows = of_servers(found)
     seen = rows.pop(("sts.in", "example.org"), [])
-    assert [row.startswith(f"fail mta-sts.example.org ({a}) port {port}: {says}") for a, row in zip(("127.0.0.1", "::1"), seen, strict=False)] == ([True] * 2 if says else [])
+    assert [
+        row.startswith(f"fail mta-sts.example.org ({a}) port {port}: {says}")
+        for a, row in zip(("127.0.0.1", "::1"), seen, strict=False)
+    ] == ([True] * 2 if says else [])
     assert rows == {}
-    assert set(server.asked) == {f"GET {sts.PATH} HTTP/1.0 mta-sts.{d}" for d in ("example.org", "a.example.org", "example.net")}
+    assert set(server.asked) == {
+        f"GET {sts.PATH} HTTP/1.0 mta-sts.{d}" for d in ("example.org", "a.example.org", "example.net")
+    }
 
 
 def test_a_policy_has_to_be_shown_with_a_certificate_for_its_name(site, pairs, tmp_path, smtp) -> None:
@@ -189,7 +242,9 @@ def test_a_policy_has_to_be_shown_with_a_certificate_for_its_name(site, pairs, t
         server.stop()
     rows = of_servers(found)
     assert set(rows) == {("sts.in", "example.org"), ("sts.in", "a.example.org")}
-    assert all("a certificate that senders do not take: Hostname mismatch" in row for part in rows.values() for row in part)
+    assert all(
+        "a certificate that senders do not take: Hostname mismatch" in row for part in rows.values() for row in part
+    )
 
 
 def test_a_page_without_end_is_not_read_on(site, pairs, tmp_path, smtp) -> None:
@@ -199,19 +254,32 @@ def test_a_page_without_end_is_not_read_on(site, pairs, tmp_path, smtp) -> None:
         found = asked(site, tmp_path, Ports(smtp, port), TLSA)
     finally:
         server.stop()
-    assert {row.partition(": ")[2] for part in of_servers(found).values() for row in part} == {"not to be found out: an answer without end"}
+    assert {row.partition(": ")[2] for part in of_servers(found).values() for row in part} == {
+        "not to be found out: an answer without end"
+    }
 
 
 def test_who_cannot_be_reached_is_an_error(site, tmp_path) -> None:
     ports = Ports(free_port(), free_port())
     found = asked(site, tmp_path, ports, r"^mta-sts\.a\.")
     rows = of_servers(found)
-    assert set(rows) == {("dane.in", HOST), ("dane.in", "example.net"), ("sts.in", "example.org"), ("sts.in", "example.net")}
-    assert rows["dane.in", HOST] == [f"error {HOST} ({a}) port {ports.smtp}: not to be found out: [Errno 111] {a} port {ports.smtp}: Connection refused" for a in ("127.0.0.1", "::1")]
+    assert set(rows) == {
+        ("dane.in", HOST),
+        ("dane.in", "example.net"),
+        ("sts.in", "example.org"),
+        ("sts.in", "example.net"),
+    }
+    assert rows["dane.in", HOST] == [
+        f"error {HOST} ({a}) port {ports.smtp}: not to be found out: [Errno 111] {a} port {ports.smtp}: Connection"
+        " refused"
+        for a in ("127.0.0.1", "::1")
+    ]
     assert all(row.startswith("error ") for part in rows.values() for row in part)
     (bare,) = (r for r in found.results if r.where == "mta-sts.a.example.org. A" and r.observed == "no address")
     assert bare.status == "fail"
-    assert {r.remedy for r in found.results if r.status == "error" and r.control == "dane.in"} == {"if it answers others, run this from a network that lets it through: many keep port 25 shut"}
+    assert {r.remedy for r in found.results if r.status == "error" and r.control == "dane.in"} == {
+        "if it answers others, run this from a network that lets it through: many keep port 25 shut"
+    }
 
 
 def test_not_too_many_at_once(site) -> None:
@@ -239,10 +307,17 @@ def test_not_too_many_at_once(site) -> None:
     assert most == {"one": PER_ADDRESS, "all": AT_ONCE}
 
 
-@pytest.mark.parametrize(("pattern", "name", "good"), [
-    ("mx.example.org", "mx.example.org", True), ("*.example.org", "mx.example.org", True), ("*.example.org", "a.mx.example.org", False),
-    ("*.example.org", "example.org", False), ("mx.example.org", "mx.example.net", False), ("*", "mx", False),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("pattern", "name", "good"),
+    [
+        ("mx.example.org", "mx.example.org", True),
+        ("*.example.org", "mx.example.org", True),
+        ("*.example.org", "a.mx.example.org", False),
+        ("*.example.org", "example.org", False),
+        ("mx.example.org", "mx.example.net", False),
+        ("*", "mx", False),
+    ],
+)
 def test_patterns_of_a_policy(pattern: str, name: str, good: bool) -> None:
     assert sts.matches(pattern, name) is good
 
@@ -255,7 +330,10 @@ def test_command(site, tmp_path) -> None:
     knot = Knot(tmp_path / "knot", ["127.0.0.2"], port, {".": whole(".", [*NS, *lines])})
     command = [sys.executable, "-m", "gmconf", "dns", "check", "site.yml", "--resolver", f"127.0.0.2:{port}"]
     try:
-        done = [subprocess.run([*command, *more], cwd=site.path.parent, text=True, capture_output=True, check=False) for more in ((), ("--served",), ("--served", "--format", "json"))]
+        done = [
+            subprocess.run([*command, *more], cwd=site.path.parent, text=True, capture_output=True, check=False)
+            for more in ((), ("--served",), ("--served", "--format", "json"))
+        ]
     finally:
         knot.stop()
     assert [(d.returncode, d.stderr) for d in done] == [(1, "")] * 3
@@ -264,5 +342,10 @@ def test_command(site, tmp_path) -> None:
     assert " record sets looked at, 5 answers of servers, " in done[1].stdout
     found = json.loads(done[2].stdout)
     assert found["shown"] == 5
-    assert {(r["control"], r["subject"]) for r in found["results"] if r["status"] == "error" and " port " in r["where"]} == {
-        ("dane.in", HOST), ("dane.in", "example.net"), *(("sts.in", d) for d in ("example.org", "a.example.org", "example.net"))}  # fmt: skip
+    assert {
+        (r["control"], r["subject"]) for r in found["results"] if r["status"] == "error" and " port " in r["where"]
+    } == {
+        ("dane.in", HOST),
+        ("dane.in", "example.net"),
+        *(("sts.in", d) for d in ("example.org", "a.example.org", "example.net")),
+    }

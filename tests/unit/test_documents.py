@@ -124,7 +124,13 @@ def test_whatever_is_left_out_leaves_no_hole(path: tuple[str, ...], bronze, tmp_
 
 
 def test_the_reader_of_pages_can_fail(tmp_path) -> None:
-    for bad in ("<p>a</div>", "<td> </td>", "<p><b>a</p></b>", '<h2 id="a">a</h2><h3 id="a">b</h3>', '<p onclick="x">a</p>'):
+    for bad in (
+        "<p>a</div>",
+        "<td> </td>",
+        "<p><b>a</p></b>",
+        '<h2 id="a">a</h2><h3 id="a">b</h3>',
+        '<p onclick="x">a</p>',
+    ):
         (tmp_path / "bad.html").write_text("<!DOCTYPE html>\n<table><tr>" + bad + "</tr></table>")
         with pytest.raises(AssertionError):
             Page(tmp_path / "bad.html")
@@ -150,7 +156,10 @@ def test_no_dead_link(built) -> None:
     assert reached == set(parsed)
     for path in (built / "build/documents").rglob("*.md"):
         for link in re.findall(r"\]\(([^)]+)\)", path.read_text()):
-            assert re.match(r"(https|mailto|tel):", link) or (path.parent / link.partition("#")[0]).is_file(), (path, link)
+            assert re.match(r"(https|mailto|tel):", link) or (path.parent / link.partition("#")[0]).is_file(), (
+                path,
+                link,
+            )
 
 
 def test_readable_on_a_phone_and_printable(bronze) -> None:
@@ -162,7 +171,9 @@ def test_readable_on_a_phone_and_printable(bronze) -> None:
 
 
 @pytest.mark.parametrize(("document", "path"), [(d.name, path) for d in DOCUMENTS for path in d.needs])
-def test_what_a_document_needs_is_asked_for_by_the_level_of_its_lowest_control(document: str, path: str, tmp_path) -> None:
+def test_what_a_document_needs_is_asked_for_by_the_level_of_its_lowest_control(
+    document: str, path: str, tmp_path
+) -> None:
     """Without the fact the level is not held, and the finding names it: nobody finds a document missing afterwards."""
     level = min((c.level for c in CATALOGUE.values() if document in c.documents), key=LEVELS.index)
     data = copy.deepcopy(BRONZE) | {"level": level}
@@ -179,13 +190,24 @@ def test_what_a_document_needs_is_asked_for_by_the_level_of_its_lowest_control(d
         return
     case = requirements.case_of(loaded.site, loaded.mail, date(2026, 11, 23))
     asked = [c for c in CATALOGUE.values() if LEVELS.index(c.level) <= LEVELS.index(level)]
-    said = [f"{claim.expected}; {claim.observed}" for c in asked for claim in requirements.claims(c, case) if not claim.holds]
+    said = [
+        f"{claim.expected}; {claim.observed}"
+        for c in asked
+        for claim in requirements.claims(c, case)
+        if not claim.holds
+    ]
     assert any(path in words for words in said), said
 
 
 def test_controls_are_listed_where_they_hold_and_only_there(bronze) -> None:
     listed = {
-        d.name: set(re.findall(r"^- `([a-z]+\.[a-z0-9-]+)` \((?:basic|bronze|silver)\)", (bronze / f"build/documents/{d.name}.md").read_text(), re.M))
+        d.name: set(
+            re.findall(
+                r"^- `([a-z]+\.[a-z0-9-]+)` \((?:basic|bronze|silver)\)",
+                (bronze / f"build/documents/{d.name}.md").read_text(),
+                re.M,
+            )
+        )
         for d in DOCUMENTS
     }
     for control in CATALOGUE.values():
@@ -199,7 +221,10 @@ def test_controls_are_listed_where_they_hold_and_only_there(bronze) -> None:
 
 
 def test_waived_controls_are_not_listed(tmp_path) -> None:
-    text = without_chat(EXAMPLE.read_text()) + "  - {control: prc.report-out, reason: nobody to do it, owner: Bob, until: 2027-04-30}\n"
+    text = (
+        without_chat(EXAMPLE.read_text())
+        + "  - {control: prc.report-out, reason: nobody to do it, owner: Bob, until: 2027-04-30}\n"
+    )
     (example(tmp_path) / "site.yml").write_text(text)
     assert "prc.report-out" not in (rendered(tmp_path) / "build/documents/abuse.md").read_text()
 
@@ -224,7 +249,9 @@ def test_explain_a_deadline(bronze) -> None:
     assert "set by the site: procedures.abuse_answer at site.yml:" in said
     assert "control prc.abuse-sla" in said
     by_field = gmconf("explain", "procedures.abuse_answer", cwd=bronze).stdout
-    assert {"documents/abuse.md", "documents/sla.md", "documents/postmaster.md"} <= set(re.findall(r"^site (\S+):\d+", by_field, re.M))
+    assert {"documents/abuse.md", "documents/sla.md", "documents/postmaster.md"} <= set(
+        re.findall(r"^site (\S+):\d+", by_field, re.M)
+    )
     assert f"documents/abuse.md:{number}" in gmconf("controls", "prc.abuse-sla", cwd=bronze).stdout
 
 
@@ -249,21 +276,36 @@ def test_the_port_matrix_is_what_the_firewalls_say(built) -> None:
     out: dict[str, set[tuple[str, str]]] = {}
     for ports, _, _, user, hosts in table(built / "build/documents/topology.md", "Out: who may send what"):
         for host in on(built, hosts):
-            out.setdefault(host, set()).update((port, name.replace("\\", "")) for port in ports.split(", ") for name in user.split(", "))
+            out.setdefault(host, set()).update(
+                (port, name.replace("\\", "")) for port in ports.split(", ") for name in user.split(", ")
+            )
     for folder in (built / "build/hosts").iterdir():
         rules = (folder / "tree/etc/nftables.conf").read_text()
-        for reach, pattern in (("everybody", r"^        tcp dport \{ ([0-9, ]+) \} accept"),
-                               ("the other hosts of this site", r"ip saddr @site4 tcp dport \{ ([0-9, ]+) \} accept"),
-                               ("the networks of administrators", r"ip saddr @admin4 tcp dport \{ ([0-9, ]+) \} accept")):  # fmt: skip
+        for reach, pattern in (
+            ("everybody", r"^        tcp dport \{ ([0-9, ]+) \} accept"),
+            ("the other hosts of this site", r"ip saddr @site4 tcp dport \{ ([0-9, ]+) \} accept"),
+            ("the networks of administrators", r"ip saddr @admin4 tcp dport \{ ([0-9, ]+) \} accept"),
+        ):
             found = re.search(pattern, rules, re.M)
-            assert said.get((folder.name, reach), set()) == ({int(n) for n in found[1].split(",")} if found else set()), (folder.name, reach)
+            assert said.get((folder.name, reach), set()) == (
+                {int(n) for n in found[1].split(",")} if found else set()
+            ), (folder.name, reach)
         leaving = rules.split("chain output")[1]
         rows = re.findall(r"dport (?:\{ ([0-9, ]+) \}|([0-9]+)) meta skuid (?:\{ ([^}]+) \}|(\S+)) accept", leaving)
-        wanted = {(port, user.strip(' "')) for many, one, users, user1 in rows for port in (many or one).split(", ") for user in (users or user1).split(",")}
+        wanted = {
+            (port, user.strip(' "'))
+            for many, one, users, user1 in rows
+            for port in (many or one).split(", ")
+            for user in (users or user1).split(",")
+        }
         assert wanted <= out[folder.name]
         assert {(p, u) for p, u in out[folder.name] if u != "every program" and p != "every port"} == wanted
         site = re.search(r"ip daddr @site4 tcp dport \{ ([0-9, ]+) \} accept", leaving)
-        assert {p for p, u in out[folder.name] if u == "every program"} == {"67", "547", *(site[1].split(", ") if site else ())}
+        assert {p for p, u in out[folder.name] if u == "every program"} == {
+            "67",
+            "547",
+            *(site[1].split(", ") if site else ()),
+        }
 
 
 def test_every_function_has_a_host_and_every_host_a_function(built) -> None:
@@ -290,9 +332,11 @@ def test_commands_of_the_runbooks_are_commands(built) -> None:
 
 
 def test_a_site_that_says_nothing_about_its_operation_has_none_and_pays_nothing(site) -> None:
-    code = ("import sys; from pathlib import Path; from gmconf.load import load; from gmconf.tree import build; "
-            "files = build(load(Path('site.yml'))).files; "
-            "print([f for f in files if f.startswith('documents')], [m for m in sys.modules if m.startswith(('markdown_it', 'gmconf.handbook'))])")  # fmt: skip
+    code = (
+        "import sys; from pathlib import Path; from gmconf.load import load; from gmconf.tree import build; files ="
+        " build(load(Path('site.yml'))).files; print([f for f in files if f.startswith('documents')], [m for m in"
+        " sys.modules if m.startswith(('markdown_it', 'gmconf.handbook'))])"
+    )
     done = subprocess.run([sys.executable, "-c", code], cwd=site, text=True, capture_output=True, check=True)
     assert done.stdout == "[] []\n"
 
@@ -301,7 +345,9 @@ def test_one_conversion_serves_all_domains() -> None:
     text = "# Setting up mail for {0}\n\nLogin `you@{0}` at mail.{0}.\n\n[the profile]({0}.mobileconfig)\n"
     for domain in ("example.org", "a-b.xn--bcher-kva.example", "1.example.net"):
         said = text.format(domain)
-        assert html.sheet(said, f"Mail for {domain}", "../index.html", domain) == html.page(said, f"Mail for {domain}", "../index.html")
+        assert html.sheet(said, f"Mail for {domain}", "../index.html", domain) == html.page(
+            said, f"Mail for {domain}", "../index.html"
+        )
 
 
 def test_security_txt(bronze) -> None:
@@ -319,7 +365,11 @@ def test_security_txt(bronze) -> None:
 def test_a_new_domain_is_told_what_gmconf_dns_prints(bronze) -> None:
     """But for keys, which it does not have yet, and SRV records, which stand with the programs that use them."""
     text = (bronze / "build/documents/onboarding.md").read_text()
-    told = {tuple(re.sub(r"[`\\]", "", cell).strip() for cell in line.strip("|").split(" | ")) for line in text.splitlines() if re.match(r"\| (`[^`@]+`|the domain itself) \| [A-Z]+ \|", line)}
+    told = {
+        tuple(re.sub(r"[`\\]", "", cell).strip() for cell in line.strip("|").split(" | "))
+        for line in text.splitlines()
+        if re.match(r"\| (`[^`@]+`|the domain itself) \| [A-Z]+ \|", line)
+    }
     loaded = load(bronze / "site.yml")
     domain = next(d for d in loaded.site.domains if d.kind == "hosted")
     wanted = set()

@@ -15,21 +15,39 @@ OLD = "alice@example.org:{CRYPT}1\nbob@example.org:{CRYPT}2\ncarol@example.org:{
 NEW = OLD.replace("2\n", "9\n").encode()
 
 
-@pytest.mark.parametrize(("before", "after", "names"), [
-    (OLD, OLD, []),
-    (HEAD + OLD, "# managed by another gmconf\n" + OLD, []),
-    (OLD, OLD.replace("2\n", "9\n"), ["bob@example.org"]),
-    (OLD, OLD.replace("carol@example.org:{CRYPT}3\n", ""), ["carol@example.org"]),
-    (OLD, OLD + "dora@example.org:{CRYPT}4\n", ["dora@example.org"]),
-    (OLD, OLD + "alice@example.org:{CRYPT}5\n", ["alice@example.org"]),
-    (OLD, "".join(reversed(OLD.splitlines(True))), []),
-    ("", "bob@example.org:{PLAIN}!\n", ["bob@example.org"]),
-    (None, OLD, ["*"]),
-    (OLD, None, ["*"]),
-    (OLD, OLD + "no colon\n", ["*"]),
-    (OLD, OLD + ":no name\n", ["*"]),
-    (OLD, OLD + "\udcff:x\n", ["*"]),
-], ids=["same", "comment", "password", "removed", "added", "twice", "order", "suspended", "no table before", "none after", "no colon", "no name", "no text"])  # fmt: skip
+@pytest.mark.parametrize(
+    ("before", "after", "names"),
+    [
+        (OLD, OLD, []),
+        (HEAD + OLD, "# managed by another gmconf\n" + OLD, []),
+        (OLD, OLD.replace("2\n", "9\n"), ["bob@example.org"]),
+        (OLD, OLD.replace("carol@example.org:{CRYPT}3\n", ""), ["carol@example.org"]),
+        (OLD, OLD + "dora@example.org:{CRYPT}4\n", ["dora@example.org"]),
+        (OLD, OLD + "alice@example.org:{CRYPT}5\n", ["alice@example.org"]),
+        (OLD, "".join(reversed(OLD.splitlines(True))), []),
+        ("", "bob@example.org:{PLAIN}!\n", ["bob@example.org"]),
+        (None, OLD, ["*"]),
+        (OLD, None, ["*"]),
+        (OLD, OLD + "no colon\n", ["*"]),
+        (OLD, OLD + ":no name\n", ["*"]),
+        (OLD, OLD + "\udcff:x\n", ["*"]),
+    ],
+    ids=[
+        "same",
+        "comment",
+        "password",
+        "removed",
+        "added",
+        "twice",
+        "order",
+        "suspended",
+        "no table before",
+        "none after",
+        "no colon",
+        "no name",
+        "no text",
+    ],
+)
 def test_names_of_changed_entries(before: str | None, after: str | None, names: list[str]) -> None:
     def reads(text: str | None):
         def read(path: str) -> io.BytesIO:

@@ -1,4 +1,6 @@
-"""The firewall in network namespaces: a host with the rendered rules, and a machine elsewhere. Real connections decide."""
+"""The firewall in network namespaces: a host with the rendered rules, and a machine elsewhere.
+Real connections decide.
+"""
 
 from __future__ import annotations
 
@@ -30,18 +32,35 @@ NETWORK = {
     "allow": {
         "incoming": [
             {"ports": [80, 443], "reason": "the association's website"},
-            {"ports": [9100, "9150-9160", 9154], "networks": [f"{ELSEWHERE}/32", "2001:db8:1::1/128"], "reason": "metrics"},
+            {
+                "ports": [9100, "9150-9160", 9154],
+                "networks": [f"{ELSEWHERE}/32", "2001:db8:1::1/128"],
+                "reason": "metrics",
+            },
             {"ports": ["8000-8010"], "hosts": ["another.example.org"], "reason": "on another host only"},
         ],
         "outgoing": [
-            {"ports": [22], "user": "root", "networks": [f"{ELSEWHERE}/32", "198.51.100.0/28", "2001:db8:1::/64"], "reason": "backup over ssh"},
+            {
+                "ports": [22],
+                "user": "root",
+                "networks": [f"{ELSEWHERE}/32", "198.51.100.0/28", "2001:db8:1::/64"],
+                "reason": "backup over ssh",
+            },
             {"ports": [443], "user": "www-data", "reason": "the website calls an API"},
             {"ports": [6514, 9091], "reason": "log shipping and metrics"},
-            {"ports": [3306, 5432], "user": "www-data", "networks": ["2001:db8:1::/64", "198.51.100.0/24"], "reason": "databases"},
+            {
+                "ports": [3306, 5432],
+                "user": "www-data",
+                "networks": ["2001:db8:1::/64", "198.51.100.0/24"],
+                "reason": "databases",
+            },
         ],
     },
 }
-OVERRIDES = {"postfix": {"relayhost": "[smtp.provider.example]:submission"}, "dovecot": {"ldap_uris": "ldaps://ldap.example.org"}}
+OVERRIDES = {
+    "postfix": {"relayhost": "[smtp.provider.example]:submission"},
+    "dovecot": {"ldap_uris": "ldaps://ldap.example.org"},
+}
 ASK = """
 import json, os, socket, sys
 from concurrent.futures import ThreadPoolExecutor
@@ -151,14 +170,30 @@ def test_a_site_that_says_nothing_opens_what_its_roles_need(net) -> None:
     assert net.out("postfix", 25, 587) == {25: True, 587: False}
     assert not any(net.out("nobody", 25, 443, 587, 636, 3306, 5432).values())
     assert net.out("root", 22, 443, 6514, 9091) == {22: False, 443: True, 6514: False, 9091: False}
-    assert net.into(22, 25, 80, 443, 993, 9100, 9154) == {22: True, 25: True, 80: False, 443: False, 993: True, 9100: False, 9154: False}
+    assert net.into(22, 25, 80, 443, 993, 9100, 9154) == {
+        22: True,
+        25: True,
+        80: False,
+        443: False,
+        993: True,
+        9100: False,
+        9154: False,
+    }
 
 
 def test_what_the_site_allows_is_open_and_nothing_else(net) -> None:
     net.load(rules(network=NETWORK, overrides=OVERRIDES))
     assert net.out("root", 22, 6514, 9091, 3306) == {22: True, 6514: True, 9091: True, 3306: False}
     assert net.out("www-data", 22, 25, 443, 3306, 5432) == {22: False, 25: False, 443: True, 3306: True, 5432: True}
-    assert net.out("nobody", 22, 25, 443, 587, 636, 3306, 6514) == {22: False, 25: False, 443: False, 587: False, 636: False, 3306: False, 6514: True}
+    assert net.out("nobody", 22, 25, 443, 587, 636, 3306, 6514) == {
+        22: False,
+        25: False,
+        443: False,
+        587: False,
+        636: False,
+        3306: False,
+        6514: True,
+    }
     # A smarthost and a directory that overrides name are reached by their daemons alone.
     assert net.out("postfix", 25, 587, 636) == {25: True, 587: True, 636: False}
     assert net.out("dovecot", 587, 636) == {587: False, 636: True}
@@ -172,32 +207,70 @@ def test_forwarding_is_dropped_unless_it_is_left_to_others() -> None:
     assert "hook forward" not in rules(network={"forward": "leave"})
 
 
-@pytest.mark.parametrize(("section", "key", "value", "found"), [
-    ("postfix", "relayhost", "[smtp.provider.example]:587", [("smtp.provider.example", 587)]),
-    ("postfix", "relayhost", "smtp.provider.example:submissions", [("smtp.provider.example", 465)]),
-    ("postfix", "smtp_fallback_relay", "[192.0.2.25]:2525, [2001:db8::25]:2525", [("192.0.2.25", 2525), ("2001:db8::25", 2525)]),
-    ("postfix", "relayhost", "[IPv6:2001:db8::25]:587", [("IPv6:2001:db8::25", 587)]),
-    ("postfix", "default_transport", "smtp:[relay.example.org]:10025", [("relay.example.org", 10025)]),
-    ("postfix", "transport_maps", "inline:{example.net=lmtp:inet:lists.example.org:8024}", [("lists.example.org", 8024)]),
-    ("postfix", "smtpd_milters", "inet:127.0.0.1:11332, inet:filter.example.org:8891", [("filter.example.org", 8891)]),
-    ("postfix", "smtpd_milters", "inet:localhost:11332 unix:/run/x", []),
-    ("postfix", "relay_domains", "example.org, example.net", []),
-    ("postfix", "smtpd_banner", "mail.example.org ESMTP at 10:30", []),
-    ("dovecot", "ldap_uris", "ldap://a.example.org ldaps://b.example.org:1636", [("a.example.org", 389), ("b.example.org", 1636)]),
-    ("rspamd", "redis.servers", "192.0.2.6:6380", [("192.0.2.6", 6380)]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("section", "key", "value", "found"),
+    [
+        ("postfix", "relayhost", "[smtp.provider.example]:587", [("smtp.provider.example", 587)]),
+        ("postfix", "relayhost", "smtp.provider.example:submissions", [("smtp.provider.example", 465)]),
+        (
+            "postfix",
+            "smtp_fallback_relay",
+            "[192.0.2.25]:2525, [2001:db8::25]:2525",
+            [("192.0.2.25", 2525), ("2001:db8::25", 2525)],
+        ),
+        ("postfix", "relayhost", "[IPv6:2001:db8::25]:587", [("IPv6:2001:db8::25", 587)]),
+        ("postfix", "default_transport", "smtp:[relay.example.org]:10025", [("relay.example.org", 10025)]),
+        (
+            "postfix",
+            "transport_maps",
+            "inline:{example.net=lmtp:inet:lists.example.org:8024}",
+            [("lists.example.org", 8024)],
+        ),
+        (
+            "postfix",
+            "smtpd_milters",
+            "inet:127.0.0.1:11332, inet:filter.example.org:8891",
+            [("filter.example.org", 8891)],
+        ),
+        ("postfix", "smtpd_milters", "inet:localhost:11332 unix:/run/x", []),
+        ("postfix", "relay_domains", "example.org, example.net", []),
+        ("postfix", "smtpd_banner", "mail.example.org ESMTP at 10:30", []),
+        (
+            "dovecot",
+            "ldap_uris",
+            "ldap://a.example.org ldaps://b.example.org:1636",
+            [("a.example.org", 389), ("b.example.org", 1636)],
+        ),
+        ("rspamd", "redis.servers", "192.0.2.6:6380", [("192.0.2.6", 6380)]),
+    ],
+)
 def test_servers_that_overrides_name(section: str, key: str, value: str, found: list[tuple[str, int]]) -> None:
     site = view(overrides={section: {key: value}}).site
     assert [(host, port) for _, _, host, port in endpoints(site, site.hosts[0])] == found
 
 
-@pytest.mark.parametrize(("network", "path", "words"), [
-    ({"allow": {"incoming": [{"ports": [11332], "reason": "x"}]}}, "network.allow.incoming[0].ports", "11332"),
-    ({"allow": {"incoming": [{"ports": ["1-65535"], "reason": "x"}]}}, "network.allow.incoming[0].ports", "SSH"),
-    ({"ssh_port": 2222, "allow": {"incoming": [{"ports": [2222], "reason": "x"}]}}, "network.allow.incoming[0].ports", "network.admin"),
-    ({"allow": {"outgoing": [{"ports": ["20-30"], "user": "www-data", "reason": "x"}]}}, "network.allow.outgoing[0].ports", "Postfix"),
-    ({"allow": {"outgoing": [{"ports": [443], "hosts": ["post.example.org"], "reason": "x"}]}}, "network.allow.outgoing[0].hosts[0]", "post"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("network", "path", "words"),
+    [
+        ({"allow": {"incoming": [{"ports": [11332], "reason": "x"}]}}, "network.allow.incoming[0].ports", "11332"),
+        ({"allow": {"incoming": [{"ports": ["1-65535"], "reason": "x"}]}}, "network.allow.incoming[0].ports", "SSH"),
+        (
+            {"ssh_port": 2222, "allow": {"incoming": [{"ports": [2222], "reason": "x"}]}},
+            "network.allow.incoming[0].ports",
+            "network.admin",
+        ),
+        (
+            {"allow": {"outgoing": [{"ports": ["20-30"], "user": "www-data", "reason": "x"}]}},
+            "network.allow.outgoing[0].ports",
+            "Postfix",
+        ),
+        (
+            {"allow": {"outgoing": [{"ports": [443], "hosts": ["post.example.org"], "reason": "x"}]}},
+            "network.allow.outgoing[0].hosts[0]",
+            "post",
+        ),
+    ],
+)
 def test_openings_that_are_refused(network: dict, path: str, words: str) -> None:
     host = view(network=network)
     found = [f for rule in NETWORK_RULES for f in rule(host.site, host.mail)]
@@ -206,10 +279,14 @@ def test_openings_that_are_refused(network: dict, path: str, words: str) -> None
     assert any(words in sentence for _, sentence in found)
 
 
-@pytest.mark.parametrize("value", ["ldap:/etc/postfix/ldap.cf", "hash:/etc/aliases, proxy:mysql:/etc/postfix/m.cf", "pcre:/etc/postfix/x"])
+@pytest.mark.parametrize(
+    "value", ["ldap:/etc/postfix/ldap.cf", "hash:/etc/aliases, proxy:mysql:/etc/postfix/m.cf", "pcre:/etc/postfix/x"]
+)
 def test_tables_without_their_package(value: str) -> None:
     host = view(overrides={"postfix": {"virtual_mailbox_maps": value}})
-    assert [path for rule in NETWORK_RULES for path, _ in rule(host.site, host.mail)] == ["overrides.postfix.virtual_mailbox_maps"]
+    assert [path for rule in NETWORK_RULES for path, _ in rule(host.site, host.mail)] == [
+        "overrides.postfix.virtual_mailbox_maps"
+    ]
 
 
 @pytest.mark.parametrize("word", [0, 65536, "80-", "90-80", "-80", "http", "1-2-3", "8²", True, "0x50", ""])

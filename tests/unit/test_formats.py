@@ -23,9 +23,14 @@ from gmconf.formats import junit, sarif
 
 @pytest.fixture
 def results(tmp_path):
-    """Results of every status: a bronze site judged for silver, whose waiver has run out, with another one that runs."""
+    """Results of every status: a bronze site judged for silver, whose waiver has run out,
+    with another one that runs.
+    """
     path = prepared("bronze", tmp_path)
-    text = path.read_text().replace("until: 2027-04-30}", "until: 2026-11-01}\n  - {control: mon.canary, reason: '<later> & \"soon\"', owner: Bob, until: 2027-01-01}")
+    text = path.read_text().replace(
+        "until: 2027-04-30}",
+        "until: 2026-11-01}\n  - {control: mon.canary, reason: '<later> & \"soon\"', owner: Bob, until: 2027-01-01}",
+    )
     path.write_text(text)
     found = check(edited(path, "level: bronze", "level: silver"), DAY)
     assert {r.status for r in found} == {"pass", "fail", "error", "waived", "unseen", "na"}
@@ -77,9 +82,19 @@ BROKEN = """organisation: {name: X, postmaster: alice@example.org}
 domains:
   - {name: example.org, quota: 3 apples, mailboxes: [{name: alice}]}
 hosts:
-  - {name: mail.example.org, release: trixie, addresses: [198.51.100.13, "2001:db8::13"], roles: [mta, msa, store, filter], memory: 8 GiB}
+  - name: mail.example.org
+    release: trixie
+    addresses: [198.51.100.13, "2001:db8::13"]
+    roles: [mta, msa, store, filter]
+    memory: 8 GiB
 """
-COMMANDS = [["check"], ["verify"], ["dns", "check"], ["check", "--profile", "bsi-tr"], ["verify", "--profile", "internet.nl"]]
+COMMANDS = [
+    ["check"],
+    ["verify"],
+    ["dns", "check"],
+    ["check", "--profile", "bsi-tr"],
+    ["verify", "--profile", "internet.nl"],
+]
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
@@ -108,11 +123,17 @@ def test_a_broken_site_has_that_format_too(tmp_path, words, output) -> None:
 
 
 JSON = {
-    "check": (["site.yml"], "verdict"), "controls": ([], "controls"), "dns records": (["site.yml"], "records"),
-    "explain": (["main.cf:myhostname"], "answers"), "keys plan": (["site.yml"], "steps"),
-    "keys status": (["site.yml"], "keys"), "probes": ([], "probes"), "render": (["site.yml"], "changes"),
-    "reports": (["site.yml", "."], "dmarc"), "validate": (["site.yml"], "errors"),
-}  # fmt: skip
+    "check": (["site.yml"], "verdict"),
+    "controls": ([], "controls"),
+    "dns records": (["site.yml"], "records"),
+    "explain": (["main.cf:myhostname"], "answers"),
+    "keys plan": (["site.yml"], "steps"),
+    "keys status": (["site.yml"], "keys"),
+    "probes": ([], "probes"),
+    "render": (["site.yml"], "changes"),
+    "reports": (["site.yml", "."], "dmarc"),
+    "validate": (["site.yml"], "errors"),
+}
 ONLINE = {"dns check", "keys next", "verify"}
 """Tested where they have somebody to ask."""
 
@@ -144,8 +165,16 @@ def test_every_json_says_its_form(tmp_path, monkeypatch) -> None:
 
 
 def test_other_errors_have_that_format_too(tmp_path) -> None:
-    for argv in (["check", "nosuch.yml"], ["check", str(tmp_path)], ["check", "x", "--date", "never"], ["keys", "plan", "nosuch.yml"], ["reports", "nosuch.yml"], ["render", "nosuch.yml"],
-                 ["explain", "x", "--build", "nosuch"], ["dns", "nosuch.yml"]):  # fmt: skip
+    for argv in (
+        ["check", "nosuch.yml"],
+        ["check", str(tmp_path)],
+        ["check", "x", "--date", "never"],
+        ["keys", "plan", "nosuch.yml"],
+        ["reports", "nosuch.yml"],
+        ["render", "nosuch.yml"],
+        ["explain", "x", "--build", "nosuch"],
+        ["dns", "nosuch.yml"],
+    ):
         done = CliRunner().invoke(app, [*argv, "--format", "json"])
         assert done.exit_code == 2, argv
         assert json.loads(done.stdout)["form"] == 1

@@ -67,7 +67,9 @@ def test_golden(rendered) -> None:
 
 
 def test_same_site_same_bytes(rendered, tmp_path) -> None:
-    first = {str(p.relative_to(rendered / "build")): p.read_bytes() for p in (rendered / "build").rglob("*") if p.is_file()}
+    first = {
+        str(p.relative_to(rendered / "build")): p.read_bytes() for p in (rendered / "build").rglob("*") if p.is_file()
+    }
     assert first == tree.build(load(rendered / "site.yml")).files
 
 

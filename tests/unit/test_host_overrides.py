@@ -1,4 +1,5 @@
-"""Raw lines of one host (hosts[].overrides): they go before those of the site, and are judged, opened and listed like these."""
+"""Raw lines of one host (hosts[].overrides): they go before those of the site, and are judged, opened and listed like
+these."""
 
 from __future__ import annotations
 
@@ -19,15 +20,27 @@ from gmconf.report.looser import overrides
 from gmconf.services import clamav, dovecot, openings, postfix, rspamd, unbound
 
 TWO = [
-    {"name": "mx.example.org", "release": "trixie", "addresses": ["192.0.2.1", "2001:db8::1"], "roles": ["mta", "msa", "filter"],
-     "overrides": {"postfix": {"relayhost": "[192.0.2.99]:587", "header_size_limit": "51200"}, "rspamd": {"options.dns_max_requests": "32"}}},
+    {
+        "name": "mx.example.org",
+        "release": "trixie",
+        "addresses": ["192.0.2.1", "2001:db8::1"],
+        "roles": ["mta", "msa", "filter"],
+        "overrides": {
+            "postfix": {"relayhost": "[192.0.2.99]:587", "header_size_limit": "51200"},
+            "rspamd": {"options.dns_max_requests": "32"},
+        },
+    },
     {"name": "store.example.org", "release": "bookworm", "addresses": ["192.0.2.2", "2001:db8::2"], "roles": ["store"]},
-]  # fmt: skip
+]
 EVERYWHERE = {"postfix": {"header_size_limit": "40000"}}
 
 
 def text(module, path: str, host: int) -> str:
-    (found,) = (render(f).text for f in module.plan(view(hosts=TWO, host=host, overrides=EVERYWHERE)).files if f.path == path and getattr(f, "settings", None))
+    (found,) = (
+        render(f).text
+        for f in module.plan(view(hosts=TWO, host=host, overrides=EVERYWHERE)).files
+        if f.path == path and getattr(f, "settings", None)
+    )
     return found
 
 
@@ -41,7 +54,10 @@ def test_they_are_for_that_host_and_go_before_the_sites() -> None:
 
 
 def test_the_firewall_opens_what_they_name_on_that_host_only() -> None:
-    opened = [[(one.ports, one.networks) for one in openings.outgoing(view(hosts=TWO, host=host, overrides=EVERYWHERE))] for host in (0, 1)]
+    opened = [
+        [(one.ports, one.networks) for one in openings.outgoing(view(hosts=TWO, host=host, overrides=EVERYWHERE))]
+        for host in (0, 1)
+    ]
     assert opened == [[((587,), ("192.0.2.99",))], []]
 
 
@@ -58,7 +74,9 @@ def test_numbers_are_compared_across_hosts() -> None:
     fields = {field for field, _ in broken(view(hosts=[large, TWO[1]]).site)}
     assert fields == {"hosts[0].overrides.postfix.message_size_limit"}
     other = {**TWO[1], "overrides": {"postfix": {"recipient_delimiter": "-"}}}
-    assert [field for field, _ in broken(view(hosts=[TWO[0], other]).site)] == ["hosts[1].overrides.postfix.recipient_delimiter"]
+    assert [field for field, _ in broken(view(hosts=[TWO[0], other]).site)] == [
+        "hosts[1].overrides.postfix.recipient_delimiter"
+    ]
 
 
 def test_lines_that_nobody_would_read_are_refused() -> None:
@@ -66,15 +84,23 @@ def test_lines_that_nobody_would_read_are_refused() -> None:
     assert [field for field, _ in overrides_have_a_daemon(site, Directory(site))] == ["hosts[1].overrides.clamd"]
 
 
-LINES = {"postfix": {"header_size_limit": "51201"}, "dovecot": {"mail_max_lock_timeout": "51202"},
-         "rspamd": {"options.dns_max_requests": "51203"},
-         "unbound": {"num-threads": "51204"}, "clamd": {"MaxThreads": "51205"}}  # fmt: skip
+LINES = {
+    "postfix": {"header_size_limit": "51201"},
+    "dovecot": {"mail_max_lock_timeout": "51202"},
+    "rspamd": {"options.dns_max_requests": "51203"},
+    "unbound": {"num-threads": "51204"},
+    "clamd": {"MaxThreads": "51205"},
+}
 EACH = [
-    {"name": f"{role}.example.org", "release": release, "roles": [role],
-     "addresses": [f"192.0.2.{number}", f"2001:db8::{number}"]}
+    {
+        "name": f"{role}.example.org",
+        "release": release,
+        "roles": [role],
+        "addresses": [f"192.0.2.{number}", f"2001:db8::{number}"],
+    }
     for release in ("bookworm", "trixie")
     for number, role in enumerate(("mta", "msa", "store", "filter", "web", "nameserver"), 1)
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("host", EACH, ids=lambda host: f"{host['roles'][0]} on {host['release']}")
@@ -94,13 +120,28 @@ def test_lines_are_refused_where_no_file_has_them_and_only_there(host: dict) -> 
 
 
 def test_they_are_listed(tmp_path) -> None:
-    loaded = made(tmp_path, SITE.replace('"2001:db8::1"]}', '"2001:db8::1"], overrides: {rspamd: {options.dns_max_requests: "32"}}}'))
+    loaded = made(
+        tmp_path,
+        SITE.replace('"2001:db8::1"]}', '"2001:db8::1"], overrides: {rspamd: {options.dns_max_requests: "32"}}}'),
+    )
     (row,) = overrides(loaded)
-    assert (row.service, row.key, row.place.startswith("site.yml:10:")) == ("rspamd on mail.example.org", "options.dns_max_requests", True)
+    assert (row.service, row.key, row.place.startswith("site.yml:10:")) == (
+        "rspamd on mail.example.org",
+        "options.dns_max_requests",
+        True,
+    )
     assert "- rspamd on mail.example.org: `options.dns_max_requests = 32`" in project_readme(loaded.site)
 
 
-ROLES = {"store": {"dovecot": {"service imap-login/process_limit": "500", "mail_max_lock_timeout": "30 secs", "namespace inbox/mailbox Trash/comment": "x"}}}
+ROLES = {
+    "store": {
+        "dovecot": {
+            "service imap-login/process_limit": "500",
+            "mail_max_lock_timeout": "30 secs",
+            "namespace inbox/mailbox Trash/comment": "x",
+        }
+    }
+}
 
 
 def test_those_of_a_role_go_before_the_sites_and_a_hosts_before_both() -> None:
@@ -109,7 +150,10 @@ def test_those_of_a_role_go_before_the_sites_and_a_hosts_before_both() -> None:
     v = view(hosts=hosts, host=1, overrides=everywhere, role_overrides=ROLES)
     found = {key: value for key, (value, _) in v.site.overriding(v.host, "dovecot").items()}
     assert (found["mail_max_lock_timeout"], found["auth_cache_size"]) == ("30 secs", "2 M")
-    assert v.site.overriding(v.site.hosts[0], "dovecot").keys() == {"mail_max_lock_timeout", "auth_cache_size"}, "the MSA has no role store"
+    assert v.site.overriding(v.site.hosts[0], "dovecot").keys() == {
+        "mail_max_lock_timeout",
+        "auth_cache_size",
+    }, "the MSA has no role store"
     assert {"", "hosts with role store", "store.example.org"} <= {raw.where for raw in v.site.overridden()}
 
 
@@ -119,7 +163,17 @@ def test_blocks_of_dovecot(release: str) -> None:
     v = view(hosts=hosts, host=1, role_overrides=ROLES)
     (found,) = (render(f).text for f in dovecot.plan(v).files if f.path == "/etc/dovecot/dovecot.conf")
     lines = found[found.index("# Raw overrides") :].splitlines()[1:]
-    assert lines == ["mail_max_lock_timeout = 30 secs", "namespace inbox {", "mailbox Trash {", "comment = x", "}", "}", "service imap-login {", "process_limit = 500", "}"]
+    assert lines == [
+        "mail_max_lock_timeout = 30 secs",
+        "namespace inbox {",
+        "mailbox Trash {",
+        "comment = x",
+        "}",
+        "}",
+        "service imap-login {",
+        "process_limit = 500",
+        "}",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -127,12 +181,17 @@ def test_blocks_of_dovecot(release: str) -> None:
     [
         ({"chat": {"postfix": {"header_size_limit": "1"}}}, "role_overrides.chat"),
         ({"store": {"rspamd": {"options.dns_max_requests": "32"}}}, "role_overrides.store.rspamd"),
-        ({"mta": {"postfix": {"line_length_limit": "1"}}, "msa": {"postfix": {"line_length_limit": "2"}}}, "role_overrides.msa.postfix.line_length_limit"),
+        (
+            {"mta": {"postfix": {"line_length_limit": "1"}}, "msa": {"postfix": {"line_length_limit": "2"}}},
+            "role_overrides.msa.postfix.line_length_limit",
+        ),
     ],
 )
 def test_roles_that_nobody_has_or_that_differ_are_refused(roles: dict, path: str) -> None:
     site = view(hosts=TWO, role_overrides=roles).site
-    assert path in [field for rule in (overrides_have_a_daemon, roles_agree) for field, _ in rule(site, Directory(site))]
+    assert path in [
+        field for rule in (overrides_have_a_daemon, roles_agree) for field, _ in rule(site, Directory(site))
+    ]
 
 
 def test_a_block_hides_nothing_that_daemons_share() -> None:
@@ -140,7 +199,19 @@ def test_a_block_hides_nothing_that_daemons_share() -> None:
     assert [field for field, _ in broken(site)] == ["overrides.dovecot.protocol lmtp/recipient_delimiter"]
 
 
-@pytest.mark.parametrize("key", ["service imap-login{/x", "service a b/x", "/x", "x/", "service imap-login/process limit", "a\nb", "service\timap/x", "!include /etc/x"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        "service imap-login{/x",
+        "service a b/x",
+        "/x",
+        "x/",
+        "service imap-login/process limit",
+        "a\nb",
+        "service\timap/x",
+        "!include /etc/x",
+    ],
+)
 def test_names_of_blocks(key: str) -> None:
     with pytest.raises(ValueError, match="overrides"):
         view(overrides={"dovecot": {key: "1"}})

@@ -19,6 +19,7 @@ from gmconf.load import load
 
 TODAY = date(2026, 11, 23)
 
+
 def leaves(node: object, path: PathParts = ()) -> Iterator[PathParts]:
     """Every value that stands in a site."""
     if isinstance(node, dict | list):
@@ -42,14 +43,17 @@ def test_every_value_has_an_answer(name: str, tmp_path: Path) -> None:
             assert found.about or found.answers, field
             answered += bool(found.answers)
             silent += [] if found.answers else [field]
-    # A description is all there is to say of names for documents, and of what cannot be otherwise, such as the only host's roles.
+    # A description is all there is to say of names for documents, and of what cannot be otherwise, such as the only
+    # host's roles.
     assert len(silent) < 0.06 * answered, silent
 
 
 def test_a_quota_and_its_line(site) -> None:
     """The line is that of the rendered file, whoever wrote it."""
     gmconf("render", "site.yml", cwd=site)
-    (answer,) = json.loads(gmconf("explain", "domains[0].mailboxes[1].quota", "--format", "json", cwd=site).stdout)["answers"]
+    (answer,) = json.loads(gmconf("explain", "domains[0].mailboxes[1].quota", "--format", "json", cwd=site).stdout)[
+        "answers"
+    ]
     lines = (site / "build/hosts/mail.example.org/tree/etc/dovecot/users").read_text().splitlines()
     assert (answer["path"], answer["text"]) == ("/etc/dovecot/users", lines[answer["line"] - 1])
     assert "bob@example.org" in answer["text"]

@@ -1,7 +1,8 @@
 """Whatever is written into site.yml, no field can add a line, a directive, a block or a map entry.
 
-Every text in a site with all options is replaced, one at a time, by hostile ones. Each is either refused by the model, or
-the rendered files have the same skeleton as before: what is left when quoted texts and the values of lines are taken away.
+Every text in a site with all options is replaced, one at a time, by hostile ones. Each is either refused by the model,
+or the rendered files have the same skeleton as before: what is left when quoted texts and the values of lines are taken
+away.
 """
 
 from __future__ import annotations
@@ -46,12 +47,67 @@ from gmconf.settings import Reason
 
 DATA = yaml.safe_load((Path(__file__).parents[1] / "golden/sites/everything/site.yml").read_text()) | {"users": []}
 HOSTILE = (
-    "x\nsmtpd_tls_security_level = none", "x\r\n\tcontinued", 'x"; evil = "y', "x'; } evil {", "x}\n}", "x # comment", "x; drop", "$(reboot)", "`reboot`",
-    "${config_directory}", "$mynetworks", "%{user}", "%u", "<x", "</etc/shadow", "x\\", 'x\\"', "!include /etc/shadow", ".include /etc/shadow", "{{ c.x }}",
-    "{% raw %}", "x, permit", "x\0y", "x\u2028y", "x\x85y", "x\x0by", "{", "}", "[", "]]", '"', "'", "/*", "*/", "//", "=", ": ", " ", "\t", "-", "@", "a@b",
-    "a b@example.org", '"a b"@example.org', "a@example.org b@example.org", "a,b@example.org", "x*", "*", ".", "..", "../../etc", "/etc/passwd",
-    "permit_mynetworks", "0.0.0.0/0", "::/0", "example.org.", "-e", "--help", "ex\u00e4mple.org", "\u202eexample.org",
-)  # fmt: skip
+    "x\nsmtpd_tls_security_level = none",
+    "x\r\n\tcontinued",
+    'x"; evil = "y',
+    "x'; } evil {",
+    "x}\n}",
+    "x # comment",
+    "x; drop",
+    "$(reboot)",
+    "`reboot`",
+    "${config_directory}",
+    "$mynetworks",
+    "%{user}",
+    "%u",
+    "<x",
+    "</etc/shadow",
+    "x\\",
+    'x\\"',
+    "!include /etc/shadow",
+    ".include /etc/shadow",
+    "{{ c.x }}",
+    "{% raw %}",
+    "x, permit",
+    "x\0y",
+    "x\u2028y",
+    "x\x85y",
+    "x\x0by",
+    "{",
+    "}",
+    "[",
+    "]]",
+    '"',
+    "'",
+    "/*",
+    "*/",
+    "//",
+    "=",
+    ": ",
+    " ",
+    "\t",
+    "-",
+    "@",
+    "a@b",
+    "a b@example.org",
+    '"a b"@example.org',
+    "a@example.org b@example.org",
+    "a,b@example.org",
+    "x*",
+    "*",
+    ".",
+    "..",
+    "../../etc",
+    "/etc/passwd",
+    "permit_mynetworks",
+    "0.0.0.0/0",
+    "::/0",
+    "example.org.",
+    "-e",
+    "--help",
+    "ex\u00e4mple.org",
+    "\u202eexample.org",
+)
 
 
 def leaves(data: Any, path: tuple = ()) -> Iterator[tuple]:
@@ -77,8 +133,13 @@ def replaced(path: tuple, text: str) -> dict:
 
 
 def texts(site: Site) -> dict[str, str]:
-    view = View(site, site.hosts[0], Directory(site), lambda path: Reason("site", "site.yml:1:1", path),
-                collections.defaultdict(lambda: "PEM"))  # fmt: skip
+    view = View(
+        site,
+        site.hosts[0],
+        Directory(site),
+        lambda path: Reason("site", "site.yml:1:1", path),
+        collections.defaultdict(lambda: "PEM"),
+    )
     found = {}
     for plan in plans(view):
         for file in plan.files:
@@ -98,7 +159,9 @@ def skeleton(path: str, text: str) -> list[str]:
         elif path.endswith(".xml"):
             found.append(re.sub(r">[^<>]*<", "><", line))
         else:
-            found.append(re.sub(r"^(\s*[A-Za-z0-9_.-]+).*$", r"\1", bare) if "/maps/" not in path else "line" if line else "")
+            found.append(
+                re.sub(r"^(\s*[A-Za-z0-9_.-]+).*$", r"\1", bare) if "/maps/" not in path else "line" if line else ""
+            )
     return found
 
 
@@ -131,8 +194,13 @@ def check(path: tuple, hostile: str) -> bool:
 
 def unprintable(found: dict[str, str]) -> list[tuple[str, str]]:
     """Lines of maps that hold what nobody sees."""
-    return [(file, line) for file, text in found.items() if file.startswith("/etc/postfix/maps/") or file.endswith(".map")
-            for line in text.split("\n") if not line.isprintable()]  # fmt: skip
+    return [
+        (file, line)
+        for file, text in found.items()
+        if file.startswith("/etc/postfix/maps/") or file.endswith(".map")
+        for line in text.split("\n")
+        if not line.isprintable()
+    ]
 
 
 @pytest.mark.parametrize("path", sorted(leaves(DATA), key=str), ids=lambda p: ".".join(map(str, p)))
@@ -207,7 +275,21 @@ def test_lists_stay_lists(items: list[str]) -> None:
 
 
 MARKUP = st.text(alphabet=st.sampled_from("[](){}<>!*_`~#+-=|\\&;:.1a \"'/@$^%?\u00a0\u0301"), max_size=30)
-PLACES = ("{}", "before {} after", "- {}", "1. {}", "## {}", "> {}", "| a | b |\n|---|---|\n| {} | c |", "a line\n{}\nanother", "**{}**", "{}, {}", "so {}.", "[x](y.md) {}", "{}(z)")
+PLACES = (
+    "{}",
+    "before {} after",
+    "- {}",
+    "1. {}",
+    "## {}",
+    "> {}",
+    "| a | b |\n|---|---|\n| {} | c |",
+    "a line\n{}\nanother",
+    "**{}**",
+    "{}, {}",
+    "so {}.",
+    "[x](y.md) {}",
+    "{}(z)",
+)
 """Where a template may print a value."""
 
 
@@ -254,7 +336,10 @@ def test_markdown_links_lead_where_they_should(text: str, target: str) -> None:
     out = spelled(markdown.spell, Link(text, target))
     if out is not None:
         elements, words = parsed(f"see {out} here")
-        assert [e for e in elements if e[0].startswith("link")] == [("link_open", "a", target), ("link_close", "a", "None")]
+        assert [e for e in elements if e[0].startswith("link")] == [
+            ("link_open", "a", target),
+            ("link_close", "a", "None"),
+        ]
         assert words == f"see {text.strip()} here"
         assert re.match(r"https://|mailto:|tel:|[^:]*$", target)
 
@@ -287,9 +372,20 @@ def test_xml_reads_back_what_was_written(text: str) -> None:
 
 
 HOSTILE_PROSE = (
-    "x](https://evil.example) [y](javascript:alert(1)) <script>alert(1)</script> <https://evil.example> https://evil.example",
-    "`rm -rf` **bold** _em_ ~~no~~ | cell | &lt;b&gt; ![i](x.png) \\", "| a | b |", "# heading", "1. one", "- item", "```", "---", "</td></main>", "$x$ {{ c.x }}",
-)  # fmt: skip
+    (
+        "x](https://evil.example) [y](javascript:alert(1)) <script>alert(1)</script> <https://evil.example>"
+        " https://evil.example"
+    ),
+    "`rm -rf` **bold** _em_ ~~no~~ | cell | &lt;b&gt; ![i](x.png) \\",
+    "| a | b |",
+    "# heading",
+    "1. one",
+    "- item",
+    "```",
+    "---",
+    "</td></main>",
+    "$x$ {{ c.x }}",
+)
 TOLD = ("organisation", "support", "procedures", "policies", "clients", "news", "domains", "hosts", "network", "filter")
 
 
@@ -301,13 +397,17 @@ def prose(site: Site) -> dict[str, str]:
         return Reason("site", "site.yml:1:1", path)
 
     view = View(site, site.hosts[0], mail, why, collections.defaultdict(lambda: "PEM"))
-    return {file.path: file.rendered.text for file in book.written(Desk(site, mail, why, (exposure(view, plans(view)),)))}
+    return {
+        file.path: file.rendered.text for file in book.written(Desk(site, mail, why, (exposure(view, plans(view)),)))
+    }
 
 
 def outline(path: str, text: str) -> list[str]:
     """Tags of pages and XML without their values; signs of the rest."""
     if path.endswith((".html", ".xml", ".mobileconfig")):
-        return re.sub(r'(href|id)="[^"]*"', r"\1", re.sub(r">[^<]*<", "><", text.partition("</style>")[2] or text)).split("\n")
+        return re.sub(
+            r'(href|id)="[^"]*"', r"\1", re.sub(r">[^<]*<", "><", text.partition("</style>")[2] or text)
+        ).split("\n")
     return [re.sub(r"\S+", "w", line)[:1] for line in text.split("\n")]
 
 
@@ -317,7 +417,9 @@ def renamed(path: tuple, text: str) -> dict:
     if path[0] == "procedures" and path[-1] == "name":
         old = DATA["procedures"][path[1]][path[2]]["name"]
         for role in ("duty", "trained"):
-            people = [{**person, "name": text} if person["name"] == old else person for person in data["procedures"][role]]
+            people = [
+                {**person, "name": text} if person["name"] == old else person for person in data["procedures"][role]
+            ]
             data["procedures"] = {**data["procedures"], role: people}
     return data
 
@@ -325,7 +427,9 @@ def renamed(path: tuple, text: str) -> dict:
 PROSE = {path: outline(path, text) for path, text in prose(Site.model_validate(DATA)).items()}
 
 
-@pytest.mark.parametrize("path", sorted((p for p in leaves(DATA) if p[0] in TOLD), key=str), ids=lambda p: ".".join(map(str, p)))
+@pytest.mark.parametrize(
+    "path", sorted((p for p in leaves(DATA) if p[0] in TOLD), key=str), ids=lambda p: ".".join(map(str, p))
+)
 def test_hostile_prose(path: tuple) -> None:
     """Nobody who may write a field of the site can write into the pages that others read."""
     for hostile in HOSTILE_PROSE:

@@ -12,18 +12,37 @@ from gmconf.render import render
 from gmconf.services import clamav, dovecot, postfix, unbound
 
 BAD = [
-    ("postfix", "message_size_limit", "104857600"), ("rspamd", "options.max_message", "1M"), ("clamd", "StreamMaxLength", "10M"),
-    ("clamd", "MaxFileSize", "1M"), ("rspamd", "options.task_timeout", "60s"), ("rspamd", "options.task_timeout", "2s"),
-    ("postfix", "milter_content_timeout", "300s"), ("postfix", "milter_content_timeout", "1s"),
-    ("postfix", "lmtp_destination_concurrency_limit", "20"), ("dovecot", "lmtp_user_concurrency_limit", "5"),
-    ("postfix", "default_process_limit", "1000"), ("postfix", "smtpd_forbid_bare_newline_exclusions", "$mynetworks"),
-    ("postfix", "recipient_delimiter", "-"), ("postfix", "recipient_delimiter", "+-"), ("dovecot", "recipient_delimiter", "-"), ("postfix", "recipient_delimiter", ""),
-    ("postfix", "smtputf8_enable", "yes"), ("postfix", "smtpd_sasl_path", "private/auth"), ("postfix", "smtpd_sasl_type", "cyrus"), ("unbound", "port", "5353"),
+    ("postfix", "message_size_limit", "104857600"),
+    ("rspamd", "options.max_message", "1M"),
+    ("clamd", "StreamMaxLength", "10M"),
+    ("clamd", "MaxFileSize", "1M"),
+    ("rspamd", "options.task_timeout", "60s"),
+    ("rspamd", "options.task_timeout", "2s"),
+    ("postfix", "milter_content_timeout", "300s"),
+    ("postfix", "milter_content_timeout", "1s"),
+    ("postfix", "lmtp_destination_concurrency_limit", "20"),
+    ("dovecot", "lmtp_user_concurrency_limit", "5"),
+    ("postfix", "default_process_limit", "1000"),
+    ("postfix", "smtpd_forbid_bare_newline_exclusions", "$mynetworks"),
+    ("postfix", "recipient_delimiter", "-"),
+    ("postfix", "recipient_delimiter", "+-"),
+    ("dovecot", "recipient_delimiter", "-"),
+    ("postfix", "recipient_delimiter", ""),
+    ("postfix", "smtputf8_enable", "yes"),
+    ("postfix", "smtpd_sasl_path", "private/auth"),
+    ("postfix", "smtpd_sasl_type", "cyrus"),
+    ("unbound", "port", "5353"),
     ("clamd", "LocalSocket", "/tmp/clamd.sock"),
-]  # fmt: skip
-GOOD = [("postfix", "message_size_limit", "1000000"), ("dovecot", "lmtp_user_concurrency_limit", "20"), ("clamd", "StreamMaxLength", "100M"),
-        ("postfix", "milter_content_timeout", "12s"), ("postfix", "recipient_delimiter", "+"), ("dovecot", "recipient_delimiter", "+"),
-        ("rspamd", "options.task_timeout", "${later}")]  # fmt: skip
+]
+GOOD = [
+    ("postfix", "message_size_limit", "1000000"),
+    ("dovecot", "lmtp_user_concurrency_limit", "20"),
+    ("clamd", "StreamMaxLength", "100M"),
+    ("postfix", "milter_content_timeout", "12s"),
+    ("postfix", "recipient_delimiter", "+"),
+    ("dovecot", "recipient_delimiter", "+"),
+    ("rspamd", "options.task_timeout", "${later}"),
+]
 
 
 @pytest.mark.parametrize(("size", "timeout"), [(64 * 1024, 1), (30 * 1024**2, 3), (1024**3, 4)])
@@ -46,19 +65,37 @@ def test_overrides_that_break_none(service: str, key: str, value: str) -> None:
 
 
 MOVED = [
-    "mail_location", "mail_path", "mail_home", "mail_driver", "mail_uid", "protocol imap/mail_path",
-    "namespace inbox/mail_path", "namespace inbox/prefix", "namespace shared/separator", "namespace shared/inbox",
-    "userdb passwd-file/fields/home", "auth_username_format", "base_dir", "protocols",
-    "service auth/unix_listener auth-smtp/mode", "service lmtp/inet_listener lmtp/port",
+    "mail_location",
+    "mail_path",
+    "mail_home",
+    "mail_driver",
+    "mail_uid",
+    "protocol imap/mail_path",
+    "namespace inbox/mail_path",
+    "namespace inbox/prefix",
+    "namespace shared/separator",
+    "namespace shared/inbox",
+    "userdb passwd-file/fields/home",
+    "auth_username_format",
+    "base_dir",
+    "protocols",
+    "service auth/unix_listener auth-smtp/mode",
+    "service lmtp/inet_listener lmtp/port",
     "service quota-status/executable",
     "service auth/unix_listener auth-chat/user",
-]  # fmt: skip
+]
 STAYS = [
-    "mail_fsync", "mail_alt_path", "namespace shared/mail_path", "namespace shared/prefix",
-    "namespace inbox/mailbox Trash/autoexpunge", "passdb ldap/driver", "userdb ldap/fields/home",
-    "service auth/unix_listener own/mode", "service lmtp/process_limit",
+    "mail_fsync",
+    "mail_alt_path",
+    "namespace shared/mail_path",
+    "namespace shared/prefix",
+    "namespace inbox/mailbox Trash/autoexpunge",
+    "passdb ldap/driver",
+    "userdb ldap/fields/home",
+    "service auth/unix_listener own/mode",
+    "service lmtp/process_limit",
     "service imap-login/inet_listener imaps/haproxy",
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("key", MOVED)
@@ -98,7 +135,13 @@ def test_values_that_others_go_by_are_those_that_are_rendered() -> None:
     plans = {"postfix": postfix, "unbound": unbound, "clamd": clamav}
     for (service, key), (value, _) in SHARED.items():
         for plan in [plans[service].plan(view())] if service in plans else []:
-            found = {str(s.value) for file in plan.files if getattr(file, "settings", None) for s in file.settings.flat() if s.key == keys.get(key, key)}
+            found = {
+                str(s.value)
+                for file in plan.files
+                if getattr(file, "settings", None)
+                for s in file.settings.flat()
+                if s.key == keys.get(key, key)
+            }
             assert {v.replace("False", "no") for v in found} == {value}, key
 
 

@@ -19,11 +19,13 @@ from gmconf.errors import GmconfError
 from gmconf.model import Site
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
-SITE = Site.model_validate({
-    "organisation": {"name": "Example", "postmaster": "alice@example.org"},
-    "domains": [{"name": "example.org", "mailboxes": [{"name": "alice"}]}],
-    "hosts": [{"name": "mail.example.org", "release": "trixie", "addresses": ["192.0.2.1", "2001:db8::1"]}],
-})
+SITE = Site.model_validate(
+    {
+        "organisation": {"name": "Example", "postmaster": "alice@example.org"},
+        "domains": [{"name": "example.org", "mailboxes": [{"name": "alice"}]}],
+        "hosts": [{"name": "mail.example.org", "release": "trixie", "addresses": ["192.0.2.1", "2001:db8::1"]}],
+    }
+)
 
 
 def make(folder: Path, now: datetime = NOW, *, renew: bool = False) -> list[str]:
@@ -32,7 +34,12 @@ def make(folder: Path, now: datetime = NOW, *, renew: bool = False) -> list[str]
 
 def test_pairs_belong_together(tmp_path) -> None:
     made = make(tmp_path)
-    assert made == ["dkim/example.org/gm1-rsa.pub", "dkim/example.org/gm1-ed25519.pub", "ca/ca.crt", "tls/mail.example.org.crt"]
+    assert made == [
+        "dkim/example.org/gm1-rsa.pub",
+        "dkim/example.org/gm1-ed25519.pub",
+        "ca/ca.crt",
+        "tls/mail.example.org.crt",
+    ]
     folder = tmp_path / "keys/dkim/example.org"
     private = load_pem_private_key(vault.decrypt((folder / "gm1-rsa.key.vault").read_bytes(), PASSWORD, "x"), None)
     public = load_der_public_key(base64.b64decode((folder / "gm1-rsa.pub").read_text().split()[0]))
@@ -86,7 +93,13 @@ def test_private_files_are_closed_and_encrypted(tmp_path) -> None:
 
 def test_ansible_vault_reads_our_files(tmp_path, vault_password) -> None:
     make(tmp_path)
-    argv = [str(Path(sys.executable).with_name("ansible-vault")), "view", "--vault-password-file", str(vault_password), str(tmp_path / "keys/ca/ca.key.vault")]
+    argv = [
+        str(Path(sys.executable).with_name("ansible-vault")),
+        "view",
+        "--vault-password-file",
+        str(vault_password),
+        str(tmp_path / "keys/ca/ca.key.vault"),
+    ]
     assert "BEGIN PRIVATE KEY" in subprocess.run(argv, text=True, capture_output=True, check=True).stdout
 
 
@@ -99,9 +112,16 @@ def test_wrong_vault_password_says_which_file(tmp_path) -> None:
 
 @pytest.mark.parametrize(
     ("password", "word"),
-    [("short", "shorter"), ("aaaaaaaaaaaaaaa", "different"), ("abcdefghijklmnop", "row"), ("password12345", "common"), ("alice-and-wonderland", "alice"),
-     ("x" * 600 + "abcde", "longer"), ("tab\there-is-bad", "control")],
-)  # fmt: skip
+    [
+        ("short", "shorter"),
+        ("aaaaaaaaaaaaaaa", "different"),
+        ("abcdefghijklmnop", "row"),
+        ("password12345", "common"),
+        ("alice-and-wonderland", "alice"),
+        ("x" * 600 + "abcde", "longer"),
+        ("tab\there-is-bad", "control"),
+    ],
+)
 def test_weak_passwords(password: str, word: str) -> None:
     assert any(word in reason for reason in passwords.check_strength(password, "alice@example.org"))
 

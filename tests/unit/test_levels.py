@@ -49,16 +49,25 @@ def missing(path: Path) -> dict[str, list[Result]]:
 
 
 def test_single_hosts_that_mail_cannot_do_without_are_named(base) -> None:
-    """One host; a second one with roles but no filter; a third that nobody asks: none of them makes a site that does without its first."""
+    """One host; a second one with roles but no filter; a third that nobody asks: none of them makes a site that does
+    without its first."""
     text = yaml.load((CASES / "base.yml").read_text(), yaml.BaseLoader)
     first, second = text["hosts"]
     waivers = [w for w in text["waivers"] if w["control"] != "ha.two-nodes"]
     leaning = {**second, "roles": ["mta", "msa"]}
     idle = {**second, "roles": ["filter"]}
     relaying = {**second, "roles": ["msa", "filter"]}
-    for hosts, services in (([first], 4), ([first, leaning], 4), ([first, idle], 4), ([first, relaying], 3), ([first, second], 1)):
+    for hosts, services in (
+        ([first], 4),
+        ([first, leaning], 4),
+        ([first, idle], 4),
+        ([first, relaying], 3),
+        ([first, second], 1),
+    ):
         found = missing(patched(base, {"hosts": hosts, "waivers": waivers}))
-        assert [(r.observed, bool(r.remedy)) for r in found["ha.two-nodes"]] == [("not without mx1.example.org", True)] * services
+        assert [(r.observed, bool(r.remedy)) for r in found["ha.two-nodes"]] == [
+            ("not without mx1.example.org", True)
+        ] * services
         assert ("ops.rolling" in found) is (len(hosts) == 1)
         clear = [r.subject for r in found.get("tls.mua-required", ())]
         assert clear == (["mx2.example.org"] if leaning in hosts else [])
@@ -102,10 +111,25 @@ def test_the_weakest_host_and_domain_decide(base) -> None:
     [
         ({}, "silver", "silver", "bronze holds on paper; hosts not asked ("),
         ({"dane_out": "fail"}, "bronze", "bronze", "bronze holds on paper; hosts not asked ("),
-        ({"xmpp_server": "waived"}, "basic", "silver", "bronze holds on paper with 1 waiver; without: basic; hosts not asked ("),
-        ({"xmpp_server": "waived", "mta_retry": "waived"}, None, "silver", "bronze holds on paper with 2 waivers; without: no level; hosts not asked ("),
+        (
+            {"xmpp_server": "waived"},
+            "basic",
+            "silver",
+            "bronze holds on paper with 1 waiver; without: basic; hosts not asked (",
+        ),
+        (
+            {"xmpp_server": "waived", "mta_retry": "waived"},
+            None,
+            "silver",
+            "bronze holds on paper with 2 waivers; without: no level; hosts not asked (",
+        ),
         ({"dane_out": "waived"}, "bronze", "silver", "bronze holds on paper; hosts not asked ("),
-        ({"xmpp_server": "waived", "tls_ciphers": "fail"}, "basic", "basic", "bronze does not hold; basic does on paper; hosts not asked ("),
+        (
+            {"xmpp_server": "waived", "tls_ciphers": "fail"},
+            "basic",
+            "basic",
+            "bronze does not hold; basic does on paper; hosts not asked (",
+        ),
         ({"xmpp_server": "error"}, "basic", "basic", "bronze does not hold; basic does on paper; hosts not asked ("),
         ({"mta_retry": "fail"}, None, None, "bronze does not hold; no level does; hosts not asked ("),
         ({"mta_retry": "na"}, "silver", "silver", "bronze holds on paper; hosts not asked ("),
@@ -119,7 +143,11 @@ def test_verdict(other: dict[str, str], reached: str | None, granted: str | None
     json_ = found.json()
     assert json_["reached"] == reached
     assert json_["granted"] == granted
-    assert json_["waived"] == tuple(n for n in CATALOGUE if other.get(n.replace(".", "_").replace("-", "_")) == "waived" and CATALOGUE[n].level != "silver")
+    assert json_["waived"] == tuple(
+        n
+        for n in CATALOGUE
+        if other.get(n.replace(".", "_").replace("-", "_")) == "waived" and CATALOGUE[n].level != "silver"
+    )
 
 
 def test_waiver_past_its_day_is_an_error(base) -> None:
@@ -177,7 +205,11 @@ def test_command_tells_waivers_choices_and_both_levels(site) -> None:
     assert out[-1].startswith("bronze holds on paper with 1 waiver; without: basic; hosts not asked ("), out[-1]
     found = json.loads(gmconf("check", "bronze.yml", "--date", "2026-11-23", "--format", "json", cwd=site).stdout)
     assert found["verdict"]["holds"] is True
-    assert (found["verdict"]["reached"], found["verdict"]["granted"], found["verdict"]["waived"]) == ("basic", "bronze", ["xmpp.server"])
+    assert (found["verdict"]["reached"], found["verdict"]["granted"], found["verdict"]["waived"]) == (
+        "basic",
+        "bronze",
+        ["xmpp.server"],
+    )
     assert [c["id"] for c in found["choices"] if c["loose"]] == ["C1", "C17"]
 
 
@@ -209,7 +241,10 @@ def test_age_of_dkim_keys_is_asked_of_people_only_where_nobody_knows_it(base) ->
     for public in (base / "keys/dkim/example.net").glob("*.pub"):
         public.write_text(public.read_text().splitlines()[0] + "\n")  # as an older gmconf made it
     assert told(last, [known[0], second, parked], without)[-1] == ("evidence", "fail", "none")
-    assert [(method, status) for method, status, _ in told(last, [known[0], second, parked], {})] == [("static", "pass"), ("evidence", "pass")]
+    assert [(method, status) for method, status, _ in told(last, [known[0], second, parked], {})] == [
+        ("static", "pass"),
+        ("evidence", "pass"),
+    ]
     found = standings(load(patched(base, {"domains": known, **without})), last)
     assert [proof(row, found) for row in found.rows if row.control.id == "auth.dkim-rotation"] == [None]
     # What is named all the same, and is not asked for, counts for nothing.

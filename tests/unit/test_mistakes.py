@@ -1,4 +1,6 @@
-"""Every mistake has a golden stderr; nothing is written, the exit code is 2. Rewrite with GOLDEN=1 and read the diff."""
+"""Every mistake has a golden stderr; nothing is written, the exit code is 2.
+Rewrite with GOLDEN=1 and read the diff.
+"""
 
 import os
 import shutil
@@ -34,11 +36,30 @@ def test_mistake(case: Path, capsys, monkeypatch, tmp_path) -> None:
 
 def test_the_mistakes_that_people_really_make_are_there() -> None:
     wanted = {
-        "wrong-type-list", "wrong-type-mapping", "wrong-type-number", "unknown-key", "duplicate-key", "domain-idn", "domain-underscore",
-        "domain-trailing-dot", "domain-tld-alone", "bad-address", "bad-cidr", "impossible-role", "missing-key-pair", "user-file-missing",
-        "user-file-is-folder", "user-file-not-utf8", "tab-in-yaml", "endless-anchors", "undefined-anchor", "anchor-in-itself", "merge-key", "not-utf8",
+        "wrong-type-list",
+        "wrong-type-mapping",
+        "wrong-type-number",
+        "unknown-key",
+        "duplicate-key",
+        "domain-idn",
+        "domain-underscore",
+        "domain-trailing-dot",
+        "domain-tld-alone",
+        "bad-address",
+        "bad-cidr",
+        "impossible-role",
+        "missing-key-pair",
+        "user-file-missing",
+        "user-file-is-folder",
+        "user-file-not-utf8",
+        "tab-in-yaml",
+        "endless-anchors",
+        "undefined-anchor",
+        "anchor-in-itself",
+        "merge-key",
+        "not-utf8",
         "empty-file",
-    }  # fmt: skip
+    }
     assert wanted <= {case.name for case in CASES}
     assert len(CASES) >= 40
 

@@ -1,4 +1,6 @@
-"""A host behind NAT one to one: the world knows it by hosts[].public_addresses, its own network by hosts[].addresses."""
+"""A host behind NAT one to one: the world knows it by hosts[].public_addresses,
+its own network by hosts[].addresses.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +21,16 @@ from gmconf.tree import build
 TODAY = date(2026, 11, 23)
 OWN = '  - {name: mail.example.org, release: trixie, addresses: [192.0.2.1, "2001:db8::1"]}\n'
 BEHIND = """\
-  - {name: mail.example.org, release: trixie, addresses: [10.0.0.5, "2001:db8::1"], public_addresses: [192.0.2.1], roles: [mta, msa, filter, nameserver]}
-  - {name: store.example.org, release: trixie, addresses: [10.0.0.6, "2001:db8::2"], public_addresses: [192.0.2.2], roles: [store]}
+  - name: mail.example.org
+    release: trixie
+    addresses: [10.0.0.5, "2001:db8::1"]
+    public_addresses: [192.0.2.1]
+    roles: [mta, msa, filter, nameserver]
+  - name: store.example.org
+    release: trixie
+    addresses: [10.0.0.6, "2001:db8::2"]
+    public_addresses: [192.0.2.2]
+    roles: [store]
 """
 
 
@@ -33,16 +43,26 @@ def test_dns_says_what_the_world_sees(tmp_path) -> None:
     assert found["mail.example.org", "A"] == "192.0.2.1"
     assert found["mail.example.org", "AAAA"] == "2001:db8::1"
     assert found["1.2.0.192.in-addr.arpa", "PTR"] == "mail.example.org."
-    assert found["example.org", "TXT"] == found["mail.example.org", "TXT"] == '"v=spf1 ip4:192.0.2.1 ip6:2001:db8::1 -all"'
+    assert (
+        found["example.org", "TXT"] == found["mail.example.org", "TXT"] == '"v=spf1 ip4:192.0.2.1 ip6:2001:db8::1 -all"'
+    )
     assert not any("10.0.0." in text for text in found.values())
 
 
 def test_files_say_what_its_own_network_sees(tmp_path) -> None:
     """But for the zones that its name server hands out, and the name that Postfix has for the way back."""
     files = {path: data.decode(errors="replace") for path, data in build(site(tmp_path)).files.items()}
-    outside = {path: lines for path, text in files.items() if "/tree/" in path and (lines := [line for line in text.splitlines() if "192.0.2." in line and not line.startswith("#")])}
+    outside = {
+        path: lines
+        for path, text in files.items()
+        if "/tree/" in path
+        and (lines := [line for line in text.splitlines() if "192.0.2." in line and not line.startswith("#")])
+    }
     assert {path.partition("/tree")[2] for path in outside if "/knot/zones/" not in path} == {"/etc/postfix/main.cf"}
-    assert sorted(line for path, lines in outside.items() if path.endswith("/main.cf") for line in lines) == ["proxy_interfaces = 192.0.2.1", "proxy_interfaces = 192.0.2.2"]
+    assert sorted(line for path, lines in outside.items() if path.endswith("/main.cf") for line in lines) == [
+        "proxy_interfaces = 192.0.2.1",
+        "proxy_interfaces = 192.0.2.2",
+    ]
     store = next(text for path, text in files.items() if path.endswith("store.example.org/tree/etc/postfix/main.cf"))
     assert "\nrelayhost = [10.0.0.5]\n" in store
     mx = next(text for path, text in files.items() if path.endswith("mail.example.org/tree/etc/postfix/main.cf"))
@@ -63,12 +83,18 @@ def test_a_host_that_is_reached_by_its_address_shows_its_name(inner: str, outer:
     """Postfix would look for the address in the certificate, and keep the mail."""
     dot, families = (":", ("ipv6",)) if ":" in inner else (".", ("ipv4",))
     mx, store = (
-        {"name": f"{name}.example.org", "release": release, "roles": roles, "addresses": [f"{inner}{dot}{number}"],
-         "public_addresses": [f"{outer}{dot}{number}"] if translated else []}
+        {
+            "name": f"{name}.example.org",
+            "release": release,
+            "roles": roles,
+            "addresses": [f"{inner}{dot}{number}"],
+            "public_addresses": [f"{outer}{dot}{number}"] if translated else [],
+        }
         for number, name, release, roles in (
-            (1, "mx", "trixie", ["mta", "msa", "filter"]), (2, "store", "bookworm", ["store"]),
+            (1, "mx", "trixie", ["mta", "msa", "filter"]),
+            (2, "store", "bookworm", ["store"]),
         )
-    )  # fmt: skip
+    )
     delivers, sends = main_cf([mx, store], 0, families), main_cf([mx, store], 1, families)
     reached = [host["addresses"][0] if translated else host["name"] for host in (mx, store)]
     assert (delivers["virtual_transport"], sends["relayhost"]) == (f"lmtp:inet:[{reached[1]}]:24", f"[{reached[0]}]")
@@ -95,12 +121,23 @@ def test_a_relay_behind_nat_is_a_host_of_the_site(tmp_path) -> None:
 
 def test_controls_and_reports_know_both(tmp_path) -> None:
     loaded = site(tmp_path)
-    assert {r.status for r in check(loaded, today=TODAY) if r.control in ("dns.fcrdns", "net.ipv6", "dns.mx-valid", "auth.spf-publish")} == {"pass"}
+    assert {
+        r.status
+        for r in check(loaded, today=TODAY)
+        if r.control in ("dns.fcrdns", "net.ipv6", "dns.mx-valid", "auth.spf-publish")
+    } == {"pass"}
 
 
 def test_a_private_address_in_the_worlds_dns_is_found(tmp_path) -> None:
     wrong = OWN.replace("192.0.2.1", "10.0.0.5")
-    assert [r.remedy for r in check(site(tmp_path / "open", wrong), today=TODAY) if r.control == "dns.fcrdns" and r.status == "fail"] == ["name the address that others see in hosts[].public_addresses"]
-    closed = 'resolver: {forwarders: [192.0.2.53], trust_anchors: [". IN DS 20326 8 2 E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D"]}\n'
+    assert [
+        r.remedy
+        for r in check(site(tmp_path / "open", wrong), today=TODAY)
+        if r.control == "dns.fcrdns" and r.status == "fail"
+    ] == ["name the address that others see in hosts[].public_addresses"]
+    closed = (
+        'resolver: {forwarders: [192.0.2.53], trust_anchors: [". IN DS 20326 8 2'
+        ' E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D"]}\n'
+    )
     inside = made(tmp_path / "closed", SITE.replace(OWN, wrong), more=closed)
     assert {r.status for r in check(inside, today=TODAY) if r.control == "dns.fcrdns"} == {"pass"}

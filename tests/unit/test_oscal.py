@@ -34,7 +34,8 @@ from gmconf.report.standing import Standings, standings
 
 @pytest.fixture(scope="session")
 def judge() -> Iterator[Callable[[str], list[str]]]:
-    """What is wrong with a file, by both libraries. The first unpacks what NIST published, large, into a folder of its own."""
+    """What is wrong with a file, by both libraries. The first unpacks what NIST published, large, into a folder of its
+    own."""
     with tempfile.TemporaryDirectory() as folder:
         configure_support(support_file=f"{folder}/support.db")
 
@@ -43,9 +44,14 @@ def judge() -> Iterator[Callable[[str], list[str]]]:
             found = OSCAL.loads(text)
             # Without an index the library lets everything pass: then this is no judge.
             assert found is not None
-            wrong = [f"{e['path']}: {e['message']}" if "path" in e and "message" in e else str(e) for e in found.validation_errors]
+            wrong = [
+                f"{e['path']}: {e['message']}" if "path" in e and "message" in e else str(e)
+                for e in found.validation_errors
+            ]
             wrong += [f"{phase} not looked at" for phase, state in found.validation_status.items() if state is None]
-            kind = {"component-definition": models.ComponentDefinition, "assessment-results": models.AssessmentResults}[root]
+            kind = {"component-definition": models.ComponentDefinition, "assessment-results": models.AssessmentResults}[
+                root
+            ]
             try:
                 kind.model_validate(json.loads(text)[root])
             except ValidationError as error:
@@ -62,7 +68,9 @@ def bronze(tmp_path) -> Path:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_valid(judge, name, tmp_path) -> None:
-    found = standings(load(prepared(name, tmp_path)), DAY, live(("mta.banner-min", "fail", "smtp"), ("mta.helo", "pass", "smtp")))
+    found = standings(
+        load(prepared(name, tmp_path)), DAY, live(("mta.banner-min", "fail", "smtp"), ("mta.helo", "pass", "smtp"))
+    )
     assert judge(components(found)) == []
     assert judge(assessment(found)) == []
 
@@ -79,7 +87,12 @@ def first(data: Any, *path: Any) -> Any:
         (components, ("component-definition",), "uuid", "not-a-uuid"),
         (components, ("component-definition", "metadata"), "last-modified", "yesterday"),
         (components, ("component-definition", "components", 0), "colour", "red"),
-        (components, ("component-definition", "components", 0, "control-implementations", 0, "implemented-requirements", 0), "control-id", "no token!"),
+        (
+            components,
+            ("component-definition", "components", 0, "control-implementations", 0, "implemented-requirements", 0),
+            "control-id",
+            "no token!",
+        ),
         (assessment, ("assessment-results", "results", 0, "observations", 0), "methods", []),
         (assessment, ("assessment-results", "results", 0, "findings", 0, "target", "status"), "state", "perhaps"),
         (assessment, ("assessment-results", "results", 0, "risks", 0), "title", None),
@@ -106,7 +119,9 @@ def test_everything_named_is_there_once(bronze) -> None:
     for text in (components(found), assessment(found)):
         given = re.findall(r'"uuid": "([0-9a-f-]+)"', text)
         assert len(given) == len(set(given))
-        named = set(re.findall(r'"(?:observation|subject|risk)-uuid": "([0-9a-f-]+)"', text)) | set(re.findall(r'"#([0-9a-f-]+)"', text))
+        named = set(re.findall(r'"(?:observation|subject|risk)-uuid": "([0-9a-f-]+)"', text)) | set(
+            re.findall(r'"#([0-9a-f-]+)"', text)
+        )
         assert named <= set(given)
         assert named
 
@@ -140,7 +155,9 @@ def test_states_and_methods(bronze) -> None:
     tested = [o for o in found["observations"] if o["methods"] == ["TEST"]]
     assert {o["title"] for o in tested} == {"mta.banner-min of mail.example.org", "mta.helo of mail.example.org"}
     assert {o["collected"] for o in tested} == {"2026-11-24T09:30:00+00:00"}
-    shown = next(o for o in found["observations"] if o["methods"] == ["INTERVIEW"] and o["title"] == "mon.canary of site")
+    shown = next(
+        o for o in found["observations"] if o["methods"] == ["INTERVIEW"] and o["title"] == "mon.canary of site"
+    )
     assert shown["relevant-evidence"][0]["href"] == "https://wiki.example.org/monitoring"
 
 
@@ -156,10 +173,19 @@ def test_components_hold_the_settings(bronze) -> None:
     data = json.loads(components(standings(load(bronze), DAY)))["component-definition"]
     postfix = next(c for c in data["components"] if c["title"] == "Postfix")
     needed = {r["control-id"]: r for r in postfix["control-implementations"][0]["implemented-requirements"]}
-    banner = next(p for p in needed["mta.banner-min"]["set-parameters"] if p["remarks"].startswith("/etc/postfix/main.cf:smtpd_banner on "))
+    banner = next(
+        p
+        for p in needed["mta.banner-min"]["set-parameters"]
+        if p["remarks"].startswith("/etc/postfix/main.cf:smtpd_banner on ")
+    )
     assert banner["values"] == ["$myhostname ESMTP"]
     assert {"name": "automated", "ns": "urn:gmconf:oscal", "value": "yes"} in needed["mta.banner-min"]["props"]
-    covered = {r["control-id"] for c in data["components"] for i in c.get("control-implementations", []) for r in i["implemented-requirements"]}
+    covered = {
+        r["control-id"]
+        for c in data["components"]
+        for i in c.get("control-implementations", [])
+        for r in i["implemented-requirements"]
+    }
     assert covered == set(CATALOGUE)
 
 
@@ -172,7 +198,10 @@ def test_command_writes_two_files(bronze) -> None:
     done = gmconf("report", "site.yml", "--format", "oscal", "-o", "audit", "--date", "2026-11-24", cwd=bronze.parent)
     assert done.returncode == 0, done.stderr
     found = standings(load(bronze), DAY)
-    assert sorted(p.name for p in (bronze.parent / "audit").iterdir()) == ["assessment-results.json", "component-definition.json"]
+    assert sorted(p.name for p in (bronze.parent / "audit").iterdir()) == [
+        "assessment-results.json",
+        "component-definition.json",
+    ]
     assert (bronze.parent / "audit/assessment-results.json").read_text() == assessment(found)
     assert (bronze.parent / "audit/component-definition.json").read_text() == components(found)
 

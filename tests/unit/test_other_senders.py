@@ -1,4 +1,5 @@
-"""Services of others that send for a domain (domains[].senders): in its SPF record, expected by gmconf dns check, told by the report."""
+"""Services of others that send for a domain (domains[].senders): in its SPF record, expected by gmconf dns check, told
+by the report."""
 
 from __future__ import annotations
 
@@ -51,13 +52,26 @@ def asked(loaded: Loaded, folder, theirs: tuple[str, ...], into: tuple[str, ...]
 
 
 def wrong(found: Survey) -> dict[tuple[str, str], str]:
-    return {(r.control, r.where): r.observed for r in found.results if r.status != "pass" and not r.where.endswith((" NS", " SOA"))}
+    return {
+        (r.control, r.where): r.observed
+        for r in found.results
+        if r.status != "pass" and not r.where.endswith((" NS", " SOA"))
+    }
 
 
 def test_they_stand_in_the_record_of_their_domain_only(tmp_path) -> None:
     found = texts(site(tmp_path))
-    assert found["example.org"] == "v=spf1 ip4:192.0.2.0/31 ip4:203.0.113.0/28 ip4:203.0.113.77 ip6:2001:db8::1 ip6:2001:db8:9::/64 include:_spf.lab.test -all"
-    assert found["example.net"] == found["a.example.org"] == found["mail.example.org"] == "v=spf1 ip4:192.0.2.1 ip6:2001:db8::1 -all"
+    assert (
+        found["example.org"]
+        == "v=spf1 ip4:192.0.2.0/31 ip4:203.0.113.0/28 ip4:203.0.113.77 ip6:2001:db8::1 ip6:2001:db8:9::/64"
+        " include:_spf.lab.test -all"
+    )
+    assert (
+        found["example.net"]
+        == found["a.example.org"]
+        == found["mail.example.org"]
+        == "v=spf1 ip4:192.0.2.1 ip6:2001:db8::1 -all"
+    )
 
 
 def test_a_record_that_is_too_long_is_split(tmp_path) -> None:
@@ -65,29 +79,48 @@ def test_a_record_that_is_too_long_is_split(tmp_path) -> None:
     loaded = site(tmp_path, f"    senders: [{{reason: newsletter, include: _spf.lab.test, networks: [{many}]}}]\n")
     found = texts(loaded)
     parts = [spf.parse(found[term.spec]) for term in spf.parse(found["example.org"]).asking]
-    assert {term.spec for term in spf.parse(found["example.org"]).asking} == {name for name in found if name.startswith("_senders")}
+    assert {term.spec for term in spf.parse(found["example.org"]).asking} == {
+        name for name in found if name.startswith("_senders")
+    }
     assert sum(m.network is not None for part in parts for m in part.mechanisms) == 62
     assert [term.spec for part in parts for term in part.asking] == ["_spf.lab.test"]
     assert wrong(asked(loaded, tmp_path / "dns", (THEIRS,))) == {}
     left = f'_senders{len(parts) + 1}.example.org. 60 TXT "v=spf1 ip4:203.0.113.9 -all"'
-    assert list(wrong(asked(loaded, tmp_path / "left", (THEIRS,), (left,)))) == [("dns.no-stale", f"_senders{len(parts) + 1}.example.org. TXT")]
+    assert list(wrong(asked(loaded, tmp_path / "left", (THEIRS,), (left,)))) == [
+        ("dns.no-stale", f"_senders{len(parts) + 1}.example.org. TXT")
+    ]
 
 
 def test_what_is_printed_is_fine_and_their_keys_are_theirs(tmp_path) -> None:
     """One of their selectors looks like one of ours that is used no more."""
-    keys = ("nl1._domainkey.example.org. 60 CNAME nl1.lab.test.", 'gm3-rsa._domainkey.example.org. 60 TXT "v=DKIM1; k=rsa; p=AAAA"')
-    assert wrong(asked(site(tmp_path), tmp_path / "dns", (THEIRS, 'nl1.lab.test. 60 TXT "v=DKIM1; k=rsa; p=AAAA"'), keys)) == {}
+    keys = (
+        "nl1._domainkey.example.org. 60 CNAME nl1.lab.test.",
+        'gm3-rsa._domainkey.example.org. 60 TXT "v=DKIM1; k=rsa; p=AAAA"',
+    )
+    assert (
+        wrong(asked(site(tmp_path), tmp_path / "dns", (THEIRS, 'nl1.lab.test. 60 TXT "v=DKIM1; k=rsa; p=AAAA"'), keys))
+        == {}
+    )
 
 
 @pytest.mark.parametrize(
     ("theirs", "says"),
     [
         (('_spf.lab.test. 60 TXT "v=spf1 +all"',), "include:_spf.lab.test lets everybody send"),
-        (('_spf.lab.test. 60 TXT "v=spf1 ip4:198.51.100.0/24 include:deep.lab.test -all"', 'deep.lab.test. 60 TXT "v=spf1 ip4:64.0.0.0/4 -all"'), "include:_spf.lab.test lets 64.0.0.0/4 send"),
+        (
+            (
+                '_spf.lab.test. 60 TXT "v=spf1 ip4:198.51.100.0/24 include:deep.lab.test -all"',
+                'deep.lab.test. 60 TXT "v=spf1 ip4:64.0.0.0/4 -all"',
+            ),
+            "include:_spf.lab.test lets 64.0.0.0/4 send",
+        ),
         (('_spf.lab.test. 60 TXT "v=spf1 a:ns1.lab.test/1 -all"',), "include:_spf.lab.test lets 0.0.0.0/1 send"),
         (('_spf.lab.test. 60 TXT "v=spf1 ip6:2000::/3 -all"',), "include:_spf.lab.test lets 2000::/3 send"),
         ((), "_spf.lab.test has no SPF record"),
-        ((f'_spf.lab.test. 60 TXT "v=spf1 {" ".join(f"a:ns{n % 2 + 1}.lab.test" for n in range(10))} -all"',), "11 look-ups"),
+        (
+            (f'_spf.lab.test. 60 TXT "v=spf1 {" ".join(f"a:ns{n % 2 + 1}.lab.test" for n in range(10))} -all"',),
+            "11 look-ups",
+        ),
     ],
     ids=["+all", "wide below", "wide by name", "wide IPv6", "gone", "look-ups"],
 )
@@ -114,4 +147,12 @@ def test_the_report_shows_them(tmp_path) -> None:
 
 def test_a_record_of_their_own_hand_is_pointed_to_the_field(tmp_path) -> None:
     with pytest.raises(GmconfError, match=r"name services of others in domains\[\]\.senders"):
-        contract(made(tmp_path, more='  nameservers: [{name: ns.elsewhere.example}]\n  records: [{name: example.org, type: TXT, value: "v=spf1 include:x.example -all"}]\n')).refuse()
+        contract(
+            made(
+                tmp_path,
+                more=(
+                    "  nameservers: [{name: ns.elsewhere.example}]\n  records: [{name: example.org, type: TXT, value:"
+                    ' "v=spf1 include:x.example -all"}]\n'
+                ),
+            )
+        ).refuse()

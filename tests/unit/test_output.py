@@ -153,8 +153,18 @@ def test_left_overs_of_killed_runs_go(tmp_path) -> None:
 
 def test_any_locale_writes_utf8(site, monkeypatch) -> None:
     monkeypatch.setenv("PYTHONIOENCODING", "ascii")
-    (site / "site.yml").write_text((site / "site.yml").read_text().replace("Alice Archer", "Älice Ärcher").replace("Example Organisation", "Bücher"), "utf-8")
-    for argv in (("check", "site.yml", "--format", "sarif"), ("dns", "site.yml", "--format", "json"), ("validate", "site.yml")):
+    (site / "site.yml").write_text(
+        (site / "site.yml")
+        .read_text()
+        .replace("Alice Archer", "Älice Ärcher")
+        .replace("Example Organisation", "Bücher"),
+        "utf-8",
+    )
+    for argv in (
+        ("check", "site.yml", "--format", "sarif"),
+        ("dns", "site.yml", "--format", "json"),
+        ("validate", "site.yml"),
+    ):
         done = subprocess.run([sys.executable, "-m", "gmconf", *argv], cwd=site, capture_output=True, check=False)
         assert b"Traceback" not in done.stderr
         done.stdout.decode("utf-8")

@@ -1,4 +1,5 @@
-"""What an unprivileged daemon plants where a roll-out works as root: links, pipes and folders lead nowhere, and no victim is touched."""
+"""What an unprivileged daemon plants where a roll-out works as root: links, pipes and folders lead nowhere, and no
+victim is touched."""
 
 from __future__ import annotations
 
@@ -41,7 +42,16 @@ def victims(root: Path) -> dict[str, tuple[object, ...]]:
 
 
 def wanted(**more) -> dict:
-    files = [{"path": f"{FOLDER}/file", "owner": "nobody", "group": "nogroup", "mode": "0644", "service": "x", "sha256": digest(NEW)}]
+    files = [
+        {
+            "path": f"{FOLDER}/file",
+            "owner": "nobody",
+            "group": "nogroup",
+            "mode": "0644",
+            "service": "x",
+            "sha256": digest(NEW),
+        }
+    ]
     return {**manifest(), "absent": [], "owned": [], "files": files, **more}
 
 
@@ -119,7 +129,11 @@ def test_a_planted_folder_on_the_way(root, plant: Callable) -> None:
     before = victims(root)
     entry = {**wanted()["files"][0], "path": f"{FOLDER}/dkim/file"}
     folder = {"path": f"{FOLDER}/dkim", "owner": "nobody", "group": "nogroup", "mode": "0700"}
-    for more in ({"directories": [folder]}, {"directories": []}, {"directories": [folder], "owned": [f"{FOLDER}/dkim/"], "files": []}):
+    for more in (
+        {"directories": [folder]},
+        {"directories": []},
+        {"directories": [folder], "owned": [f"{FOLDER}/dkim/"], "files": []},
+    ):
         with pytest.raises((host.Refused, Unsafe)):
             rollout.apply(wanted(**{"files": [entry], **more}), archive(root, NEW))
         assert victims(root) == before
@@ -163,7 +177,10 @@ def test_links_of_roots_own_are_followed(root) -> None:
 def test_a_folder_of_roots_that_others_write_in(root, mode: int) -> None:
     os.chown(root / "srv/daemon", 0, DAEMON)
     (root / "srv/daemon").chmod(mode)
-    with Places(str(root)) as places, pytest.raises(Unsafe, match=f"it belongs to user 0 and group {DAEMON}, mode {mode:04o}"):
+    with (
+        Places(str(root)) as places,
+        pytest.raises(Unsafe, match=f"it belongs to user 0 and group {DAEMON}, mode {mode:04o}"),
+    ):
         places.put(f"{FOLDER}/file", NEW, 0o600)
 
 
@@ -190,8 +207,12 @@ def test_a_folder_that_is_swapped_on_the_way(root, monkeypatch, at: int) -> None
     with Places(str(root)) as places:
         for name in ("open", "stat", "unlink", "lstat", "fstat"):
             monkeypatch.setattr(os, name, swapping(name))
-        for step in (lambda: places.put(f"{FOLDER}/dkim/file", NEW, 0o644, (DAEMON, DAEMON)), lambda: places.make(f"{FOLDER}/dkim", 0o700, (DAEMON, DAEMON)),
-                     lambda: list(places.files(f"{FOLDER}/dkim")), lambda: places.remove_all(f"{FOLDER}/dkim")):  # fmt: skip
+        for step in (
+            lambda: places.put(f"{FOLDER}/dkim/file", NEW, 0o644, (DAEMON, DAEMON)),
+            lambda: places.make(f"{FOLDER}/dkim", 0o700, (DAEMON, DAEMON)),
+            lambda: list(places.files(f"{FOLDER}/dkim")),
+            lambda: places.remove_all(f"{FOLDER}/dkim"),
+        ):
             try:
                 step()
             except OSError:

@@ -1,4 +1,6 @@
-"""How long a roll-out waits for services: as long as they are at work, not longer, and never for one that keeps dying."""
+"""How long a roll-out waits for services: as long as they are at work, not longer,
+and never for one that keeps dying.
+"""
 
 from __future__ import annotations
 
@@ -25,12 +27,15 @@ def test_patience(monkeypatch, answers_at: int, works_until: int, seconds: int |
     assert seconds is None or abs(clock[0] - seconds) < 3
 
 
-@pytest.mark.parametrize(("state", "works"), [
-    ("NRestarts=0\nActiveState=activating\nSubState=start\nControlGroup=", True),
-    ("NRestarts=0\nActiveState=activating\nSubState=auto-restart\nControlGroup=", False),
-    ("NRestarts=3\nActiveState=activating\nSubState=start\nControlGroup=", False),
-    ("NRestarts=0\nActiveState=active\nSubState=running\nControlGroup=", False),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("state", "works"),
+    [
+        ("NRestarts=0\nActiveState=activating\nSubState=start\nControlGroup=", True),
+        ("NRestarts=0\nActiveState=activating\nSubState=auto-restart\nControlGroup=", False),
+        ("NRestarts=3\nActiveState=activating\nSubState=start\nControlGroup=", False),
+        ("NRestarts=0\nActiveState=active\nSubState=running\nControlGroup=", False),
+    ],
+)
 def test_what_counts_as_work(monkeypatch, state: str, works: bool) -> None:
     monkeypatch.setattr(units, "run", lambda *_: (0, state))
     assert units.works("x.service", "0") is works

@@ -26,28 +26,80 @@ from gmconf.profiles.senders import auth
 from gmconf.profiles.transport import nowhere, transport
 
 DMARC = (
-    ("v=DMARC1; p=reject", True), ("V = DMARC1 ; P=Reject ;", True), ("v=DMARC1;", True), ("v=DMARC1;;rua=mailto:a@b", True), ("v=DMARC1; p=reject; fo=1:d : s", True),
-    ("v=DMARC1; p=reject; rua=mailto:a@b , mailto:c@d!10m", True), ("v=DMARC1; p=none; pct=100; rf=afrf; ri=86400; adkim=s; aspf=R; np=none; psd=n", True),
-    ("v=DMARC1", False), ("v=dmarc1; p=reject", False), ("v=DMARC1; rua=mailto:a@b", False), ("v=DMARC1; rua=mailto:a@b; p=reject", False), ("v=DMARC1; sp=reject", False),
-    ("v=DMARC1; p=reject; x=y", False), ("v=DMARC1; p=reject; t=y; t=n", False), ("v=DMARC1; p=reject; adkim=relaxed", False), ("v=DMARC1; p=reject; pct=all", False),
-    ("v=DMARC1; p=reject; fo=2", False), ("v=DMARC1; p=reject; ri=1d", False), ("v=DMARC1; p=reject; t=x", False), ("v=DMARC1; p=reject; psd=yes", False),
-    ("v=DMARC1; p=reject;;", False), ("v=DMARC1; p=reject;; t=n", False), ("v=DMARC1; p=reject; rua=mailto:a@b;mailto:c@d", False), ("v=DMARC1; p=reject; rua=a@b", False),
-    ("v=DMARC1; p=reject; rua=mailto:a@b!x", False), ("v=DMARC1; p=reject ", False), ("v=DMARC1; p=reject\\009", False),
-)  # fmt: skip
+    ("v=DMARC1; p=reject", True),
+    ("V = DMARC1 ; P=Reject ;", True),
+    ("v=DMARC1;", True),
+    ("v=DMARC1;;rua=mailto:a@b", True),
+    ("v=DMARC1; p=reject; fo=1:d : s", True),
+    ("v=DMARC1; p=reject; rua=mailto:a@b , mailto:c@d!10m", True),
+    ("v=DMARC1; p=none; pct=100; rf=afrf; ri=86400; adkim=s; aspf=R; np=none; psd=n", True),
+    ("v=DMARC1", False),
+    ("v=dmarc1; p=reject", False),
+    ("v=DMARC1; rua=mailto:a@b", False),
+    ("v=DMARC1; rua=mailto:a@b; p=reject", False),
+    ("v=DMARC1; sp=reject", False),
+    ("v=DMARC1; p=reject; x=y", False),
+    ("v=DMARC1; p=reject; t=y; t=n", False),
+    ("v=DMARC1; p=reject; adkim=relaxed", False),
+    ("v=DMARC1; p=reject; pct=all", False),
+    ("v=DMARC1; p=reject; fo=2", False),
+    ("v=DMARC1; p=reject; ri=1d", False),
+    ("v=DMARC1; p=reject; t=x", False),
+    ("v=DMARC1; p=reject; psd=yes", False),
+    ("v=DMARC1; p=reject;;", False),
+    ("v=DMARC1; p=reject;; t=n", False),
+    ("v=DMARC1; p=reject; rua=mailto:a@b;mailto:c@d", False),
+    ("v=DMARC1; p=reject; rua=a@b", False),
+    ("v=DMARC1; p=reject; rua=mailto:a@b!x", False),
+    ("v=DMARC1; p=reject ", False),
+    ("v=DMARC1; p=reject\\009", False),
+)
 SPF = (
-    ("v=spf1", True), ("v=spf1 -all", True), ("V=SPF1  a MX -ALL ", True), ("v=spf1 exists:%{ir}.%{l1r+-}.%{d} redirect=%{d}", True), ("v=spf1 a:h.example/24 mx//64 ~all", True),
-    ("v=spf1 ip4:192.0.2.0/24 ip6:2001:db8::/32 exp=why.example -all", True), ("v=spf1 x-tra=a.example -all", True),
-    ("v=spf10 -all", False), ("v=spf1; -all", False), ("v=spf1 include -all", False), ("v=spf1 include: -all", False), ("v=spf1 redirect=", False), ("v=spf1 exists:%x.y -all", False),
-    ("v=spf1 exists:a%.y -all", False), ("v=spf1 exists:%{x}.y -all", False), ("v=spf1\\009-all", False), ("v=spf1 ip4:192.0.2.0/255.255.255.0 -all", False), ("v=spf1 ipv6:2001:db8::1 -all", False),
-    ("v=spf1 ip4:192.0.2.256 -all", False), ("v=spf1 ip6:2001:db8::/129 -all", False), ("v=spf1 a:192.0.2.1 -all", False), ("v=spf1 a/33 -all", False), ("v=spf1 aspf=r -all", False),
-)  # fmt: skip
+    ("v=spf1", True),
+    ("v=spf1 -all", True),
+    ("V=SPF1  a MX -ALL ", True),
+    ("v=spf1 exists:%{ir}.%{l1r+-}.%{d} redirect=%{d}", True),
+    ("v=spf1 a:h.example/24 mx//64 ~all", True),
+    ("v=spf1 ip4:192.0.2.0/24 ip6:2001:db8::/32 exp=why.example -all", True),
+    ("v=spf1 x-tra=a.example -all", True),
+    ("v=spf10 -all", False),
+    ("v=spf1; -all", False),
+    ("v=spf1 include -all", False),
+    ("v=spf1 include: -all", False),
+    ("v=spf1 redirect=", False),
+    ("v=spf1 exists:%x.y -all", False),
+    ("v=spf1 exists:a%.y -all", False),
+    ("v=spf1 exists:%{x}.y -all", False),
+    ("v=spf1\\009-all", False),
+    ("v=spf1 ip4:192.0.2.0/255.255.255.0 -all", False),
+    ("v=spf1 ipv6:2001:db8::1 -all", False),
+    ("v=spf1 ip4:192.0.2.256 -all", False),
+    ("v=spf1 ip6:2001:db8::/129 -all", False),
+    ("v=spf1 a:192.0.2.1 -all", False),
+    ("v=spf1 a/33 -all", False),
+    ("v=spf1 aspf=r -all", False),
+)
 CAA = (
-    (0, "issue", "ca.example", True), (128, "issue", ";", True), (0, "issue", "ca.example; accounturi=https://ca.example/1; validationmethods=dns-01,ca-own", True), (0, "issuemail", ";", True),
-    (0, "iodef", "mailto:a@example.org", True), (0, "iodef", "https://example.org/", True), (0, "contactemail", "a@example.org", True), (0, "contactphone", "+49-30(1).2", True),
-    (1, "issue", "ca.example", False), (0, "issue", "ca_example", False), (0, "issuewild", "ca.example; a", False), (0, "issue", "ca.example; validationmethods=by-hand", False),
-    (0, "iodef", "a@example.org", False), (0, "iodef", "https:x", False), (0, "iodef", "https://[", False), (0, "contactemail", "nobody", False), (0, "contactphone", "030", False),
-    (0, "policy", "x", False), (0, "unheard", "x", False),
-)  # fmt: skip
+    (0, "issue", "ca.example", True),
+    (128, "issue", ";", True),
+    (0, "issue", "ca.example; accounturi=https://ca.example/1; validationmethods=dns-01,ca-own", True),
+    (0, "issuemail", ";", True),
+    (0, "iodef", "mailto:a@example.org", True),
+    (0, "iodef", "https://example.org/", True),
+    (0, "contactemail", "a@example.org", True),
+    (0, "contactphone", "+49-30(1).2", True),
+    (1, "issue", "ca.example", False),
+    (0, "issue", "ca_example", False),
+    (0, "issuewild", "ca.example; a", False),
+    (0, "issue", "ca.example; validationmethods=by-hand", False),
+    (0, "iodef", "a@example.org", False),
+    (0, "iodef", "https:x", False),
+    (0, "iodef", "https://[", False),
+    (0, "contactemail", "nobody", False),
+    (0, "contactphone", "030", False),
+    (0, "policy", "x", False),
+    (0, "unheard", "x", False),
+)
 
 
 @pytest.mark.parametrize(("text", "read"), DMARC)
@@ -70,12 +122,80 @@ def test_octets_are_seen_as_in_a_zone_file() -> None:
 
 
 PIECES = (
-    "v=spf1", "v=DMARC1", "v=DKIM1", "v=TLSRPTv1", "v=STSv1", " ", "  ", ";", "; ", ",", "=", ":", "/", "!", "%", "%{", "}", "@", ".", "..", "\\", '"', "\t", "\0", "\xff", "-all", "~all",
-    "?all", "include", "include:", "include:d.example", "redirect=", "redirect=d.example", "a", "a:", "a/", "mx", "mx//", "ptr", "exists:%{i}.%{d}", "ip4:", "ip4:192.0.2.1/", "ip6:", "ip6:::/0", "exp=",
-    "p=", "p=reject", "sp=", "none", "rua=", "ruf=", "mailto:", "mailto:a@d.example", "https://[", "https://x", "t=y", "k=rsa", "h=sha256", "id=", "1", "9" * 5000, "[", "]", "::", "d.example",
-)  # fmt: skip
-TEXTS = st.one_of(st.lists(st.sampled_from(PIECES), max_size=8).map("".join), st.text(alphabet=st.characters(max_codepoint=255), max_size=40))
-WIRES = st.one_of(st.binary(max_size=40), st.builds(lambda start, rest: bytes(start) + rest, st.tuples(*[st.integers(0, 4)] * 3), st.binary(max_size=64)))
+    "v=spf1",
+    "v=DMARC1",
+    "v=DKIM1",
+    "v=TLSRPTv1",
+    "v=STSv1",
+    " ",
+    "  ",
+    ";",
+    "; ",
+    ",",
+    "=",
+    ":",
+    "/",
+    "!",
+    "%",
+    "%{",
+    "}",
+    "@",
+    ".",
+    "..",
+    "\\",
+    '"',
+    "\t",
+    "\0",
+    "\xff",
+    "-all",
+    "~all",
+    "?all",
+    "include",
+    "include:",
+    "include:d.example",
+    "redirect=",
+    "redirect=d.example",
+    "a",
+    "a:",
+    "a/",
+    "mx",
+    "mx//",
+    "ptr",
+    "exists:%{i}.%{d}",
+    "ip4:",
+    "ip4:192.0.2.1/",
+    "ip6:",
+    "ip6:::/0",
+    "exp=",
+    "p=",
+    "p=reject",
+    "sp=",
+    "none",
+    "rua=",
+    "ruf=",
+    "mailto:",
+    "mailto:a@d.example",
+    "https://[",
+    "https://x",
+    "t=y",
+    "k=rsa",
+    "h=sha256",
+    "id=",
+    "1",
+    "9" * 5000,
+    "[",
+    "]",
+    "::",
+    "d.example",
+)
+TEXTS = st.one_of(
+    st.lists(st.sampled_from(PIECES), max_size=8).map("".join),
+    st.text(alphabet=st.characters(max_codepoint=255), max_size=40),
+)
+WIRES = st.one_of(
+    st.binary(max_size=40),
+    st.builds(lambda start, rest: bytes(start) + rest, st.tuples(*[st.integers(0, 4)] * 3), st.binary(max_size=64)),
+)
 
 
 def wired(type_: str, wires: list[bytes]) -> list[str]:
@@ -89,7 +209,10 @@ def wired(type_: str, wires: list[bytes]) -> list[str]:
     return found
 
 
-CHAIN = (certificate("mx.d.example", LEAF, ca=False, begins=-9, ends=9), certificate("root", ROOT, ca=True, begins=-9, ends=9))
+CHAIN = (
+    certificate("mx.d.example", LEAF, ca=False, begins=-9, ends=9),
+    certificate("root", ROOT, ca=True, begins=-9, ends=9),
+)
 
 
 class Strangers:
@@ -98,14 +221,23 @@ class Strangers:
     signs = ""
 
     def __init__(self, texts: list[str], wires: list[bytes]) -> None:
-        self.known = {"TXT": texts, "A": ["192.0.2.1"], "AAAA": ["2001:db8::1"], **{type_: wired(type_, wires) for type_ in ("CAA", "TLSA", "MX", "NS")}}
+        self.known = {
+            "TXT": texts,
+            "A": ["192.0.2.1"],
+            "AAAA": ["2001:db8::1"],
+            **{type_: wired(type_, wires) for type_ in ("CAA", "TLSA", "MX", "NS")},
+        }
 
     def foreign(self, name: str) -> bool:
         del name
         return False
 
     async def ask(self, name: str, type_: str, *, validated: bool = False) -> Answer:
-        here = [value for number, value in enumerate(self.known.get(type_, ())) if crc32(f"{name} {type_} {number}".encode()) % 3 or number == 0]
+        here = [
+            value
+            for number, value in enumerate(self.known.get(type_, ()))
+            if crc32(f"{name} {type_} {number}".encode()) % 3 or number == 0
+        ]
         return Answer("found" if here else "nothing", tuple(here), secure=validated)
 
 
@@ -118,8 +250,15 @@ def test_no_record_of_others_ends_a_run(texts: list[str], wires: list[bytes]) ->
     async def judged() -> None:
         source = Strangers(texts, wires)
         found = await receivers(source, "d.example")
-        hosts = [await transport(source, Offer(name, starttls=True, chain=CHAIN)) for name in found.names] or [nowhere(found)]
-        parts = {"IPv6": [await ipv6(source, "d.example", found, reach)], "DNSSEC": await dnssec(source, "d.example", found), "auth": [await auth(source, "d.example")], "TLS": hosts}
+        hosts = [await transport(source, Offer(name, starttls=True, chain=CHAIN)) for name in found.names] or [
+            nowhere(found)
+        ]
+        parts = {
+            "IPv6": [await ipv6(source, "d.example", found, reach)],
+            "DNSSEC": await dnssec(source, "d.example", found),
+            "auth": [await auth(source, "d.example")],
+            "TLS": hosts,
+        }
         assert 0 <= score("d.example", parts).total <= 100
 
     asyncio.run(judged())
@@ -128,11 +267,19 @@ def test_no_record_of_others_ends_a_run(texts: list[str], wires: list[bytes]) ->
 @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 @given(TEXTS, TEXTS)
 def test_no_record_of_others_ends_a_look_at_dns(text: str, other: str) -> None:
-    for owner in ("s._domainkey.d.example", "e.example._report._dmarc.d.example", "_dmarc.d.example", "_smtp._tls.d.example", "_mta-sts.d.example"):
+    for owner in (
+        "s._domainkey.d.example",
+        "e.example._report._dmarc.d.example",
+        "_dmarc.d.example",
+        "_smtp._tls.d.example",
+        "_mta-sts.d.example",
+    ):
         kind = kind_at(owner)
         assert kind is not None
         kind.attempts(text)
         kind.counts(text)
         assert isinstance(kind.unlike(other, text), str)
     client = Client(ip_address("192.0.2.1"), "postmaster@d.example", "d.example")
-    assert asyncio.run(Evaluation(Strangers([f"v=spf1 {text}", other], []), client).of("d.example", f"v=spf1 {text} {other}")).result
+    assert asyncio.run(
+        Evaluation(Strangers([f"v=spf1 {text}", other], []), client).of("d.example", f"v=spf1 {text} {other}")
+    ).result

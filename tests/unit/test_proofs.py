@@ -20,7 +20,12 @@ FILE = Path(module.__file__).with_name("proofs.json")
 
 def marks(*nodes: ast.AST) -> set[str]:
     """Controls named by pytest.mark.control anywhere in these nodes."""
-    calls = [n for node in nodes for n in ast.walk(node) if isinstance(n, ast.Call) and ast.unparse(n.func) == "pytest.mark.control"]
+    calls = [
+        n
+        for node in nodes
+        for n in ast.walk(node)
+        if isinstance(n, ast.Call) and ast.unparse(n.func) == "pytest.mark.control"
+    ]
     return {ast.literal_eval(call.args[0]) for call in calls}
 
 
@@ -57,24 +62,33 @@ def test_every_test_on_a_host_says_what_it_proves() -> None:
     """A control, or a promise of gmconf's own."""
     for file in sorted(HOST_TESTS.glob("test_*.py")):
         body = ast.parse(file.read_text()).body
-        promised = {n.name for n in body if isinstance(n, ast.FunctionDef) and any("pytest.mark.promise" in ast.unparse(d) for d in n.decorator_list)}
+        promised = {
+            n.name
+            for n in body
+            if isinstance(n, ast.FunctionDef) and any("pytest.mark.promise" in ast.unparse(d) for d in n.decorator_list)
+        }
         silent = [name for name, controls in marked(body, set()) if not controls and name not in promised]
         assert not silent, (file.name, silent)
 
 
 def test_every_way_of_marking_is_seen(tmp_path) -> None:
     (tmp_path / "test_a.py").write_text(
-        "import pytest\n"
-        "pytestmark = [pytest.mark.control('a.module')]\n"
-        "@pytest.mark.control('a.one')\n@pytest.mark.control('a.two')\ndef test_both(): ...\n"
-        "@pytest.mark.control('a.class')\nclass TestMany:\n    @pytest.mark.control('a.method')\n    def test_it(self): ...\n"
-        "@pytest.mark.parametrize('x', [pytest.param(1, marks=pytest.mark.control('a.param'))])\ndef test_some(x): ...\n"
-        "@pytest.mark.control('a.none')\ndef helper(): ...\n"
+        "import pytest\npytestmark ="
+        " [pytest.mark.control('a.module')]\n@pytest.mark.control('a.one')\n@pytest.mark.control('a.two')\ndef"
+        " test_both(): ...\n@pytest.mark.control('a.class')\nclass TestMany:\n    @pytest.mark.control('a.method')\n   "
+        " def test_it(self): ...\n@pytest.mark.parametrize('x', [pytest.param(1,"
+        " marks=pytest.mark.control('a.param'))])\ndef test_some(x): ...\n@pytest.mark.control('a.none')\ndef helper():"
+        " ...\n"
     )
     both, many, some = "test_a.py::test_both", "test_a.py::TestMany::test_it", "test_a.py::test_some"
     assert scanned(tmp_path) == {
-        "a.module": [many, both, some], "a.one": [both], "a.two": [both], "a.class": [many], "a.method": [many], "a.param": [some],
-    }  # fmt: skip
+        "a.module": [many, both, some],
+        "a.one": [both],
+        "a.two": [both],
+        "a.class": [many],
+        "a.method": [many],
+        "a.param": [some],
+    }
 
 
 def test_names_controls_that_exist() -> None:

@@ -23,13 +23,19 @@ from gmconf.tree import build
 
 ROOT = Path(__file__).resolve().parents[2]
 HOST = "mail.example.org"
-CERTIFICATE, RSA, ED = "/etc/gmconf/tls/mail.example.org.crt", "gm4-rsa._domainkey.example.org", "gm4-ed25519._domainkey.example.org"
+CERTIFICATE, RSA, ED = (
+    "/etc/gmconf/tls/mail.example.org.crt",
+    "gm4-rsa._domainkey.example.org",
+    "gm4-ed25519._domainkey.example.org",
+)
 TLSA = "_25._tcp.mail.example.org"
 
 
 @pytest.fixture(scope="module")
 def plugin():
-    spec = importlib.util.spec_from_file_location("gmconf_tree_action", ROOT / "roles/gmconf/action_plugins/gmconf_tree.py")
+    spec = importlib.util.spec_from_file_location(
+        "gmconf_tree_action", ROOT / "roles/gmconf/action_plugins/gmconf_tree.py"
+    )
     found = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(found)
     return found
@@ -37,7 +43,8 @@ def plugin():
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
-    """Manifest of the host with the digests of its files, where their contents are, and a name server with the site's zones."""
+    """Manifest of the host with the digests of its files, where their contents are, and a name server with the site's
+    zones."""
     folder = tmp_path_factory.mktemp("published")
     loaded = made(folder / "site")
     files = build(loaded).files
@@ -56,12 +63,16 @@ def world(tmp_path_factory):
             sources[entry["sha256"]] = str(place)
     port = free_port()
     texts = {name: whole(name, lines) for name, lines in zones(records(loaded)).items()}
-    texts["extra.test"] = whole("extra.test", [
-        "many.extra.test. 60 MX 300 MX2.many.extra.test.", "many.extra.test. 60 MX 10 mx1.extra.test.",
-        "alias.extra.test. 60 CNAME gm4-rsa._domainkey.example.org.",
-        "long.extra.test. 60 TXT " + " ".join(f'"{"x" * 250}"' for _ in range(30)),
-        *(f'k{n}.extra.test. 60 TXT "number {n}"' for n in range(700)),
-    ])  # fmt: skip
+    texts["extra.test"] = whole(
+        "extra.test",
+        [
+            "many.extra.test. 60 MX 300 MX2.many.extra.test.",
+            "many.extra.test. 60 MX 10 mx1.extra.test.",
+            "alias.extra.test. 60 CNAME gm4-rsa._domainkey.example.org.",
+            "long.extra.test. 60 TXT " + " ".join(f'"{"x" * 250}"' for _ in range(30)),
+            *(f'k{n}.extra.test. 60 TXT "number {n}"' for n in range(700)),
+        ],
+    )
     server = Knot(folder / "knot", ["127.0.0.1"], port, texts)
     yield manifest, sources, port, loaded
     server.stop()
@@ -74,9 +85,15 @@ def wanted(manifest) -> list[list[str]]:
 def test_what_is_asked(world) -> None:
     manifest, _, port, loaded = world
     assert {tuple(pair) for pair in wanted(manifest)} == {
-        (TLSA, "TLSA"), (RSA, "TXT"), (ED, "TXT"),
-        *((f"gm1-{kind}._domainkey.{name}", "TXT") for name in ("a.example.org", "example.net") for kind in ("rsa", "ed25519")),
-    }  # fmt: skip
+        (TLSA, "TLSA"),
+        (RSA, "TXT"),
+        (ED, "TXT"),
+        *(
+            (f"gm1-{kind}._domainkey.{name}", "TXT")
+            for name in ("a.example.org", "example.net")
+            for kind in ("rsa", "ed25519")
+        ),
+    }
     answers = published.ask(wanted(manifest), ["127.0.0.1"], port)
     assert len(answers) == 7
     assert answers[f"{RSA} TXT"] == [f"v=DKIM1; k=rsa; p={loaded.public['dkim/example.org/gm4-rsa.pub'].strip()}"]
@@ -84,21 +101,35 @@ def test_what_is_asked(world) -> None:
 
 
 def test_mail_exchangers_are_read_with_the_names_that_stand_elsewhere_in_the_packet(world) -> None:
-    answers = published.ask([("example.org", "MX"), ("parked.example", "MX"), ("many.extra.test", "MX")], ["127.0.0.1"], world[2])
-    assert answers == {"example.org MX": ["10 mail.example.org"], "parked.example MX": ["0 "], "many.extra.test MX": ["10 mx1.extra.test", "300 mx2.many.extra.test"]}
+    answers = published.ask(
+        [("example.org", "MX"), ("parked.example", "MX"), ("many.extra.test", "MX")], ["127.0.0.1"], world[2]
+    )
+    assert answers == {
+        "example.org MX": ["10 mail.example.org"],
+        "parked.example MX": ["0 "],
+        "many.extra.test MX": ["10 mx1.extra.test", "300 mx2.many.extra.test"],
+    }
 
 
 def test_a_name_that_leads_in_circles_is_no_answer() -> None:
     head = published.struct.pack("!6H", 1, 0x8000, 0, 1, 0, 0)
     for name in (b"\xc0\x19", b"\x01a\xc0\x19", b"\xc0\x20", b"\x3fa"):
         rdata = b"\x00\x0a" + name
-        assert published._read(head + b"\x00" + published.struct.pack("!HHIH", 15, 1, 60, len(rdata)) + rdata, "MX") is None
+        assert (
+            published._read(head + b"\x00" + published.struct.pack("!HHIH", 15, 1, 60, len(rdata)) + rdata, "MX")
+            is None
+        )
 
 
 def test_aliases_long_answers_many_and_none(world) -> None:
     port = world[2]
-    names = [("alias.extra.test", "TXT"), ("long.extra.test", "TXT"), ("no.extra.test", "TXT"), ("k1.extra.test", "TLSA"),
-             *((f"k{n}.extra.test", "TXT") for n in range(700))]  # fmt: skip
+    names = [
+        ("alias.extra.test", "TXT"),
+        ("long.extra.test", "TXT"),
+        ("no.extra.test", "TXT"),
+        ("k1.extra.test", "TLSA"),
+        *((f"k{n}.extra.test", "TXT") for n in range(700)),
+    ]
     answers = published.ask(names, ["127.0.0.1"], port)
     assert len(answers) == len(names)
     assert answers["long.extra.test TXT"] == ["x" * 7500]
@@ -119,7 +150,10 @@ def test_nobody_answers(world, monkeypatch) -> None:
     began = time.monotonic()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
         silent.bind(("127.0.0.1", 0))
-        assert published.ask([(f"k{n}.extra.test", "TXT") for n in range(120)], ["127.0.0.1"], silent.getsockname()[1]) == {}
+        assert (
+            published.ask([(f"k{n}.extra.test", "TXT") for n in range(120)], ["127.0.0.1"], silent.getsockname()[1])
+            == {}
+        )
     assert time.monotonic() - began < 5
     assert published.ask([("k1.extra.test", "TXT")], []) == {}
 
@@ -139,7 +173,10 @@ def test_resolvers_of_the_host(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(host, "ROOT", str(tmp_path))
     assert published.servers() == []
     (tmp_path / "etc").mkdir()
-    (tmp_path / "etc/resolv.conf").write_text("# nameserver 192.0.2.9\nsearch example.org\nnameserver 192.0.2.53\nnameserver 2001:db8::53\nnameserver fe80::1%eth0\n")
+    (tmp_path / "etc/resolv.conf").write_text(
+        "# nameserver 192.0.2.9\nsearch example.org\nnameserver 192.0.2.53\nnameserver 2001:db8::53\nnameserver"
+        " fe80::1%eth0\n"
+    )
     assert published.servers() == ["192.0.2.53", "2001:db8::53"]
 
 
@@ -164,7 +201,12 @@ def test_only_contents_that_change_are_asked_about(world, tmp_path, monkeypatch)
 
 def everything(manifest, answers: dict[str, list[str]], removed: tuple[str, ...] = ()) -> dict[str, object]:
     """What a host says that has nothing yet."""
-    return {"files": [f["path"] for f in manifest["files"]], "need": [f["sha256"] for f in manifest["files"]], "removed": list(removed), "published": answers}
+    return {
+        "files": [f["path"] for f in manifest["files"]],
+        "need": [f["sha256"] for f in manifest["files"]],
+        "removed": list(removed),
+        "published": answers,
+    }
 
 
 @pytest.fixture
@@ -189,9 +231,11 @@ def forms(world, kind: str) -> dict[str, str]:
     spki = leaf.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     return {
         "pkcs1": base64.b64encode(rsa.public_bytes(Encoding.DER, PublicFormat.PKCS1)).decode(),
-        "3 1 0": spki.hex(), "3 1 2": hashlib.sha512(spki).hexdigest(), "3 0 1": hashlib.sha256(leaf.public_bytes(Encoding.DER)).hexdigest(),
+        "3 1 0": spki.hex(),
+        "3 1 2": hashlib.sha512(spki).hexdigest(),
+        "3 0 1": hashlib.sha256(leaf.public_bytes(Encoding.DER)).hexdigest(),
         "2 0 1": hashlib.sha256(last.public_bytes(Encoding.DER)).hexdigest(),
-    }[kind]  # fmt: skip
+    }[kind]
 
 
 def test_dns_as_the_site_publishes_it(judged) -> None:
@@ -209,7 +253,9 @@ def test_tlsa_of_every_kind(judged, world, kind: str) -> None:
     assert judged({f"{TLSA} TLSA": ["3 1 1 " + "00" * 32, f"{kind} {forms(world, kind)}"]}) == ([], [])
     sentences, _ = judged({f"{TLSA} TLSA": [f"{kind} {'00' * 32}"]})
     assert len(sentences) == 1
-    assert sentences[0].startswith(f"{TLSA} TLSA fits no certificate of this roll-out; it has to be there first: 3 1 1 ")
+    assert sentences[0].startswith(
+        f"{TLSA} TLSA fits no certificate of this roll-out; it has to be there first: 3 1 1 "
+    )
 
 
 def test_tlsa_that_no_sender_can_use(judged) -> None:
@@ -219,9 +265,17 @@ def test_tlsa_that_no_sender_can_use(judged) -> None:
 def test_dkim(judged, world) -> None:
     assert judged({f"{RSA} TXT": [f"p = {forms(world, 'pkcs1')[:40]} {forms(world, 'pkcs1')[40:]}; k=rsa"]}) == ([], [])
     loaded = world[3]
-    for texts in (["v=DKIM1; p="], ["v=DKIM1; k=rsa; p=MIIB"], ["something else"], [f"p={loaded.public['dkim/example.org/gm4-ed25519.pub'].strip()}"]):
+    for texts in (
+        ["v=DKIM1; p="],
+        ["v=DKIM1; k=rsa; p=MIIB"],
+        ["something else"],
+        [f"p={loaded.public['dkim/example.org/gm4-ed25519.pub'].strip()}"],
+    ):
         sentences, _ = judged({f"{RSA} TXT": texts})
-        assert sentences == [f"{RSA} TXT has another key; it has to be: v=DKIM1; k=rsa; p={loaded.public['dkim/example.org/gm4-rsa.pub'].strip()}"]
+        assert sentences == [
+            f"{RSA} TXT has another key; it has to be: v=DKIM1; k=rsa;"
+            f" p={loaded.public['dkim/example.org/gm4-rsa.pub'].strip()}"
+        ]
 
 
 def test_a_switch_to_a_key_that_nobody_finds(judged) -> None:
@@ -245,7 +299,10 @@ def test_the_refusal_says_what_to_publish(plugin) -> None:
 @pytest.fixture(scope="module")
 def policy(tmp_path_factory):
     """The policy file of a site with a web server, as the host is told of it."""
-    loaded = made(tmp_path_factory.mktemp("policy") / "site", SITE.replace('::1"]}', '::1"], roles: [mta, msa, store, filter, web]}'))
+    loaded = made(
+        tmp_path_factory.mktemp("policy") / "site",
+        SITE.replace('::1"]}', '::1"], roles: [mta, msa, store, filter, web]}'),
+    )
     files = build(loaded).files
     manifest = json.loads(files[f"hosts/{HOST}/manifest.json"])
     (entry,) = (e for e in manifest["files"] if e["path"] == "/etc/nginx/mta-sts.txt")
@@ -254,7 +311,11 @@ def policy(tmp_path_factory):
 
 def test_an_mta_sts_policy_against_the_mx_of_its_domains(plugin, policy) -> None:
     entry, data = policy
-    assert entry["records"] == [f"{place}{name} {kind}" for name in ("example.org", "a.example.org", "example.net") for place, kind in (("", "MX"), ("_mta-sts.", "TXT"))]
+    assert entry["records"] == [
+        f"{place}{name} {kind}"
+        for name in ("example.org", "a.example.org", "example.net")
+        for place, kind in (("", "MX"), ("_mta-sts.", "TXT"))
+    ]
 
     def judge(mx: list[str] | None, told: list[str] | None, text: bytes = data) -> tuple[list[str], list[str]]:
         answers = {record: [] for record in entry["records"]}
@@ -263,13 +324,27 @@ def test_an_mta_sts_policy_against_the_mx_of_its_domains(plugin, policy) -> None
                 del answers[record]
             else:
                 answers[record] = found
-        return plugin.contradictions({"files": [entry]}, {entry["sha256"]: text}, {"files": [entry["path"]], "need": [entry["sha256"]], "removed": [], "published": answers})
+        return plugin.contradictions(
+            {"files": [entry]},
+            {entry["sha256"]: text},
+            {"files": [entry["path"]], "need": [entry["sha256"]], "removed": [], "published": answers},
+        )
 
     told, mine, other = ["v=STSv1; id=1"], "10 mail.example.org", "20 backup.example.com"
     assert judge([mine], told) == judge([], told) == judge(["0 "], told) == ([], [])
     assert judge([mine, other], told) == (
-        ["example.org MX names backup.example.com, which the MTA-STS policy of this roll-out does not allow; it has to be: mail.example.org"], [])  # fmt: skip
+        [
+            "example.org MX names backup.example.com, which the MTA-STS policy of this roll-out does not allow; it has"
+            " to be: mail.example.org"
+        ],
+        [],
+    )
     # Nobody is told of a policy, or it says of itself that there is none.
-    assert judge([other], []) == judge([other], ["v=spf1 -all"]) == judge([other], told, data.replace(b"testing", b"none")) == ([], [])
+    assert (
+        judge([other], [])
+        == judge([other], ["v=spf1 -all"])
+        == judge([other], told, data.replace(b"testing", b"none"))
+        == ([], [])
+    )
     assert judge(None, told) == ([], ["example.org"])
     assert judge([other], None) == ([], ["_mta-sts.example.org"])

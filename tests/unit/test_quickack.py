@@ -24,9 +24,10 @@ def test_script_sets_what_the_kernel_shows(tmp_path) -> None:
     script = tmp_path / "quickack"
     script.write_text("\n".join(SCRIPT) + "\n")
     steps = (
-        "set -e; ip link add d0 type veth peer name d1; ip link set d0 up; ip link set d1 up; ip addr add 192.0.2.1/24 dev d0; ip addr add 2001:db8::1/64 dev d0 nodad;"
-        "ip route add 198.51.100.0/24 via 192.0.2.9; ip route add 2001:db8:1::/64 via 2001:db8::9;"
-        f"for n in 1 2; do sh {script} 192.0.2.2 2001:db8::2 198.51.100.2 2001:db8:1::2 192.0.2.1; done; ip route; ip -6 route"
+        "set -e; ip link add d0 type veth peer name d1; ip link set d0 up; ip link set d1 up; ip addr add 192.0.2.1/24"
+        " dev d0; ip addr add 2001:db8::1/64 dev d0 nodad;ip route add 198.51.100.0/24 via 192.0.2.9; ip route add"
+        f" 2001:db8:1::/64 via 2001:db8::9;for n in 1 2; do sh {script} 192.0.2.2 2001:db8::2 198.51.100.2"
+        " 2001:db8:1::2 192.0.2.1; done; ip route; ip -6 route"
     )
     done = subprocess.run(["unshare", "--net", "sh", "-c", steps], text=True, capture_output=True, check=False)
     if "Operation not permitted" in done.stderr:

@@ -1,4 +1,5 @@
-"""What the report says: verdicts, merged results, the site's revision, choices, and a page that is text and nothing else."""
+"""What the report says: verdicts, merged results, the site's revision, choices, and a page that is text and nothing
+else."""
 
 from __future__ import annotations
 
@@ -47,8 +48,13 @@ def bronze(tmp_path) -> Path:
 
 def live(*results: tuple[str, str, str]) -> Live:
     """A run with these results: control, status, probe."""
-    return replace(RUN, results=tuple(
-        Result(name, CATALOGUE[name].level, "mail.example.org", "live", status, "as rendered", "seen", probe) for name, status, probe in results))  # fmt: skip
+    return replace(
+        RUN,
+        results=tuple(
+            Result(name, CATALOGUE[name].level, "mail.example.org", "live", status, "as rendered", "seen", probe)
+            for name, status, probe in results
+        ),
+    )
 
 
 def row(found: Standings, control: str):
@@ -118,15 +124,27 @@ def test_what_a_control_shows(bronze) -> None:
     text = page(standings(load(bronze), DAY))
     body = text[text.index('id="mta.banner-min"') :]
     body = body[: body.index("</details>")]
-    for part in ("RFC 5321 section 4.2", "Change the default SMTP greeting", "/etc/postfix/main.cf:smtpd_banner", "$myhostname ESMTP",
-                 "test_mail.py::test_banner", "automated", "mail.example.org"):  # fmt: skip
+    for part in (
+        "RFC 5321 section 4.2",
+        "Change the default SMTP greeting",
+        "/etc/postfix/main.cf:smtpd_banner",
+        "$myhostname ESMTP",
+        "test_mail.py::test_banner",
+        "automated",
+        "mail.example.org",
+    ):
         assert part in body, part
 
 
 @pytest.mark.parametrize(
     ("old", "new", "kind", "says"),
     [
-        ("level: bronze\n", "level: bronze\n", "waived", "Bronze is declared and holds on paper, with 1 control waived until 2027-04-30."),
+        (
+            "level: bronze\n",
+            "level: bronze\n",
+            "waived",
+            "Bronze is declared and holds on paper, with 1 control waived until 2027-04-30.",
+        ),
         ("level: bronze\n", "level: basic\n", "paper", "Basic is declared and holds on paper."),
         ("level: bronze\n", "level: silver\n", "fail", "Silver is declared and does not hold:"),
         ("level: bronze\n", "", "waived", "No level is declared."),
@@ -144,7 +162,9 @@ def test_areas_and_levels_count_every_control_once(any_site) -> None:
     found = standings(any_site, DAY)
     rows = summary.levels(found)
     assert sum(r.total for r in rows) == len(CATALOGUE)
-    assert all(r.held + r.missing + r.waived + r.unseen + r.na == r.total == sum(s.count for s in r.shares) for r in rows)
+    assert all(
+        r.held + r.missing + r.waived + r.unseen + r.na == r.total == sum(s.count for s in r.shares) for r in rows
+    )
     assert {a.name for a in summary.areas(found)} == {c.area() for c in CATALOGUE.values()}
 
 
@@ -181,7 +201,9 @@ def test_probe_finds_what_static_check_calls_not_applicable(bronze) -> None:
 def test_reads_what_verify_writes(tmp_path) -> None:
     file = tmp_path / "results.json"
     results = [r.json() for r in live(("mta.banner-min", "fail", "smtp")).results]
-    file.write_text(json.dumps({"site": "site.yml", "started": "2026-11-24T09:30:00Z", "seconds": 4.2, "results": results}))
+    file.write_text(
+        json.dumps({"site": "site.yml", "started": "2026-11-24T09:30:00Z", "seconds": 4.2, "results": results})
+    )
     found = read_live(file)
     assert found.when == "2026-11-24 09:30 UTC"
     assert found.probes() == {"smtp"}
@@ -222,21 +244,49 @@ def test_settings_by_host_and_value(tmp_path) -> None:
     }
     assert {line.file for line in found["net.ingress-filter"] if not line.key} == {"/etc/nftables.conf"}
     every = [c.id for c in CATALOGUE.values() if c.settings and c.id not in found]
-    assert every == ["mua.autoconfig", "nntp.access", "xmpp.server", "dns.dnssec", "sts.in", "tls.cert-trust"], "nobody hosts chat, news, a web server or its zones in this site, and its CA is its own"
+    assert every == [
+        "mua.autoconfig",
+        "nntp.access",
+        "xmpp.server",
+        "dns.dnssec",
+        "sts.in",
+        "tls.cert-trust",
+    ], "nobody hosts chat, news, a web server or its zones in this site, and its CA is its own"
 
 
 def test_overrides_and_looser_choices_are_named(tmp_path) -> None:
     loaded = load(prepared("everything", tmp_path))
     raw = {(o.service, o.key, o.value) for o in overrides(loaded)}
-    assert raw == {(service, key, value) for service, entries in loaded.site.overrides for key, value in entries.items()}
+    assert raw == {
+        (service, key, value) for service, entries in loaded.site.overrides for key, value in entries.items()
+    }
     assert all(re.fullmatch(r"site\.yml:\d+:\d+", o.place) for o in overrides(loaded))
     chosen = {x.path: x for x in looser(loaded)}
-    assert {"tls.inbound", "organisation.abuse_copy", "filter.outbound", "filter.network_checks", "pop3.enabled", "address_families",
-            "domains[0].catch_all", "hosts[0].sends_from", "limits.recipients", "tls.destinations[2]"} <= set(chosen)  # fmt: skip
-    assert not {"network.admin", "tls.destinations[0]", "tls.destinations[1]", "tls.enforce_mta_sts", "web.mta_sts"} & set(chosen)
+    assert {
+        "tls.inbound",
+        "organisation.abuse_copy",
+        "filter.outbound",
+        "filter.network_checks",
+        "pop3.enabled",
+        "address_families",
+        "domains[0].catch_all",
+        "hosts[0].sends_from",
+        "limits.recipients",
+        "tls.destinations[2]",
+    } <= set(chosen)
+    assert not {
+        "network.admin",
+        "tls.destinations[0]",
+        "tls.destinations[1]",
+        "tls.enforce_mta_sts",
+        "web.mta_sts",
+    } & set(chosen)
     assert "a device that speaks no TLS 1.2" in chosen["tls.destinations[2]"].means
     weaker = prepared("trixie", tmp_path / "weaker")
-    weaker.write_text(weaker.read_text().replace("release: trixie,", "release: trixie, roles: [mta, msa, store, filter, web],") + "tls: {enforce_mta_sts: false}\nweb: {mta_sts: none}\n")
+    weaker.write_text(
+        weaker.read_text().replace("release: trixie,", "release: trixie, roles: [mta, msa, store, filter, web],")
+        + "tls: {enforce_mta_sts: false}\nweb: {mta_sts: none}\n"
+    )
     named = {x.path for x in looser(load(weaker, keys=False))}
     assert {"tls.enforce_mta_sts", "web.mta_sts"} <= named
     text = page(standings(loaded, DAY))
@@ -260,7 +310,9 @@ def test_overridden_value_is_what_the_report_shows(bronze) -> None:
 def test_long_values_and_many_findings_stay_short(bronze) -> None:
     found = standings(load(bronze), DAY)
     broken = row(found, "mta.banner-min")
-    many = tuple(Result("mta.banner-min", "basic", f"d{n}.example", "static", "fail", "x" * 5000, "y") for n in range(300))
+    many = tuple(
+        Result("mta.banner-min", "basic", f"d{n}.example", "static", "fail", "x" * 5000, "y") for n in range(300)
+    )
     shown = entry(replace(broken, results=many, status="fail"), found, ())
     assert len(shown.findings) == 20
     assert shown.more.startswith("280 more results")
@@ -276,15 +328,32 @@ def test_long_values_and_many_findings_stay_short(bronze) -> None:
 
 def test_a_value_that_differs_on_every_host_does_not_fill_the_page(bronze) -> None:
     found = standings(load(bronze), DAY)
-    some = tuple(Line("postfix", "/etc/postfix/main.cf", "myhostname", f"h{n}.example.org", "", (f"h{n}.example.org",)) for n in range(100))
+    some = tuple(
+        Line("postfix", "/etc/postfix/main.cf", "myhostname", f"h{n}.example.org", "", (f"h{n}.example.org",))
+        for n in range(100)
+    )
     shown = entry(row(found, "mta.helo"), found, some).settings
     assert len(shown) == 5
     assert (shown[-1].value, shown[-1].hosts) == ("96 other values", "96 other hosts")
 
 
 def git(folder: Path, *argv: str) -> None:
-    subprocess.run(["git", "-C", str(folder), "-c", "user.name=A", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false", *argv],
-                   check=True, capture_output=True)  # fmt: skip
+    subprocess.run(
+        [
+            "git",
+            "-C",
+            str(folder),
+            "-c",
+            "user.name=A",
+            "-c",
+            "user.email=a@example.org",
+            "-c",
+            "commit.gpgsign=false",
+            *argv,
+        ],
+        check=True,
+        capture_output=True,
+    )
 
 
 def test_revision(bronze) -> None:
@@ -343,6 +412,9 @@ def test_expired_evidence_is_missing(bronze) -> None:
 
 
 def test_other_commands_do_not_pay_for_it() -> None:
-    code = "import sys; import gmconf.cli, gmconf.tree; print([m for m in sys.modules if m.startswith('gmconf.report') or m == 'gmconf.controls.proofs'])"
+    code = (
+        "import sys; import gmconf.cli, gmconf.tree; print([m for m in sys.modules if m.startswith('gmconf.report') or"
+        " m == 'gmconf.controls.proofs'])"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

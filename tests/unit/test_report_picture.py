@@ -56,12 +56,24 @@ def points(path: str) -> list[tuple[float, float]]:
         elif command == "C":
             a, b, end = (n[0], n[1]), (n[2], n[3]), (n[4], n[5])
             for t in (i / 40 for i in range(41)):
-                out.append(tuple((1 - t) ** 3 * start[k] + 3 * (1 - t) ** 2 * t * a[k] + 3 * (1 - t) * t**2 * b[k] + t**3 * end[k] for k in (0, 1)))
+                out.append(
+                    tuple(
+                        (1 - t) ** 3 * start[k]
+                        + 3 * (1 - t) ** 2 * t * a[k]
+                        + 3 * (1 - t) * t**2 * b[k]
+                        + t**3 * end[k]
+                        for k in (0, 1)
+                    )
+                )
             x, y = end
             continue
         else:
             x, y = n
-        out += [(start[0] + (x - start[0]) * i / 20, start[1] + (y - start[1]) * i / 20) for i in range(21)] if command != "M" else []
+        out += (
+            [(start[0] + (x - start[0]) * i / 20, start[1] + (y - start[1]) * i / 20) for i in range(21)]
+            if command != "M"
+            else []
+        )
     return out
 
 
@@ -73,12 +85,19 @@ def test_lines_run_between_boxes(drawn) -> None:
             assert -2 <= x <= found.width
             assert -2 <= y <= found.height
             for box in found.boxes:
-                assert not (box.x < x < box.x + box.width and box.y < y < box.y + box.height), (wire.path, box.kind, x, y)
+                assert not (box.x < x < box.x + box.width and box.y < y < box.y + box.height), (
+                    wire.path,
+                    box.kind,
+                    x,
+                    y,
+                )
 
 
 def test_every_open_port_is_in_picture_and_table(drawn) -> None:
     hosts, found = drawn
-    shown = {t.text.split()[0] for box in found.boxes for t in box.texts if t.kind.startswith("port") or box.kind == "note"}
+    shown = {
+        t.text.split()[0] for box in found.boxes for t in box.texts if t.kind.startswith("port") or box.kind == "note"
+    }
     for side, row in zip(hosts, matrix(hosts), strict=True):
         for plan in side.plans:
             for number, reach in plan.listens:

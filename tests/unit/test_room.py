@@ -1,4 +1,5 @@
-"""A disk that is full at any step of a roll-out: the old generation stays or comes back, though there is no room for it."""
+"""A disk that is full at any step of a roll-out: the old generation stays or comes back, though there is no room for
+it."""
 
 from __future__ import annotations
 
@@ -16,7 +17,9 @@ PAGE = 4096
 
 
 def mount(folder: Path) -> None:
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m,mode=0755", "small", str(folder)], check=False, capture_output=True).returncode:
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m,mode=0755", "small", str(folder)], check=False, capture_output=True
+    ).returncode:
         pytest.skip("no right to mount here")
 
 
@@ -49,7 +52,9 @@ def test_going_back_without_any_room(root) -> None:
 
 
 def test_full_at_every_step(root, tmp_path_factory) -> None:
-    """Whatever fails, it is told as what it is, and all is as before; as soon as there is room the roll-out succeeds."""
+    """Whatever fails, it is told as what it is, and all is as before;
+    as soon as there is room the roll-out succeeds.
+    """
     elsewhere = tmp_path_factory.mktemp("archive")
     before, told = picture(root), []
     for pages in range(60):
@@ -75,13 +80,16 @@ def test_full_at_every_step(root, tmp_path_factory) -> None:
 
 
 def test_what_cannot_go_back_yet(root) -> None:
-    """The saved files lie on another disk, so that each needs room: the operator is told, and the next try does the rest."""
+    """The saved files lie on another disk, so that each needs room: the operator is told, and the next try does the
+    rest."""
     mount(root / "var/lib/gmconf")
     before = picture(root)
     try:
         journal = switch(root)
         fill(root, 0)
-        with pytest.raises(host.Refused, match=r"this host could not go back: .*No space left.*; make room there, then roll out again"):
+        with pytest.raises(
+            host.Refused, match=r"this host could not go back: .*No space left.*; make room there, then roll out again"
+        ):
             rollout._go_back(manifest(), journal)
         (root / "filler").unlink()
         rollout._go_back(manifest(), journal)

@@ -12,16 +12,25 @@ from gmconf.verify.messages import STRANGER
 
 
 def view(release="trixie", hosts=None, host=0, **more):
-    site = Site.model_validate({
-        "organisation": {"name": "Example", "postmaster": "alice@example.org"},
-        "domains": [
-            {"name": "example.org", "mailboxes": [{"name": "alice"}, {"name": "bob", "senders": ["info@example.org"], "messages_per_hour": 5}]},
-            {"name": "example.com", "kind": "alias", "alias_of": "example.org"},
-            {"name": "example.net", "kind": "parked"},
-        ],
-        "hosts": hosts or [{"name": "mail.example.org", "release": release, "addresses": ["192.0.2.1", "2001:db8::1"]}],
-        **more,
-    })
+    site = Site.model_validate(
+        {
+            "organisation": {"name": "Example", "postmaster": "alice@example.org"},
+            "domains": [
+                {
+                    "name": "example.org",
+                    "mailboxes": [
+                        {"name": "alice"},
+                        {"name": "bob", "senders": ["info@example.org"], "messages_per_hour": 5},
+                    ],
+                },
+                {"name": "example.com", "kind": "alias", "alias_of": "example.org"},
+                {"name": "example.net", "kind": "parked"},
+            ],
+            "hosts": hosts
+            or [{"name": "mail.example.org", "release": release, "addresses": ["192.0.2.1", "2001:db8::1"]}],
+            **more,
+        }
+    )
     return View(site, site.hosts[host], Directory(site), lambda path: Reason("site", "site.yml:1:1", path))
 
 
@@ -37,7 +46,12 @@ def texts(module, v):
 FLEET = [
     {"name": "mx.example.org", "release": "trixie", "addresses": ["192.0.2.1", "2001:db8::1"], "roles": ["mta", "msa"]},
     {"name": "store.example.org", "release": "trixie", "addresses": ["192.0.2.2", "2001:db8::2"], "roles": ["store"]},
-    {"name": "filter.example.org", "release": "bookworm", "addresses": ["192.0.2.3", "2001:db8::3"], "roles": ["filter"]},
+    {
+        "name": "filter.example.org",
+        "release": "bookworm",
+        "addresses": ["192.0.2.3", "2001:db8::3"],
+        "roles": ["filter"],
+    },
 ]
 LOCAL = "/etc/rspamd/local.d"
 
@@ -63,7 +77,10 @@ LOCAL = "/etc/rspamd/local.d"
         ("maps.d/senders.map", "alice@example.com alice@example.org"),
         ("maps.d/limits.map", "bob@example.org 5"),
         ("maps.d/domains.map", "example.net"),
-        ("maps.d/dkim-domains.conf", '"example.org" { selectors [ { selector = "gm1-rsa"; path = "/etc/gmconf/dkim/example.org.gm1-rsa.key"; }'),
+        (
+            "maps.d/dkim-domains.conf",
+            '"example.org" { selectors [ { selector = "gm1-rsa"; path = "/etc/gmconf/dkim/example.org.gm1-rsa.key"; }',
+        ),
         ("rspamd.lua", "local scan_retries = 1"),
     ],
 )
@@ -119,7 +136,8 @@ def test_redis_has_no_network():
 
 
 def test_no_map_knows_the_stranger_of_gmconf_verify():
-    """What ends every map is a name of ours to the rules: mail of `gmconf verify` under it would be refused as forged, whatever is in it."""
+    """What ends every map is a name of ours to the rules: mail of `gmconf verify` under it would be refused as forged,
+    whatever is in it."""
     stranger = STRANGER.partition("@")[2]
     maps = {path: text.splitlines() for path, text in texts(rspamd, view()).items() if path.endswith(".map")}
     assert maps

@@ -53,17 +53,33 @@ def test_each_name_has_its_pair(named) -> None:
     """Postfix for all ports, Dovecot for the name that programs use; only places stand in what is rendered."""
     host = rendered(named)
     name = host.name
-    lines = [text for text in (host / "tree/etc/postfix/maps/server-names").read_text().splitlines() if text and text[0] != "#"]
-    assert lines == [f"{n} /etc/gmconf/tls/{n}.key, /etc/gmconf/tls/{n}.crt" for n in sorted((name, "imap.example.org", "mx.example.org"))]
-    assert "tls_server_sni_maps = texthash:/etc/postfix/maps/server-names\n" in (host / "tree/etc/postfix/main.cf").read_text()
-    assert [text for text in (host / "tree/etc/dovecot/dovecot.conf").read_text().splitlines() if "local_name" in text] == ["local_name imap.example.org {"]
+    lines = [
+        text
+        for text in (host / "tree/etc/postfix/maps/server-names").read_text().splitlines()
+        if text and text[0] != "#"
+    ]
+    assert lines == [
+        f"{n} /etc/gmconf/tls/{n}.key, /etc/gmconf/tls/{n}.crt"
+        for n in sorted((name, "imap.example.org", "mx.example.org"))
+    ]
+    assert (
+        "tls_server_sni_maps = texthash:/etc/postfix/maps/server-names\n"
+        in (host / "tree/etc/postfix/main.cf").read_text()
+    )
+    assert [
+        text for text in (host / "tree/etc/dovecot/dovecot.conf").read_text().splitlines() if "local_name" in text
+    ] == ["local_name imap.example.org {"]
     manifest = json.loads((host / "manifest.json").read_text())
     judged = [pair["names"] for pair in manifest["tls"]]
-    assert [["imap.example.org"], ["mx.example.org"]] == [n for n in judged if n[0] in ("imap.example.org", "mx.example.org")]
+    assert [["imap.example.org"], ["mx.example.org"]] == [
+        n for n in judged if n[0] in ("imap.example.org", "mx.example.org")
+    ]
     records = {f["path"]: f.get("records") for f in manifest["files"]}
     assert records["/etc/gmconf/tls/mx.example.org.crt"] == ["_25._tcp.mx.example.org TLSA"]
     assert records["/etc/gmconf/tls/imap.example.org.crt"] is None
-    assert {(f["mode"], f["owner"]) for f in manifest["files"] if "secret" in f and f["path"].startswith("/etc/gmconf/tls/")} == {("0600", "root")}
+    assert {
+        (f["mode"], f["owner"]) for f in manifest["files"] if "secret" in f and f["path"].startswith("/etc/gmconf/tls/")
+    } == {("0600", "root")}
 
 
 def test_without_names_nothing_is_there(site) -> None:
@@ -99,7 +115,9 @@ def test_others_are_told(named) -> None:
 def test_one_name_for_both(named) -> None:
     rewritten(named, (OWN, "server_names: {clients: imap.example.org, mx: imap.example.org}"))
     found = zone(named)
-    assert sum(line.startswith("imap.example.org. ") and " A " in line for line in found) == len([x for x in found if x.startswith("mail.example.org. ") and " A " in x])
+    assert sum(line.startswith("imap.example.org. ") and " A " in line for line in found) == len(
+        [x for x in found if x.startswith("mail.example.org. ") and " A " in x]
+    )
     assert any(line.startswith("example.org. ") and line.endswith("MX 10 imap.example.org.") for line in found)
     lines = (rendered(named) / "tree/etc/postfix/maps/server-names").read_text()
     assert lines.count("imap.example.org.key") == 1
@@ -114,9 +132,9 @@ def test_a_certificate_for_another_name_is_refused(named) -> None:
     assert done.returncode == 2
     place, _, text = done.stderr.partition(": ")
     assert (named / "site.yml").read_text().splitlines()[int(place.split(":")[1]) - 1].strip() == OWN
-    assert text == (
-        "domains[0].server_names.clients: keys/tls/imap.example.org.crt is for mx.example.org, not for imap.example.org; "
-        "rename the host, or have it issued for this name\n"
+    assert (
+        text == "domains[0].server_names.clients: keys/tls/imap.example.org.crt is for mx.example.org, not for"
+        " imap.example.org; rename the host, or have it issued for this name\n"
     )
     assert not (named / "build").exists()
 
@@ -130,9 +148,17 @@ def test_explained(named) -> None:
 
 def test_more_names_than_dovecot_of_debian_12_can_hold(site) -> None:
     """Allowed are a thousand; on Debian 13 more."""
+
     def text(names: int, release: str) -> str:
-        more = "".join(f"  - {{name: d{n}.example, server_names: {{clients: mail.d{n}.example}}}}\n" for n in range(names))
-        return (site / "site.yml").read_text().replace("hosts:\n", f"{more}hosts:\n").replace("release: trixie", f"release: {release}")
+        more = "".join(
+            f"  - {{name: d{n}.example, server_names: {{clients: mail.d{n}.example}}}}\n" for n in range(names)
+        )
+        return (
+            (site / "site.yml")
+            .read_text()
+            .replace("hosts:\n", f"{more}hosts:\n")
+            .replace("release: trixie", f"release: {release}")
+        )
 
     for names, release, refused in ((1000, "bookworm", False), (1001, "bookworm", True), (1001, "trixie", False)):
         (site / "many.yml").write_text(text(names, release))

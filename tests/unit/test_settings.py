@@ -60,7 +60,10 @@ def test_trace_names_the_line(template) -> None:
     settings.set("size", 5, A)
     settings.set("empty", "", A)
     settings.rows("domains", [{"name": ("example.org", (A,))}, {"name": ("example.net", (B,))}])
-    text = "size = {{ c.size }}\n{% if c.empty %}\nempty\n{% endif %}\n{% for d in c.domains %}\nd {{ d.name }}\n{% endfor %}\n"
+    text = (
+        "size = {{ c.size }}\n{% if c.empty %}\nempty\n{% endif %}\n{% for d in c.domains %}\nd {{ d.name }}\n{% endfor"
+        " %}\n"
+    )
     done = rendering.render(template(text, settings, comment=""))
     assert done.text == "size = 5\nd example.org\nd example.net\n"
     assert {n: [(s.key, s.because) for s in lines] for n, lines in done.lines.items()} == {

@@ -1,4 +1,6 @@
-"""The switch on a host, stopped dead at every step: what boots afterwards is the whole old or the whole new generation."""
+"""The switch on a host, stopped dead at every step:
+what boots afterwards is the whole old or the whole new generation.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,12 @@ from ansible.module_utils.gmconf_host import compare, host, rollout, stage
 from ansible.module_utils.gmconf_host.journal import Journal
 
 OLD = {"/etc/a.conf": b"old a\n", "/etc/sub/b.conf": b"old b\n", "/etc/gone.conf": b"goes\n"}
-NEW = {"/etc/a.conf": b"new a\n", "/etc/sub/b.conf": b"old b\n", "/etc/new/c.conf": b"new c\n", "/etc/link.conf": b"was a link\n"}
+NEW = {
+    "/etc/a.conf": b"new a\n",
+    "/etc/sub/b.conf": b"old b\n",
+    "/etc/new/c.conf": b"new c\n",
+    "/etc/link.conf": b"was a link\n",
+}
 CALLS = ("replace", "unlink", "fsync", "makedirs", "mkdir", "open", "symlink", "fchmod", "fchown")
 
 
@@ -30,10 +37,25 @@ def manifest() -> dict:
 
     me, mine = pwd.getpwuid(os.geteuid()).pw_name, grp.getgrgid(os.getegid()).gr_name
     return {
-        "packages": [], "users": [], "directories": [], "owned": ["/etc/sub"], "stage_prefixes": [], "absent": ["/etc/gone.conf"],
-        "compile": [], "validate": [], "tls": [], "services": [], "mask": [], "retired": [], "commands": [], "probes": [],
-        "files": [{"path": path, "owner": me, "group": mine, "mode": "0640", "service": "x", "sha256": digest(data)} for path, data in NEW.items()],
-    }  # fmt: skip
+        "packages": [],
+        "users": [],
+        "directories": [],
+        "owned": ["/etc/sub"],
+        "stage_prefixes": [],
+        "absent": ["/etc/gone.conf"],
+        "compile": [],
+        "validate": [],
+        "tls": [],
+        "services": [],
+        "mask": [],
+        "retired": [],
+        "commands": [],
+        "probes": [],
+        "files": [
+            {"path": path, "owner": me, "group": mine, "mode": "0640", "service": "x", "sha256": digest(data)}
+            for path, data in NEW.items()
+        ],
+    }
 
 
 @pytest.fixture
@@ -219,7 +241,10 @@ def test_not_confirmed_goes_back(root, quiet) -> None:
     before = picture(root)
     assert rollout.apply(manifest(), archive(root), confirm=2)["confirm"] == 2
     assert {f"/{name}": seen[0] for name, seen in picture(root).items()} == NEW
-    with pytest.raises(host.Refused, match=r"another roll-out is under way on this host: pid \d+ waits for a confirmation until \d\d:\d\d:\d\d"):
+    with pytest.raises(
+        host.Refused,
+        match=r"another roll-out is under way on this host: pid \d+ waits for a confirmation until \d\d:\d\d:\d\d",
+    ):
         rollout.apply(manifest(), archive(root))
     goes_back(root, before)
 

@@ -31,43 +31,82 @@ def site(*roles: str, **more: object) -> Site:
 def data(*roles: str, **more: object) -> dict:
     return {
         "organisation": {"name": "Example", "postmaster": "alice@example.org"},
-        "domains": [{"name": "example.org", "mailboxes": [{"name": "alice"}]}, {"name": "example.net"},
-                    {"name": "example.com", "kind": "alias", "alias_of": "example.org"}, {"name": "parked.example", "kind": "parked"}],
-        "hosts": [{"name": "mail.example.org", "release": "trixie", "addresses": ["192.0.2.1", "2001:db8::1"],
-                   "roles": ["mta", "msa", "store", "filter", *roles]}],
+        "domains": [
+            {"name": "example.org", "mailboxes": [{"name": "alice"}]},
+            {"name": "example.net"},
+            {"name": "example.com", "kind": "alias", "alias_of": "example.org"},
+            {"name": "parked.example", "kind": "parked"},
+        ],
+        "hosts": [
+            {
+                "name": "mail.example.org",
+                "release": "trixie",
+                "addresses": ["192.0.2.1", "2001:db8::1"],
+                "roles": ["mta", "msa", "store", "filter", *roles],
+            }
+        ],
         **more,
-    }  # fmt: skip
+    }
 
 
-@pytest.mark.parametrize(("roles", "more", "wrong"), [
-    ((), {}, []),
-    (("chat",), {}, []),
-    (("chat",), {"chat": {"retention": "30d", "federation": False}}, []),
-    ((), {"chat": {}}, ["chat"]),
-    (("news",), {"news": GROUPS}, []),
-    (("news",), {}, ["hosts[0].roles"]),
-    (("news",), {"news": {"retention": "30d"}}, ["hosts[0].roles"]),
-    (("news",), {"news": {**GROUPS, "port": 119}}, ["news.port"]),
-    (("news",), {"news": {**GROUPS, "host": "news.example.net"}}, ["news.host"]),
-    ((), {"news": {"host": "news.example.net", "port": 1563}}, []),
-    ((), {"news": {"host": "news.example.net", **GROUPS}}, ["news.groups"]),
-    ((), {"news": {"host": "news.example.net", "retention": "30d", "article_size": 4096}}, ["news.retention", "news.article_size"]),
-    ((), {"news": GROUPS}, ["news"]),
-    ((), {"news": {}}, ["news"]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("roles", "more", "wrong"),
+    [
+        ((), {}, []),
+        (("chat",), {}, []),
+        (("chat",), {"chat": {"retention": "30d", "federation": False}}, []),
+        ((), {"chat": {}}, ["chat"]),
+        (("news",), {"news": GROUPS}, []),
+        (("news",), {}, ["hosts[0].roles"]),
+        (("news",), {"news": {"retention": "30d"}}, ["hosts[0].roles"]),
+        (("news",), {"news": {**GROUPS, "port": 119}}, ["news.port"]),
+        (("news",), {"news": {**GROUPS, "host": "news.example.net"}}, ["news.host"]),
+        ((), {"news": {"host": "news.example.net", "port": 1563}}, []),
+        ((), {"news": {"host": "news.example.net", **GROUPS}}, ["news.groups"]),
+        (
+            (),
+            {"news": {"host": "news.example.net", "retention": "30d", "article_size": 4096}},
+            ["news.retention", "news.article_size"],
+        ),
+        ((), {"news": GROUPS}, ["news"]),
+        ((), {"news": {}}, ["news"]),
+    ],
+)
 def test_what_fits_together(roles: tuple[str, ...], more: dict, wrong: list[str]) -> None:
     assert [path for path, _ in misplaced(site(*roles, **more))] == wrong
 
 
 def test_only_one_host_has_them() -> None:
     found = data("chat")
-    found["hosts"].append({"name": "b.example.org", "release": "trixie", "addresses": ["192.0.2.2", "2001:db8::2"], "roles": ["chat"]})
+    found["hosts"].append(
+        {"name": "b.example.org", "release": "trixie", "addresses": ["192.0.2.2", "2001:db8::2"], "roles": ["chat"]}
+    )
     seen = dict(misplaced(Site.model_validate(found)))
     assert list(seen) == ["hosts[1].roles"]
 
 
-@pytest.mark.parametrize("name", ["talk", "control.talk", "to.us", "junk.food", "example.talk", "local.all", "local.ctl.x", "local.2026", "Local.talk",
-                                  "local..talk", ".local.talk", "local.talk.", "local.t/k", "local.*", "local.!talk", "x" * 31 + ".talk", "local talk"])  # fmt: skip
+@pytest.mark.parametrize(
+    "name",
+    [
+        "talk",
+        "control.talk",
+        "to.us",
+        "junk.food",
+        "example.talk",
+        "local.all",
+        "local.ctl.x",
+        "local.2026",
+        "Local.talk",
+        "local..talk",
+        ".local.talk",
+        "local.talk.",
+        "local.t/k",
+        "local.*",
+        "local.!talk",
+        "x" * 31 + ".talk",
+        "local talk",
+    ],
+)
 def test_names_that_no_group_may_have(name: str) -> None:
     with pytest.raises(ValueError, match="groups"):
         site("news", news={"groups": [{"name": name, "description": "x"}]})
@@ -79,14 +118,20 @@ def test_names_that_a_group_may_have(name: str) -> None:
 
 
 def names(file: Path) -> list[str]:
-    found = x509.load_pem_x509_certificate(file.read_bytes()).extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    found = x509.load_pem_x509_certificate(file.read_bytes()).extensions.get_extension_for_class(
+        x509.SubjectAlternativeName
+    )
     return found.value.get_values_for_type(x509.DNSName)
 
 
 def test_each_hosted_domain_has_a_certificate_of_its_own(tmp_path) -> None:
     """None for an alias or parked domain: nobody has an address there that is a login."""
     made = keys.create_missing(site("chat"), tmp_path, PASSWORD, now=NOW)
-    assert [m for m in made if m.startswith("tls/")] == ["tls/mail.example.org.crt", "tls/example.org.crt", "tls/example.net.crt"]
+    assert [m for m in made if m.startswith("tls/")] == [
+        "tls/mail.example.org.crt",
+        "tls/example.org.crt",
+        "tls/example.net.crt",
+    ]
     for name in ("mail.example.org", "example.org", "example.net"):
         assert names(tmp_path / f"keys/tls/{name}.crt") == [name]
     assert keys.create_missing(site("chat"), tmp_path, PASSWORD, now=NOW) == []
@@ -108,10 +153,13 @@ def written(tmp_path) -> Path:
     return file
 
 
-@pytest.mark.parametrize(("content", "word"), [
-    (None, "example.net"),
-    ("no certificate\n", "is not a certificate in PEM"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("content", "word"),
+    [
+        (None, "example.net"),
+        ("no certificate\n", "is not a certificate in PEM"),
+    ],
+)
 def test_a_certificate_for_another_name_is_refused_before_rendering(written, content: str | None, word: str) -> None:
     written.write_text(yaml.safe_dump(data("chat", tls={"source": "files"})))
     load(written)
@@ -127,7 +175,9 @@ def test_a_certificate_for_another_name_is_refused_before_rendering(written, con
 
 def test_a_trusted_ca_must_be_there(written) -> None:
     written.write_text(yaml.safe_dump({**yaml.safe_load(written.read_text()), "tls": {"trusted": ["partner"]}}))
-    with pytest.raises(SiteError, match=r"keys/ca/partner\.crt is missing; put the certificate \(PEM\) of that CA there"):
+    with pytest.raises(
+        SiteError, match=r"keys/ca/partner\.crt is missing; put the certificate \(PEM\) of that CA there"
+    ):
         load(written)
 
 

@@ -9,9 +9,16 @@ from gmconf.resources import folder
 
 TEMPLATES = sorted(folder("templates").rglob("*.j2"))
 ALLOWED = (
-    nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.Getattr, nodes.For, nodes.If, nodes.Include,
+    nodes.Template,
+    nodes.Output,
+    nodes.TemplateData,
+    nodes.Name,
+    nodes.Getattr,
+    nodes.For,
+    nodes.If,
+    nodes.Include,
     nodes.Const,
-)  # fmt: skip
+)
 
 
 def logic(source: str) -> list[str]:
@@ -36,10 +43,24 @@ def test_no_logic(path: Path) -> None:
 
 UNITS = [path for path in TEMPLATES if "\nExecStart=" in path.read_text()]
 FENCE = {
-    "CapabilityBoundingSet", "NoNewPrivileges", "PrivateDevices", "ProtectHome", "ProtectClock", "ProtectHostname", "ProtectKernelLogs",
-    "ProtectKernelModules", "ProtectKernelTunables", "ProtectControlGroups", "LockPersonality", "RestrictAddressFamilies",
-    "RestrictNamespaces", "RestrictRealtime", "SystemCallArchitectures", "SystemCallFilter", "ProtectSystem",
-}  # fmt: skip
+    "CapabilityBoundingSet",
+    "NoNewPrivileges",
+    "PrivateDevices",
+    "ProtectHome",
+    "ProtectClock",
+    "ProtectHostname",
+    "ProtectKernelLogs",
+    "ProtectKernelModules",
+    "ProtectKernelTunables",
+    "ProtectControlGroups",
+    "LockPersonality",
+    "RestrictAddressFamilies",
+    "RestrictNamespaces",
+    "RestrictRealtime",
+    "SystemCallArchitectures",
+    "SystemCallFilter",
+    "ProtectSystem",
+}
 OPEN = {"system/recover.service.j2": {"ProtectSystem"}}
 """What a unit cannot be denied: a configuration is put back wherever it was."""
 
@@ -57,8 +78,17 @@ def test_units_are_found() -> None:
 
 @pytest.mark.parametrize(
     "source",
-    ["{% set x = 1 %}", "{{ a|join }}", "{{ a.b() }}", "{% if a == 'b' %}x{% endif %}", "{% macro m() %}{% endmacro %}",
-     "{% if a.b %}x{% elif a.c %}y{% endif %}", "{% for x in y if x %}{% endfor %}", "{{ a + b }}", "{{ a['b'] }}"],
-)  # fmt: skip
+    [
+        "{% set x = 1 %}",
+        "{{ a|join }}",
+        "{{ a.b() }}",
+        "{% if a == 'b' %}x{% endif %}",
+        "{% macro m() %}{% endmacro %}",
+        "{% if a.b %}x{% elif a.c %}y{% endif %}",
+        "{% for x in y if x %}{% endfor %}",
+        "{{ a + b }}",
+        "{{ a['b'] }}",
+    ],
+)
 def test_logic_is_seen(source: str) -> None:
     assert logic(source)

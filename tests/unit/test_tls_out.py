@@ -53,10 +53,20 @@ def unsigned(tmp_path_factory) -> Iterator[tuple[str, int]]:
         yield server
 
 
-@pytest.mark.parametrize(("domain", "there"), [
-    ("dane.test", True), ("mixed.test", True), ("alias.test", True), ("bare.test", True),
-    ("plain.test", False), ("pkix.test", False), ("null.test", False), ("nothing.test", False), ("apart.test", False),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("domain", "there"),
+    [
+        ("dane.test", True),
+        ("mixed.test", True),
+        ("alias.test", True),
+        ("bare.test", True),
+        ("plain.test", False),
+        ("pkix.test", False),
+        ("null.test", False),
+        ("nothing.test", False),
+        ("apart.test", False),
+    ],
+)
 def test_dane_is_there_when_it_is_proved_and_usable(unsigned, domain: str, there: bool) -> None:
     assert asyncio.run(has_dane(resolver(unsigned), domain)) is there
 
@@ -73,7 +83,9 @@ def test_only_usages_of_mail_count() -> None:
 
 
 def test_without_the_resolver_mail_waits(free_tcp: tuple[int, int]) -> None:
-    """Nobody listens behind it: a domain is put off, a host named by the operator has no policy; the session goes on."""
+    """Nobody listens behind it: a domain is put off, a host named by the operator has no policy;
+    the session goes on.
+    """
     front, behind = free_tcp
 
     async def run() -> list[bytes]:
@@ -116,11 +128,21 @@ def main_cf(site: Path, more: str = "") -> str:
 
 
 def test_what_is_agreed_comes_before_what_is_published(site) -> None:
-    text = main_cf(site, "tls: {destinations: [{domain: b.example, level: secure, match: [mx.b.example, .c.example]}, {domain: a.example, level: dane-only}]}\n")
+    text = main_cf(
+        site,
+        "tls: {destinations: [{domain: b.example, level: secure, match: [mx.b.example, .c.example]}, {domain:"
+        " a.example, level: dane-only}]}\n",
+    )
     assert "smtp_tls_security_level = dane\n" in text
-    assert "smtp_tls_policy_maps = lmdb:/etc/postfix/maps/tls-destinations, socketmap:inet:127.0.0.1:8462:postfix\n" in text
+    assert (
+        "smtp_tls_policy_maps = lmdb:/etc/postfix/maps/tls-destinations, socketmap:inet:127.0.0.1:8462:postfix\n"
+        in text
+    )
     table = next((site / "build").glob("hosts/*/tree/etc/postfix/maps/tls-destinations")).read_text()
-    assert [line for line in table.splitlines() if line and line[0] != "#"] == ["a.example dane-only", "b.example secure match=mx.b.example:.c.example"]
+    assert [line for line in table.splitlines() if line and line[0] != "#"] == [
+        "a.example dane-only",
+        "b.example secure match=mx.b.example:.c.example",
+    ]
 
 
 def test_without_mta_sts_nothing_fetches(site) -> None:

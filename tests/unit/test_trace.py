@@ -45,7 +45,12 @@ def test_trace_of_another_version_is_refused(tmp_path) -> None:
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    [(settings(1), settings(True)), (settings(["a"]), settings(["b"])), (settings(1), settings(1, TWO)), (settings(1), settings(1, ONE, TWO))],
+    [
+        (settings(1), settings(True)),
+        (settings(["a"]), settings(["b"])),
+        (settings(1), settings(1, TWO)),
+        (settings(1), settings(1, ONE, TWO)),
+    ],
     ids=["type", "list", "reason", "more reasons"],
 )
 def test_files_that_differ_are_rendered_each(one, other) -> None:

@@ -36,7 +36,13 @@ def certificate(name: str, issuer: str, key, signer, days: int) -> str:
     def named(text: str) -> x509.Name:
         return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
 
-    made = x509.CertificateBuilder().subject_name(named(name)).issuer_name(named(issuer)).public_key(key.public_key()).serial_number(7)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(named(name))
+        .issuer_name(named(issuer))
+        .public_key(key.public_key())
+        .serial_number(7)
+    )
     made = made.not_valid_before(BEGIN).not_valid_after(BEGIN + timedelta(days=days))
     return made.sign(signer, hashes.SHA256()).public_bytes(Encoding.PEM).decode()
 
@@ -59,7 +65,10 @@ def test_chains_are_believed_by_their_dates_and_authorities(tmp_path, monkeypatc
     assert "no authority that systems know" in (distrusted(private, day) or "")
 
 
-@pytest.mark.parametrize("word", ["none", "None.", "n/a", "-", "?", "TBD", "todo", "later", "x", "xxx", "...", "https://", "not yet", "nothing"])
+@pytest.mark.parametrize(
+    "word",
+    ["none", "None.", "n/a", "-", "?", "TBD", "todo", "later", "x", "xxx", "...", "https://", "not yet", "nothing"],
+)
 def test_evidence_that_shows_nothing_is_refused(word: str) -> None:
     for field in ("where", "by"):
         with pytest.raises(ValidationError, match="shows nothing"):
@@ -114,10 +123,14 @@ def test_a_level_is_a_ladder(site) -> None:
     assert "site.yml: level basic does not hold yet; " in done.stderr
     assert "not written: site.yml lacks procedures.incident_contacts" in done.stderr
     valid = gmconf("validate", "site.yml", cwd=site)
-    listed = {line.split()[0] for text in (done.stderr, valid.stderr) for line in text.splitlines() if line.startswith("  ")}
+    listed = {
+        line.split()[0] for text in (done.stderr, valid.stderr) for line in text.splitlines() if line.startswith("  ")
+    }
     checked = gmconf("check", "site.yml", cwd=site)
     assert checked.returncode == 1
-    assert listed == {line.split()[0] for line in checked.stdout.splitlines() if " (basic): " in line and not line.startswith(" ")}
+    assert listed == {
+        line.split()[0] for line in checked.stdout.splitlines() if " (basic): " in line and not line.startswith(" ")
+    }
 
 
 def test_what_one_command_refuses_all_refuse_and_nothing_is_written(site) -> None:
@@ -154,7 +167,12 @@ def found(base, patch: dict, hashes: dict[str, str] | None = None) -> dict[str, 
     ("service", "key", "value", "controls"),
     [
         ("postfix", "receive_override_options", "no_milters", {"flt.spam-in", "flt.spam-out", "flt.fail-closed"}),
-        ("postfix", "smtpd_milter_maps", "cidr:/etc/postfix/maps/blocked-clients", {"flt.spam-in", "flt.spam-out", "flt.fail-closed"}),
+        (
+            "postfix",
+            "smtpd_milter_maps",
+            "cidr:/etc/postfix/maps/blocked-clients",
+            {"flt.spam-in", "flt.spam-out", "flt.fail-closed"},
+        ),
         ("postfix", "relay_domains", "example.edu", {"mta.local-only"}),
         ("postfix", "mydestination", "example.edu", {"mta.local-only"}),
         ("postfix", "soft_bounce", "yes", {"mta.recipient-validation"}),
@@ -163,7 +181,9 @@ def found(base, patch: dict, hashes: dict[str, str] | None = None) -> dict[str, 
         ("postfix", "internal_mail_filter_classes", "notify", {"auth.dkim-sign", "mta.no-backscatter"}),
     ],
 )
-def test_raw_lines_that_weaken_a_control_are_its_findings(base, service: str, key: str, value: str, controls: set[str]) -> None:
+def test_raw_lines_that_weaken_a_control_are_its_findings(
+    base, service: str, key: str, value: str, controls: set[str]
+) -> None:
     assert found(base, {"overrides": {service: {key: value}}}) == dict.fromkeys(controls, "fail")
 
 
@@ -181,11 +201,17 @@ def test_raw_lines_that_weaken_a_control_are_its_findings(base, service: str, ke
 )
 def test_raw_lines_that_no_control_knows_are_not_counted_as_looked_at(base, service: str, key: str, value: str) -> None:
     rows = check.check(load(patched(base, {"overrides": {service: {key: value}}})), TODAY, {})
-    assert [(r.control, r.observed.split(";")[0]) for r in rows if r.status == "unseen"] == [("gov.options-on", f"no control knows overrides.{service}.{key}")]
+    assert [(r.control, r.observed.split(";")[0]) for r in rows if r.status == "unseen"] == [
+        ("gov.options-on", f"no control knows overrides.{service}.{key}")
+    ]
 
 
 def test_raw_lines_that_controls_know_were_looked_at(base) -> None:
-    lines = {"postfix": {"smtpd_banner": "$myhostname ESMTP", "relayhost": "[smtp.example.edu]"}, "dovecot": {"mail_fsync": "always"}, "clamd": {"ScanMail": "yes"}}
+    lines = {
+        "postfix": {"smtpd_banner": "$myhostname ESMTP", "relayhost": "[smtp.example.edu]"},
+        "dovecot": {"mail_fsync": "always"},
+        "clamd": {"ScanMail": "yes"},
+    }
     assert "gov.options-on" not in found(base, {"overrides": lines})
 
 
@@ -199,7 +225,10 @@ def test_a_catch_all_ends_in_a_mailbox_here(base) -> None:
     assert caught("alice@example.org") == {}
     assert caught("alice+any@example.org") == {}
     assert caught("team@example.org", team=["bob@example.org", "carol@example.net"]) == {}
-    for target, aliases in (("x@example.edu", {}), ("team@example.org", {"team": ["bob@example.org", "x@example.edu"]})):
+    for target, aliases in (
+        ("x@example.edu", {}),
+        ("team@example.org", {"team": ["bob@example.org", "x@example.edu"]}),
+    ):
         assert caught(target, **aliases) == {"mta.recipient-validation": "fail"}
 
 
@@ -208,7 +237,17 @@ def test_a_catch_all_ends_in_a_mailbox_here(base) -> None:
     [
         ({"policies": {"security_expires": "2026-11-22"}}, "doc.security-txt"),
         ({"procedures": {"trained": [{"name": "Alice Archer", "day": "2026-03-02"}]}}, "prc.training"),
-        ({"procedures": {"trained": [{"name": "Alice Archer", "day": "2026-03-02"}, {"name": "Bob Baker", "day": "2027-03-02"}]}}, "prc.training"),
+        (
+            {
+                "procedures": {
+                    "trained": [
+                        {"name": "Alice Archer", "day": "2026-03-02"},
+                        {"name": "Bob Baker", "day": "2027-03-02"},
+                    ]
+                }
+            },
+            "prc.training",
+        ),
         ({"procedures": {"registrations": [{"at": "abuse.net", "reviewed": "2024-11-21"}]}}, "prc.contact-registry"),
     ],
 )
@@ -220,10 +259,20 @@ def test_a_key_that_is_not_what_it_is_called(base) -> None:
     loaded = load(patched(base, {}))
     name = "dkim/example.org/gm1-rsa.pub"
     for kind, wrong in ((1024, "an RSA key of 1296 bits at most"), (2048, ""), (4096, "")):
-        public = rsa.generate_private_key(65537, kind).public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        rows = check.check(replace(loaded, public={**loaded.public, name: b64encode(public).decode() + "\n"}), TODAY, {})
-        assert [r.observed for r in rows if r.control == "auth.dkim-key" and r.status == "fail"] == ([wrong] if wrong else [])
-    rows = check.check(replace(loaded, public={**loaded.public, name: loaded.public[name.replace("rsa", "ed25519")]}), TODAY, {})
+        public = (
+            rsa.generate_private_key(65537, kind)
+            .public_key()
+            .public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        )
+        rows = check.check(
+            replace(loaded, public={**loaded.public, name: b64encode(public).decode() + "\n"}), TODAY, {}
+        )
+        assert [r.observed for r in rows if r.control == "auth.dkim-key" and r.status == "fail"] == (
+            [wrong] if wrong else []
+        )
+    rows = check.check(
+        replace(loaded, public={**loaded.public, name: loaded.public[name.replace("rsa", "ed25519")]}), TODAY, {}
+    )
     assert [r.observed for r in rows if r.control == "auth.dkim-key" and r.status == "fail"] == ["no RSA key"]
 
 
@@ -232,15 +281,38 @@ def test_weak_certificates_are_named() -> None:
     root = ec.generate_private_key(ec.SECP256R1())
     assert weak(certificate("mail.example.org", "Root", strong, root, 90)) is None
     assert weak(certificate("mail.example.org", "Root", small, root, 90)) == "an RSA key of 1024 bits"
-    assert weak(certificate("mail.example.org", "Root", ec.generate_private_key(ec.SECP192R1()), root, 90)) == "a key on the curve secp192r1"
+    assert (
+        weak(certificate("mail.example.org", "Root", ec.generate_private_key(ec.SECP192R1()), root, 90))
+        == "a key on the curve secp192r1"
+    )
 
 
 def test_signatures_with_sha1_are_weak_but_for_those_of_roots(tmp_path) -> None:
     made = []
     for issuer in (("-CA", "root.crt", "-CAkey", "root.key"), ()):
-        call = ("openssl", "req", "-x509", "-sha1", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=a", "-keyout", "a.key", "-out", "a.crt", *issuer)
+        call = (
+            "openssl",
+            "req",
+            "-x509",
+            "-sha1",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-subj",
+            "/CN=a",
+            "-keyout",
+            "a.key",
+            "-out",
+            "a.crt",
+            *issuer,
+        )
         if issuer:
-            subprocess.run([*call[:8], "/CN=root", "-keyout", "root.key", "-out", "root.crt"], cwd=tmp_path, check=True, capture_output=True)
+            subprocess.run(
+                [*call[:8], "/CN=root", "-keyout", "root.key", "-out", "root.crt"],
+                cwd=tmp_path,
+                check=True,
+                capture_output=True,
+            )
         subprocess.run(call, cwd=tmp_path, check=True, capture_output=True)
         made.append(weak((tmp_path / "a.crt").read_text()))
     assert made == ["a signature with SHA1", None]
@@ -250,9 +322,29 @@ def test_a_key_cannot_be_newer_than_today(base) -> None:
     dated = {"name": "example.net", "mailboxes": [{"name": "carol"}], "dkim": {"since": "2026-11-24"}}
     first = load(patched(base, {})).site.domains[0]
     assert first.name == "example.org"
-    rows = check.check(load(patched(base, {"domains": [{"name": "example.org", "mailboxes": [{"name": "alice"}, {"name": "bob"}],
-                       "aliases": {"support": ["alice@example.org"], "security": ["alice@example.org"]}}, dated, {"name": "example.com", "kind": "parked"}]})), TODAY, {})  # fmt: skip
-    assert [r.observed for r in rows if r.control == "auth.dkim-rotation" and r.status == "fail"] == ["gm1, since 2026-11-24"]
+    rows = check.check(
+        load(
+            patched(
+                base,
+                {
+                    "domains": [
+                        {
+                            "name": "example.org",
+                            "mailboxes": [{"name": "alice"}, {"name": "bob"}],
+                            "aliases": {"support": ["alice@example.org"], "security": ["alice@example.org"]},
+                        },
+                        dated,
+                        {"name": "example.com", "kind": "parked"},
+                    ]
+                },
+            )
+        ),
+        TODAY,
+        {},
+    )
+    assert [r.observed for r in rows if r.control == "auth.dkim-rotation" and r.status == "fail"] == [
+        "gm1, since 2026-11-24"
+    ]
 
 
 def test_records_in_zones_of_others_were_not_seen(base) -> None:
@@ -301,7 +393,9 @@ def test_every_form_of_text_is_told_in_words() -> None:
 def test_a_user_file_that_cannot_be_read_is_told_and_nothing_that_follows_from_it(site) -> None:
     text = (site / "site.yml").read_text()
     first = text.index("    mailboxes:")
-    (site / "site.yml").write_text(f"{text[:first]}{text[text.index('    aliases:', first):]}users: [{{domain: example.org, file: users.csv}}]\n")
+    (site / "site.yml").write_text(
+        f"{text[:first]}{text[text.index('    aliases:', first) :]}users: [{{domain: example.org, file: users.csv}}]\n"
+    )
     (site / "users.csv").write_text("name,colour\nalice,red\n")
     done = gmconf("validate", "site.yml", cwd=site)
     assert [line.partition(":")[0] for line in done.stderr.splitlines()] == ["users.csv"]
@@ -321,7 +415,12 @@ def test_a_filter_that_nobody_asks_is_named(base) -> None:
     hosts = yaml.safe_load((CASES / "base.yml").read_text())["hosts"]
     for roles, told in ((["filter"], 1), (["mta", "filter"], 0), (["msa"], 0)):
         loaded = load(patched(base, {"hosts": [hosts[0], {**hosts[1], "roles": roles}]}))
-        assert len([text for text in notices(loaded) if "mx2.example.org has the role filter, and no host asks it" in text]) == told
+        assert (
+            len(
+                [text for text in notices(loaded) if "mx2.example.org has the role filter, and no host asks it" in text]
+            )
+            == told
+        )
 
 
 def test_the_state_of_keys_needs_no_password_of_anybody(site) -> None:

@@ -29,23 +29,65 @@ def refused(kind: Any, value: object) -> str:
     return sentence(found.value.errors(include_url=False)[0])
 
 
-@pytest.mark.parametrize("address", [
-    "192.0.2.1", "198.51.100.7", "203.0.113.9", "198.18.8.13", "10.0.0.5", "172.16.0.1", "192.168.1.1", "100.64.0.9", "8.8.8.8", "2001:db8::1", "3fff::1",
-    "fd00::5", "2a00:1450::1", "2001:4860:4860::8888",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "address",
+    [
+        "192.0.2.1",
+        "198.51.100.7",
+        "203.0.113.9",
+        "198.18.8.13",
+        "10.0.0.5",
+        "172.16.0.1",
+        "192.168.1.1",
+        "100.64.0.9",
+        "8.8.8.8",
+        "2001:db8::1",
+        "3fff::1",
+        "fd00::5",
+        "2a00:1450::1",
+        "2001:4860:4860::8888",
+    ],
+)
 def test_addresses_that_hosts_have(address: str) -> None:
     assert TypeAdapter(Ip).validate_python(address) == address
     assert TypeAdapter(Peer).validate_python(address) == address
 
 
-@pytest.mark.parametrize(("address", "word"), [
-    ("2001:db8::1%eth0", "zone"), ("2001:db8::1%x; } evil { y]", "zone"), ("fe80::1%1", "zone"), ("2001:db8::1%", "zone"),
-    ("::ffff:198.51.100.14", "198.51.100.14"), ("::ffff:127.0.0.1", "disguise|reached"), ("::198.51.100.14", "range"), ("64:ff9b::c633:640e", "NAT64"),
-    ("255.255.255.255", "broadcast"), ("240.0.0.1", "reserved"), ("0.1.2.3", "this network"), ("192.0.0.8", "protocols"), ("192.88.99.1", "6to4"),
-    ("100::1", "throws"), ("fec0::1", "site-local"), ("2002:c000:201::1", "6to4"), ("2001:0:1::1", "Teredo"), ("2001:10::1", "ORCHID"),
-    ("5f00::1", "range"), ("4000::1", "range"), ("::", "reached"), ("0.0.0.0", "reached"), ("::1", "reached"), ("127.0.0.53", "reached"),  # noqa: S104
-    ("224.0.0.1", "reached"), ("ff02::1", "reached"), ("169.254.1.1", "reached"), ("fe80::1", "reached"), ("192.0.2.01", "not an IP"), ("٣.0.2.1", "not an IP"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("address", "word"),
+    [
+        ("2001:db8::1%eth0", "zone"),
+        ("2001:db8::1%x; } evil { y]", "zone"),
+        ("fe80::1%1", "zone"),
+        ("2001:db8::1%", "zone"),
+        ("::ffff:198.51.100.14", "198.51.100.14"),
+        ("::ffff:127.0.0.1", "disguise|reached"),
+        ("::198.51.100.14", "range"),
+        ("64:ff9b::c633:640e", "NAT64"),
+        ("255.255.255.255", "broadcast"),
+        ("240.0.0.1", "reserved"),
+        ("0.1.2.3", "this network"),
+        ("192.0.0.8", "protocols"),
+        ("192.88.99.1", "6to4"),
+        ("100::1", "throws"),
+        ("fec0::1", "site-local"),
+        ("2002:c000:201::1", "6to4"),
+        ("2001:0:1::1", "Teredo"),
+        ("2001:10::1", "ORCHID"),
+        ("5f00::1", "range"),
+        ("4000::1", "range"),
+        ("::", "reached"),
+        ("0.0.0.0", "reached"),
+        ("::1", "reached"),
+        ("127.0.0.53", "reached"),  # noqa: S104
+        ("224.0.0.1", "reached"),
+        ("ff02::1", "reached"),
+        ("169.254.1.1", "reached"),
+        ("fe80::1", "reached"),
+        ("192.0.2.01", "not an IP"),
+        ("٣.0.2.1", "not an IP"),
+    ],
+)
 def test_addresses_that_no_host_has(address: str, word: str) -> None:
     assert any(one in refused(Ip, address) for one in word.split("|"))
 
@@ -58,9 +100,16 @@ def test_servers_that_hosts_ask() -> None:
     assert "broadcast" in refused(Peer, "255.255.255.255")
 
 
-@pytest.mark.parametrize(("network", "word"), [
-    ("2001:db8::%x/32", "zone"), ("2001:db8::1%e/128", "zone"), ("::ffff:192.0.2.0/120", '"192.0.2.0/24"'), ("224.0.0.0/8", "multicast"), ("192.0.2.1/24", '"192.0.2.0/24"'),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("network", "word"),
+    [
+        ("2001:db8::%x/32", "zone"),
+        ("2001:db8::1%e/128", "zone"),
+        ("::ffff:192.0.2.0/120", '"192.0.2.0/24"'),
+        ("224.0.0.0/8", "multicast"),
+        ("192.0.2.1/24", '"192.0.2.0/24"'),
+    ],
+)
 def test_networks(network: str, word: str) -> None:
     assert word in refused(Network, network)
     for fine in ("0.0.0.0/0", "::/0", "10.0.0.0/8", "192.0.2.7/32", "2001:db8::/32"):
@@ -75,7 +124,21 @@ def test_scores_are_finite(value: object) -> None:
             Site.model_validate({**SITE, "filter": {path: value}})
 
 
-@pytest.mark.parametrize("value", ["999999999999999999999999 TiB", "8388608 TiB", "9223372036854775808", 2**63, "5" * 5000, "2³", "٣ MiB", "1.5 GiB", -1, "0"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "999999999999999999999999 TiB",
+        "8388608 TiB",
+        "9223372036854775808",
+        2**63,
+        "5" * 5000,
+        "2³",
+        "٣ MiB",
+        "1.5 GiB",
+        -1,
+        "0",
+    ],
+)
 def test_sizes_are_bounded(value: object) -> None:
     assert refused(Size, value)
 
@@ -123,21 +186,28 @@ def wrong(data: dict[str, Any]) -> str:
     return str(found.value)
 
 
-@pytest.mark.parametrize(("name", "text", "said"), [
-    ("u.csv", "name,quota,quota\nbob,1 GiB,2 GiB\n", "u.csv:1:1: the column 'quota' stands here twice"),
-    ("u.csv", "name;full_name;quota\nbob;B;1 GiB\n", "u.csv:1:1: the columns are divided by semicolons"),
-    ("u.csv", "name\tquota\nbob\t1 GiB\n", "u.csv:1:1: the columns are divided by tabs"),
-    ("u.csv", "name,quota\nbob,2³\n", "u.csv:2:1: quota: a size"),
-    ("u.csv", f"name,quota\nbob,{'5' * 5000}\n", "u.csv:2:1: quota: too large"),
-    ("u.csv", f"name,messages_per_hour\nbob,{'5' * 5000}\n", "u.csv:2:1: messages_per_hour: a whole number"),
-    ("u.csv", "name,quota\rbob,2³\r", "u.csv:2:1: quota: a size"),
-    ("u.jsonl", '{"name": "bob", "quota": "1 GiB", "quota": "2 GiB"}\n', "u.jsonl:1:1: the key 'quota' stands here twice"),
-    ("u.jsonl", '{"name": "bob", "x": {"y": 1, "y": 2}}\n', "u.jsonl:1:1: the key 'y' stands here twice"),
-    ("u.jsonl", "[" * 100_000 + "\n", "u.jsonl:1:1: nested too deeply"),
-    ("u.jsonl", '{"name": "bob", "quota": ' + "5" * 5000 + "}\n", "u.jsonl:1:1: "),
-    ("u.jsonl", '{"name": "bob", "full_name": "\\ud800"}\n', "u.jsonl:1:1: full_name: "),
-    ("u.jsonl", '{"name": "bob", "quota": NaN}\n', "u.jsonl:1:1: quota: a size"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("u.csv", "name,quota,quota\nbob,1 GiB,2 GiB\n", "u.csv:1:1: the column 'quota' stands here twice"),
+        ("u.csv", "name;full_name;quota\nbob;B;1 GiB\n", "u.csv:1:1: the columns are divided by semicolons"),
+        ("u.csv", "name\tquota\nbob\t1 GiB\n", "u.csv:1:1: the columns are divided by tabs"),
+        ("u.csv", "name,quota\nbob,2³\n", "u.csv:2:1: quota: a size"),
+        ("u.csv", f"name,quota\nbob,{'5' * 5000}\n", "u.csv:2:1: quota: too large"),
+        ("u.csv", f"name,messages_per_hour\nbob,{'5' * 5000}\n", "u.csv:2:1: messages_per_hour: a whole number"),
+        ("u.csv", "name,quota\rbob,2³\r", "u.csv:2:1: quota: a size"),
+        (
+            "u.jsonl",
+            '{"name": "bob", "quota": "1 GiB", "quota": "2 GiB"}\n',
+            "u.jsonl:1:1: the key 'quota' stands here twice",
+        ),
+        ("u.jsonl", '{"name": "bob", "x": {"y": 1, "y": 2}}\n', "u.jsonl:1:1: the key 'y' stands here twice"),
+        ("u.jsonl", "[" * 100_000 + "\n", "u.jsonl:1:1: nested too deeply"),
+        ("u.jsonl", '{"name": "bob", "quota": ' + "5" * 5000 + "}\n", "u.jsonl:1:1: "),
+        ("u.jsonl", '{"name": "bob", "full_name": "\\ud800"}\n', "u.jsonl:1:1: full_name: "),
+        ("u.jsonl", '{"name": "bob", "quota": NaN}\n', "u.jsonl:1:1: quota: a size"),
+    ],
+)
 def test_user_files(tmp_path, name: str, text: str, said: str) -> None:
     (tmp_path / name).write_bytes(text.encode())
     (tmp_path / "site.yml").write_text(json.dumps({**SITE, "users": [{"file": name, "domain": "example.org"}]}))
@@ -172,29 +242,62 @@ def broken(domain: dict[str, Any]) -> list[str]:
     from gmconf.directory import Directory
     from gmconf.rules import no_alias_loops, targets_exist
 
-    site = Site.model_validate({**SITE, "domains": [{"name": "example.org", "mailboxes": [{"name": "alice"}, {"name": "bob"}]} | domain]})
+    site = Site.model_validate(
+        {**SITE, "domains": [{"name": "example.org", "mailboxes": [{"name": "alice"}, {"name": "bob"}]} | domain]}
+    )
     mail = Directory(site)
     return [f"{path}: {text}" for rule in (targets_exist, no_alias_loops) for path, text in rule(site, mail)]
 
 
-@pytest.mark.parametrize("domain", [
-    {"catch_all": "alice@example.org"}, {"catch_all": "alice+stray@example.org"}, {"catch_all": "info@example.org", "aliases": {"info": ["bob@example.org"]}},
-    {"mailboxes": [{"name": "alice", "forward": ["bob@example.org"]}, {"name": "bob", "forward": ["alice@example.org"]}]},
-    {"aliases": {"list+owner": ["alice@example.org"], "list": ["list+owner@example.org"]}}, {"aliases": {"info": ["x@elsewhere.example"]}},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "domain",
+    [
+        {"catch_all": "alice@example.org"},
+        {"catch_all": "alice+stray@example.org"},
+        {"catch_all": "info@example.org", "aliases": {"info": ["bob@example.org"]}},
+        {
+            "mailboxes": [
+                {"name": "alice", "forward": ["bob@example.org"]},
+                {"name": "bob", "forward": ["alice@example.org"]},
+            ]
+        },
+        {"aliases": {"list+owner": ["alice@example.org"], "list": ["list+owner@example.org"]}},
+        {"aliases": {"info": ["x@elsewhere.example"]}},
+    ],
+)
 def test_what_postfix_delivers_is_taken(domain: dict[str, Any]) -> None:
     assert broken(domain) == []
 
 
-@pytest.mark.parametrize(("domain", "said"), [
-    ({"catch_all": "alcie@example.org"}, "domains[0].catch_all: alcie@example.org does not exist"),
-    ({"catch_all": "info@example.org", "aliases": {"info": ["inof@example.org"]}}, "domains[0].catch_all: a loop: @example.org -> info@example.org -> @example.org"),
-    ({"aliases": {"info": ["x@mail.example.org"]}}, "domains[0].aliases.info: x@mail.example.org is an address of a host"),
-    ({"catch_all": "bob@mail.example.org"}, "domains[0].catch_all: bob@mail.example.org is an address of a host"),
-    ({"aliases": {"a": ["b@example.org"], "b": ["a@example.org"]}}, "domains[0].aliases.a: a loop: a@example.org -> b@example.org -> a@example.org"),
-    ({"aliases": {"a": ["b+x@example.org"], "b": ["a@example.org"]}}, "domains[0].aliases.a: a loop:"),
-    ({"aliases": {"a": ["a@example.org"]}}, "domains[0].aliases.a: a loop: a@example.org -> a@example.org"),
-    ({"mailboxes": [{"name": "alice", "keep": False, "forward": ["bob@example.org"]}, {"name": "bob", "keep": False, "forward": ["alice@example.org"]}]}, "a loop"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("domain", "said"),
+    [
+        ({"catch_all": "alcie@example.org"}, "domains[0].catch_all: alcie@example.org does not exist"),
+        (
+            {"catch_all": "info@example.org", "aliases": {"info": ["inof@example.org"]}},
+            "domains[0].catch_all: a loop: @example.org -> info@example.org -> @example.org",
+        ),
+        (
+            {"aliases": {"info": ["x@mail.example.org"]}},
+            "domains[0].aliases.info: x@mail.example.org is an address of a host",
+        ),
+        ({"catch_all": "bob@mail.example.org"}, "domains[0].catch_all: bob@mail.example.org is an address of a host"),
+        (
+            {"aliases": {"a": ["b@example.org"], "b": ["a@example.org"]}},
+            "domains[0].aliases.a: a loop: a@example.org -> b@example.org -> a@example.org",
+        ),
+        ({"aliases": {"a": ["b+x@example.org"], "b": ["a@example.org"]}}, "domains[0].aliases.a: a loop:"),
+        ({"aliases": {"a": ["a@example.org"]}}, "domains[0].aliases.a: a loop: a@example.org -> a@example.org"),
+        (
+            {
+                "mailboxes": [
+                    {"name": "alice", "keep": False, "forward": ["bob@example.org"]},
+                    {"name": "bob", "keep": False, "forward": ["alice@example.org"]},
+                ]
+            },
+            "a loop",
+        ),
+    ],
+)
 def test_what_postfix_loses_is_refused(domain: dict[str, Any], said: str) -> None:
     assert any(said in text for text in broken(domain)), broken(domain)

@@ -38,6 +38,7 @@ def test_controls_and_probes_name_each_other() -> None:
 def server(talk: Callable[[socket.socket], None]) -> Iterator[int]:
     """A local port on which each connection is handled by a function."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
+
         def serve() -> None:
             while True:
                 try:
@@ -69,7 +70,11 @@ def endless(client: socket.socket) -> None:
         return
 
 
-@pytest.mark.parametrize(("talk", "within"), [(lambda _: time.sleep(30), 2), (dripping, 2), (endless, 2)], ids=["silent", "dripping", "endless"])
+@pytest.mark.parametrize(
+    ("talk", "within"),
+    [(lambda _: time.sleep(30), 2), (dripping, 2), (endless, 2)],
+    ids=["silent", "dripping", "endless"],
+)
 def test_a_host_that_never_answers_is_left(talk, within) -> None:
     start = time.monotonic()
     with server(talk) as port, connected("127.0.0.1", port, start + 1) as wire, pytest.raises(SilentError):
@@ -88,7 +93,14 @@ def test_a_probe_that_never_ends_does_not_stop_the_run(site) -> None:
     assert "no result within 1 s" in found[0].text
 
 
-@pytest.mark.parametrize("error", [ConnectionRefusedError(111, "Connection refused"), ValueError("not a number"), UnicodeDecodeError("ascii", b"\xff", 0, 1, "odd")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        ConnectionRefusedError(111, "Connection refused"),
+        ValueError("not a number"),
+        UnicodeDecodeError("ascii", b"\xff", 0, 1, "odd"),
+    ],
+)
 def test_what_goes_wrong_is_told(site, error) -> None:
     def look() -> list[Seen]:
         raise error
@@ -110,10 +122,14 @@ def test_what_was_found_before_an_error_is_kept(site) -> None:
     assert [s.observed for s in found.seen] == ["b", "gone"]
 
 
-@pytest.mark.parametrize(("said", "code", "lines"), [
-    (b"220-mail.example.org ESMTP\r\n220 mail.example.org ESMTP\r\n", 220, ("mail.example.org ESMTP",) * 2),
-    (b"250\r\n", 250, ("",)), (b"554 5.7.1 no\n", 554, ("5.7.1 no",)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("said", "code", "lines"),
+    [
+        (b"220-mail.example.org ESMTP\r\n220 mail.example.org ESMTP\r\n", 220, ("mail.example.org ESMTP",) * 2),
+        (b"250\r\n", 250, ("",)),
+        (b"554 5.7.1 no\n", 554, ("5.7.1 no",)),
+    ],
+)
 def test_answers(said, code, lines) -> None:
     with server(lambda c: c.sendall(said)) as port, connected("127.0.0.1", port, time.monotonic() + 2) as wire:
         reply = Smtp(wire).greeting
@@ -148,7 +164,10 @@ def test_data_is_sent_as_it_must_be() -> None:
 
 
 def test_open_ports() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_server(("::1", 0), family=socket.AF_INET6) as other:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        socket.create_server(("::1", 0), family=socket.AF_INET6) as other,
+    ):
         mine, theirs = listener.getsockname()[1], other.getsockname()[1]
         assert ports.opened(("127.0.0.1", "::1"), (mine, theirs, 9), 1) == {"127.0.0.1": {mine}, "::1": {theirs}}
 
@@ -157,12 +176,17 @@ def test_postfix_settings_are_read_as_postfix_reads_them() -> None:
     text = "# a comment\na = 1\nlist = x,\n    y\n# between\n\tz\n\nempty =\n"
     assert drift.settings(text) == {"a": "1", "list": "x, y z", "empty": ""}
     rendered = "smtp  inet n - n - 1  postscreen\nsubmission inet n - n - - smtpd\n# why\n  -o a=b\n  -o c=d\n"
-    assert drift.services(rendered) == drift.services("smtp       inet  n       -       n       -       1       postscreen\n"
-                                                      "submission inet  n       -       n       -       -       smtpd\n    -o a=b\n    -o c=d\n")  # fmt: skip
+    assert drift.services(rendered) == drift.services(
+        "smtp       inet  n       -       n       -       1       postscreen\n"
+        "submission inet  n       -       n       -       -       smtpd\n    -o a=b\n    -o c=d\n"
+    )
 
 
 def test_switches_of_unbound() -> None:
-    text = 'server:\n    do-ip6: yes\n    module-config: "validator iterator"\n    port: 53\nremote-control:\n    control-enable: yes\n'
+    text = (
+        'server:\n    do-ip6: yes\n    module-config: "validator iterator"\n    port: 53\nremote-control:\n   '
+        " control-enable: yes\n"
+    )
     assert ssh.switches(text) == {"do-ip6": "yes", "module-config": "validator iterator"}
 
 
@@ -218,20 +242,33 @@ def test_rules_of_a_file_equal_those_loaded_from_it() -> None:
     assert list(nft.differences(FILE, TABLE, POLICY, POLICY)) == []
 
 
-@pytest.mark.parametrize(("old", "new", "words"), [
-    ("element 00000064", "element 00000065", "chain output: 1 loaded rule that the file does not have, 1 of the file not loaded"),
-    ("element 4d0200c0", "element 4e0200c0", "the set site4 holds other addresses"),
-    ("inet gmconf input 4\n", "inet gmconf input 9\n  [ immediate reg 0 accept ]\n\ninet gmconf input 4\n", "chain input: 1 loaded rule that"),
-    ("immediate reg 0 drop", "immediate reg 0 accept", "chain input"),
-    ("inet gmconf @site4\n\telement 4d0200c0  : 0 [end]\n", "", "the set site4 is not loaded"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        (
+            "element 00000064",
+            "element 00000065",
+            "chain output: 1 loaded rule that the file does not have, 1 of the file not loaded",
+        ),
+        ("element 4d0200c0", "element 4e0200c0", "the set site4 holds other addresses"),
+        (
+            "inet gmconf input 4\n",
+            "inet gmconf input 9\n  [ immediate reg 0 accept ]\n\ninet gmconf input 4\n",
+            "chain input: 1 loaded rule that",
+        ),
+        ("immediate reg 0 drop", "immediate reg 0 accept", "chain input"),
+        ("inet gmconf @site4\n\telement 4d0200c0  : 0 [end]\n", "", "the set site4 is not loaded"),
+    ],
+)
 def test_rules_that_differ(old, new, words) -> None:
     assert old in TABLE
     assert words in "\n".join(nft.differences(FILE, TABLE.replace(old, new), POLICY, POLICY))
 
 
 def test_a_policy_that_differs() -> None:
-    assert list(nft.differences(FILE, TABLE, POLICY, POLICY.replace("drop", "accept"))) == ["the policy of input is accept, in the file drop"]
+    assert list(nft.differences(FILE, TABLE, POLICY, POLICY.replace("drop", "accept"))) == [
+        "the policy of input is accept, in the file drop"
+    ]
 
 
 def test_files_on_a_host(tmp_path) -> None:
@@ -241,11 +278,25 @@ def test_files_on_a_host(tmp_path) -> None:
     import pwd
 
     owner, group = pwd.getpwuid(os.getuid()).pw_name, grp.getgrgid(os.getgid()).gr_name
-    entry = {"sha256": hashlib.sha256(b"same\n").hexdigest(), "owner": owner, "group": group, "mode": "0600", "shown": True, "own": False}
-    for name, text, mode in (("same", "same\n", 0o600), ("edited", "other\n", 0o600), ("open", "same\n", 0o644), ("secret", "word\n", 0o600)):
+    entry = {
+        "sha256": hashlib.sha256(b"same\n").hexdigest(),
+        "owner": owner,
+        "group": group,
+        "mode": "0600",
+        "shown": True,
+        "own": False,
+    }
+    for name, text, mode in (
+        ("same", "same\n", 0o600),
+        ("edited", "other\n", 0o600),
+        ("open", "same\n", 0o644),
+        ("secret", "word\n", 0o600),
+    ):
         (tmp_path / name).write_text(text)
         (tmp_path / name).chmod(mode)
-    wanted = {str(tmp_path / n): entry for n in ("same", "edited", "open", "missing")} | {str(tmp_path / "secret"): {**entry, "shown": False}}
+    wanted = {str(tmp_path / n): entry for n in ("same", "edited", "open", "missing")} | {
+        str(tmp_path / "secret"): {**entry, "shown": False}
+    }
     found = inside.files(wanted)
     assert set(found) == {str(tmp_path / n) for n in ("edited", "open", "missing", "secret")}
     assert found[str(tmp_path / "edited")]["text"] == "other\n"
@@ -258,7 +309,13 @@ def test_the_program_for_the_host_runs_on_its_own(site) -> None:
     """As it is sent: one text on standard input of another Python, one JSON document back."""
     run = Run(load(site / "site.yml"), "mark")
     (at,) = run.hosts
-    asked = {**ssh.wanted(at), "leaves": [], "names": [], "commands": {"ls": ["ls", "/"], "none": ["no-such-program"]}, "packages": []}
+    asked = {
+        **ssh.wanted(at),
+        "leaves": [],
+        "names": [],
+        "commands": {"ls": ["ls", "/"], "none": ["no-such-program"]},
+        "packages": [],
+    }
     done = subprocess.run([sys.executable, "-I", "-"], input=ssh.program(asked), capture_output=True, check=False)
     assert done.returncode == 0, done.stderr.decode()
     found = json.loads(done.stdout)
@@ -280,7 +337,9 @@ def rows(site, status: str, seen: tuple[Seen, ...] = (), text: str = "", more: s
     (site / "site.yml").write_text((site / "site.yml").read_text() + more)
     run = Run(load(site / "site.yml"), "mark")
     probe = PROBES["relay"]
-    return engine.results(run, [Outcome(Task(probe, "mail.example.org", lambda: ()), status, seen, text)], date(2026, 11, 1))
+    return engine.results(
+        run, [Outcome(Task(probe, "mail.example.org", lambda: ()), status, seen, text)], date(2026, 11, 1)
+    )
 
 
 def test_one_result_for_each_control(site) -> None:
@@ -307,13 +366,16 @@ def test_static_check_knows_no_live_results(site) -> None:
     assert {r.method for r in check(load(site / "site.yml"), date(2026, 11, 1))} <= {"static", "declared", "evidence"}
 
 
-@pytest.mark.parametrize(("options", "words"), [
-    (("--only", "relai"), "no probe relai; did you mean relay"),
-    (("--host", "mail.example.net"), "no host mail.example.net in site.yml; there are mail.example.org"),
-    (("--resolver", "ns.example.org"), "a server is written 192.0.2.53, "),
-    (("--login", "nobody@example.org"), "is no mailbox of this site"),
-    (("--login", "alice@example.org"), "no password; set GMCONF_PASSWORD"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--only", "relai"), "no probe relai; did you mean relay"),
+        (("--host", "mail.example.net"), "no host mail.example.net in site.yml; there are mail.example.org"),
+        (("--resolver", "ns.example.org"), "a server is written 192.0.2.53, "),
+        (("--login", "nobody@example.org"), "is no mailbox of this site"),
+        (("--login", "alice@example.org"), "no password; set GMCONF_PASSWORD"),
+    ],
+)
 def test_wrong_calls(site, options, words) -> None:
     done = gmconf("verify", "site.yml", *options, cwd=site)
     assert done.returncode == 2
@@ -321,10 +383,14 @@ def test_wrong_calls(site, options, words) -> None:
     assert done.stdout == ""
 
 
-@pytest.mark.parametrize(("mailbox", "words"), [
-    ("{name: probe, messages_per_hour: 5}", "may send 5 messages an hour"), ("{name: probe, send: false}", "able to send and to receive"),
-    ("{name: probe, forward: [x@example.net]}", "forwards its mail"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("mailbox", "words"),
+    [
+        ("{name: probe, messages_per_hour: 5}", "may send 5 messages an hour"),
+        ("{name: probe, send: false}", "able to send and to receive"),
+        ("{name: probe, forward: [x@example.net]}", "forwards its mail"),
+    ],
+)
 def test_accounts_that_cannot_be_used_for_tests(site, mailbox, words) -> None:
     text = (site / "site.yml").read_text()
     (site / "site.yml").write_text(text.replace("    mailboxes:\n", f"    mailboxes:\n      - {mailbox}\n"))
@@ -334,10 +400,27 @@ def test_accounts_that_cannot_be_used_for_tests(site, mailbox, words) -> None:
 
 def test_unreachable_host_ends_with_results_and_no_traceback(site) -> None:
     """Nothing answers at a documentation address (RFC 5737), and no name resolves there."""
-    text = (site / "site.yml").read_text().replace('addresses: [198.51.100.13, "2001:db8:1::13"]', "addresses: [127.0.0.9]")
+    text = (
+        (site / "site.yml")
+        .read_text()
+        .replace('addresses: [198.51.100.13, "2001:db8:1::13"]', "addresses: [127.0.0.9]")
+    )
     (site / "site.yml").write_text(text.replace("127.0.0.9", "192.0.2.255") + "address_families: [ipv4]\n")
-    done = gmconf("verify", "site.yml", "--only", "submission-auth", "--only", "drift", "--format", "json", "--ssh-option", "HostName=127.0.0.1",
-                  "--ssh-option", "Port=9", cwd=site)  # fmt: skip
+    done = gmconf(
+        "verify",
+        "site.yml",
+        "--only",
+        "submission-auth",
+        "--only",
+        "drift",
+        "--format",
+        "json",
+        "--ssh-option",
+        "HostName=127.0.0.1",
+        "--ssh-option",
+        "Port=9",
+        cwd=site,
+    )
     assert done.returncode == 1, done.stderr
     assert "Traceback" not in done.stderr
     assert json.loads(done.stdout)["form"] == 1
@@ -347,10 +430,16 @@ def test_unreachable_host_ends_with_results_and_no_traceback(site) -> None:
 
 
 def test_a_host_that_is_down_is_waited_for_once_and_told_in_one_line(site) -> None:
-    text = (site / "site.yml").read_text().replace('addresses: [198.51.100.13, "2001:db8:1::13"]', "addresses: [192.0.2.255]") + "address_families: [ipv4]\n"
+    text = (site / "site.yml").read_text().replace(
+        'addresses: [198.51.100.13, "2001:db8:1::13"]', "addresses: [192.0.2.255]"
+    ) + "address_families: [ipv4]\n"
     (site / "site.yml").write_text(text)
     run = Run(load(site / "site.yml"), "mark", bounds=Bounds(dialogue=3), ssh=Ssh(("HostName=127.0.0.1", "Port=9")))
-    asked = [p for p in PROBES.values() if p.harmless != naming.HARMLESS and not p.login and [t.subject for t in p.each(run)] == ["mail.example.org"]]
+    asked = [
+        p
+        for p in PROBES.values()
+        if p.harmless != naming.HARMLESS and not p.login and [t.subject for t in p.each(run)] == ["mail.example.org"]
+    ]
     assert len(asked) > 25
     start = time.monotonic()
     found = engine.results(run, engine.verify(run, asked), date(2026, 11, 29))
@@ -374,7 +463,9 @@ def test_list_of_probes(site) -> None:
     done = gmconf("probes", cwd=site)
     assert done.returncode == 0
     assert done.stdout.count("proves: ") == len(PROBES)
-    assert {p["name"] for p in json.loads(gmconf("probes", "--format", "json", cwd=site).stdout)["probes"]} == set(PROBES)
+    assert {p["name"] for p in json.loads(gmconf("probes", "--format", "json", cwd=site).stdout)["probes"]} == set(
+        PROBES
+    )
 
 
 def test_at_most_a_few_sessions_at_once(site) -> None:

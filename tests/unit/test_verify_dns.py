@@ -1,4 +1,5 @@
-"""The probes of gmconf verify that ask DNS, against a real name server: each passes, and each fails on a record spoiled for it."""
+"""The probes of gmconf verify that ask DNS, against a real name server: each passes, and each fails on a record spoiled
+for it."""
 
 from __future__ import annotations
 
@@ -34,7 +35,12 @@ SPOILS = (
     ("spf", r"^a\.example\.org\. \d+ TXT", 'a.example.org. 60 TXT "v=spf1 mx ~all"', {("spf", "a.example.org")}),
     ("dkim-records", r"^gm4-rsa\._domainkey\.example\.net", "", {("dkim-records", "example.net")}),
     ("dmarc", "", '_dmarc.example.org. 60 TXT "v=DMARC1; p=none"', {("dmarc", "example.org")}),
-    ("dmarc-reports", r"\._report\._dmarc\.", "", {("dmarc-reports", "example.net"), ("dmarc-reports", "parked.example")}),
+    (
+        "dmarc-reports",
+        r"\._report\._dmarc\.",
+        "",
+        {("dmarc-reports", "example.net"), ("dmarc-reports", "parked.example")},
+    ),
     ("tls-reports", r"^_smtp\._tls\.example\.net", "", {("tls-reports", "example.net")}),
     ("srv", r"^_imaps\._tcp\.example\.org", "", {("srv", "example.org")}),
     ("stale", "", 'old-rsa._domainkey.example.org. 60 TXT "v=DKIM1; k=rsa; p=AAAA"', {("stale", "site")}),
@@ -43,7 +49,14 @@ SPOILS = (
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory) -> Loaded:
-    return made(tmp_path_factory.mktemp("site"), SITE.replace("alias_of: example.org}", "alias_of: example.org, dkim: {selector: gm4}, server_names: {clients: imap.example.net, mx: mx.example.net}}"))
+    return made(
+        tmp_path_factory.mktemp("site"),
+        SITE.replace(
+            "alias_of: example.org}",
+            "alias_of: example.org, dkim: {selector: gm4}, server_names: {clients: imap.example.net, mx:"
+            " mx.example.net}}",
+        ),
+    )
 
 
 @contextmanager
@@ -59,7 +72,9 @@ def serving(folder: Path, loaded: Loaded, out: str = "", into: str = "") -> Iter
 
 
 def outcomes(loaded: Loaded, resolver: str) -> dict[tuple[str, str], engine.Outcome]:
-    return {(o.task.probe.name, o.task.subject): o for o in engine.verify(Run(loaded, "mark", resolver=resolver), PROBES)}
+    return {
+        (o.task.probe.name, o.task.subject): o for o in engine.verify(Run(loaded, "mark", resolver=resolver), PROBES)
+    }
 
 
 def test_what_is_published_passes_every_probe(site, tmp_path) -> None:
@@ -139,7 +154,18 @@ def test_page_of_a_run(site, tmp_path) -> None:
     pages = []
     for name, out in (("whole", ""), ("spoiled", r"^_imaps\._tcp\.example\.org")):
         with serving(tmp_path / name, site, out) as resolver:
-            done = gmconf("verify", "site.yml", "--no-drift", "--only", "srv", "--resolver", resolver, "--format", "html", cwd=site.path.parent)
+            done = gmconf(
+                "verify",
+                "site.yml",
+                "--no-drift",
+                "--only",
+                "srv",
+                "--resolver",
+                resolver,
+                "--format",
+                "html",
+                cwd=site.path.parent,
+            )
         assert done.stderr == ""
         assert done.stdout.lower().startswith("<!doctype html>")
         pages.append((done.returncode, "_imaps._tcp.example.org. SRV: " in done.stdout))

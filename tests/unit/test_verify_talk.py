@@ -20,7 +20,10 @@ from gmconf.verify.wire import connected, neutral
 
 TLS = "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'>{}</starttls>"
 SASL = "<mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><mechanism>{}</mechanism></mechanisms>"
-OPEN = "<?xml version='1.0'?><stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' id='1' version='1.0'>"
+OPEN = (
+    "<?xml version='1.0'?><stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' id='1'"
+    " version='1.0'>"
+)
 
 
 @pytest.fixture(scope="module")
@@ -32,10 +35,16 @@ def server_side(tmp_path_factory) -> ssl.SSLContext:
 
     key, now, name = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC), x509.Name([])
     built = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(1)
-    signed = built.not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1)).sign(key, hashes.SHA256())
+    signed = (
+        built.not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .sign(key, hashes.SHA256())
+    )
     file: Path = tmp_path_factory.mktemp("tls") / "both.pem"
-    file.write_bytes(signed.public_bytes(serialization.Encoding.PEM) + key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))  # fmt: skip
+    file.write_bytes(
+        signed.public_bytes(serialization.Encoding.PEM)
+        + key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(file)
     return context
@@ -44,6 +53,7 @@ def server_side(tmp_path_factory) -> ssl.SSLContext:
 @contextmanager
 def listening(serve: Callable[[socket.socket], None]) -> Iterator[int]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
+
         def loop() -> None:
             while True:
                 try:
@@ -72,10 +82,16 @@ def xmpp(context: ssl.SSLContext, before: str, after: str) -> Callable[[socket.s
     return serve
 
 
-@pytest.mark.parametrize(("before", "after", "good"), [
-    (TLS.format("<required/>"), SASL.format("PLAIN"), True), (TLS.format(""), SASL.format("PLAIN"), False),
-    (SASL.format("PLAIN"), "", False), (TLS.format("<required/>"), SASL.format("ANONYMOUS"), False),
-], ids=["good", "TLS not required", "no TLS", "no password login"])  # fmt: skip
+@pytest.mark.parametrize(
+    ("before", "after", "good"),
+    [
+        (TLS.format("<required/>"), SASL.format("PLAIN"), True),
+        (TLS.format(""), SASL.format("PLAIN"), False),
+        (SASL.format("PLAIN"), "", False),
+        (TLS.format("<required/>"), SASL.format("ANONYMOUS"), False),
+    ],
+    ids=["good", "TLS not required", "no TLS", "no password login"],
+)
 def test_chat(site, server_side, monkeypatch, before, after, good) -> None:
     run = Run(load(site / "site.yml"), "mark")
     at = At(run, run.loaded.site.hosts[0].model_copy(update={"addresses": ("127.0.0.1",)}))
@@ -87,9 +103,14 @@ def test_chat(site, server_side, monkeypatch, before, after, good) -> None:
     assert {s.expected.split(" for ")[0] for s in seen} == {"TLS required", "SASL PLAIN over TLS"}
 
 
-@pytest.mark.parametrize(("greeting", "capabilities", "good"), [
-    ("200 news", ["101 list", "VERSION 2", "READER", "."], True), ("400 off", ["101 list", "VERSION 2", "."], False), ("201 news", ["500 what"], False),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("greeting", "capabilities", "good"),
+    [
+        ("200 news", ["101 list", "VERSION 2", "READER", "."], True),
+        ("400 off", ["101 list", "VERSION 2", "."], False),
+        ("201 news", ["500 what"], False),
+    ],
+)
 def test_news(server_side, greeting, capabilities, good) -> None:
     def serve(client: socket.socket) -> None:
         with server_side.wrap_socket(client, server_side=True) as secure:

@@ -45,7 +45,11 @@ GUARD = Guarded(("permit_mynetworks",), ("reject_", "check_policy_service "))
         (Model(lambda c: c.host.release, "the release"), ["bookworm"], ["trixie", ""]),
         (Parts(":", ("A", "B"), ("C",)), ["A:B", "C:B:A"], ["A", "A:B:X", "", "A:B:"]),
         (Begins("552 5.2.2 "), ["552 5.2.2 full"], ["452 4.2.2 full", ""]),
-        (GUARD, [["permit_mynetworks", "reject_x"], ["reject_x"]], [["permit", "reject_x"], ["reject_x", "permit_auth_destination"], [], "reject_x"]),
+        (
+            GUARD,
+            [["permit_mynetworks", "reject_x"], ["reject_x"]],
+            [["permit", "reject_x"], ["reject_x", "permit_auth_destination"], [], "reject_x"],
+        ),
     ],
 )
 def test_want(wanted, good: list, bad: list) -> None:
@@ -58,9 +62,16 @@ def test_want(wanted, good: list, bad: list) -> None:
 @pytest.mark.parametrize(
     ("old", "text", "value"),
     [
-        (True, "no", False), (False, "Yes", True), (True, "maybe", "maybe"), (5, "30", 30), (5, "30s", "30s"), ("5s", "6s", "6s"),
-        (["a"], "b c", ["b", "c"]), (["check_x lmdb:y"], "check_x lmdb:y, reject", ["check_x lmdb:y", "reject"]), ((), "", []),
+        (True, "no", False),
+        (False, "Yes", True),
+        (True, "maybe", "maybe"),
+        (5, "30", 30),
+        (5, "30s", "30s"),
+        ("5s", "6s", "6s"),
+        (["a"], "b c", ["b", "c"]),
+        (["check_x lmdb:y"], "check_x lmdb:y, reject", ["check_x lmdb:y", "reject"]),
+        ((), "", []),
     ],
-)  # fmt: skip
+)
 def test_override_is_of_the_kind_it_replaces(old, text: str, value) -> None:
     assert like(old, text) == value

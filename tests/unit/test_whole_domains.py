@@ -1,4 +1,6 @@
-"""``senders: ["@example.org"]``: all addresses of a domain but those of other accounts, told Postfix and rspamd alike."""
+"""``senders: ["@example.org"]``: all addresses of a domain but those of other accounts,
+told Postfix and rspamd alike.
+"""
 
 from __future__ import annotations
 
@@ -24,14 +26,22 @@ OTHERS = """\
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory) -> Loaded:
-    return made(tmp_path_factory.mktemp("site"), SITE.replace("    mailboxes: [{name: alice}, {name: reports}]\n", OTHERS))
+    return made(
+        tmp_path_factory.mktemp("site"), SITE.replace("    mailboxes: [{name: alice}, {name: reports}]\n", OTHERS)
+    )
 
 
 def test_both_daemons_read_the_same_and_others_keep_their_addresses(site) -> None:
-    """Postfix looks for the address, the address without +tag, and @domain last; the first found is the answer (smtpd_sender_login_maps)."""
+    """Postfix looks for the address, the address without +tag, and @domain last; the first found is the answer
+    (smtpd_sender_login_maps)."""
     files = build(site).files
-    postfix = {key: logins.split(", ") for key, logins in (line.split(" ", 1) for line in text(files, "/etc/postfix/maps/senders"))}
-    rspamd = {key: logins.split(",") for key, logins in (line.split(" ", 1) for line in text(files, "maps.d/senders.map"))}
+    postfix = {
+        key: logins.split(", ")
+        for key, logins in (line.split(" ", 1) for line in text(files, "/etc/postfix/maps/senders"))
+    }
+    rspamd = {
+        key: logins.split(",") for key, logins in (line.split(" ", 1) for line in text(files, "maps.d/senders.map"))
+    }
     assert rspamd.pop(LAST) == ["-"]
     assert postfix == rspamd
     for domain in ("example.org", "example.net"):
@@ -55,7 +65,15 @@ def test_the_report_shows_it(site) -> None:
     assert "every address of example.org that is no other account's" in shown.means
 
 
-@pytest.mark.parametrize(("text", "says"), [("example.org", 'write "@example.org"'), ("@", "fully qualified"), ("@-x-.org", "not a domain name"), ("a b@example.org", "not a local part")])
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("example.org", 'write "@example.org"'),
+        ("@", "fully qualified"),
+        ("@-x-.org", "not a domain name"),
+        ("a b@example.org", "not a local part"),
+    ],
+)
 def test_what_it_cannot_be(text, says) -> None:
     with pytest.raises(ValueError, match=says):
         own_sender(text)

@@ -1,6 +1,7 @@
-"""A real mail server's TLS on loopback: SMTP with STARTTLS, by Python's ssl in a process of its own, whose OpenSSL is configured as told.
+"""A real mail server's TLS on loopback: SMTP with STARTTLS, by Python's ssl in a process of its own, whose OpenSSL is
+configured as told.
 
-    python tests/unit/tlsserver.py CONFIG.json    serves until it is ended
+python tests/unit/tlsserver.py CONFIG.json    serves until it is ended
 """
 
 from __future__ import annotations
@@ -21,7 +22,12 @@ from typing import NamedTuple
 
 SUITES = "ECDHE+AESGCM:ECDHE+CHACHA20:@SECLEVEL=0"
 SIGNATURES = "ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512:ed25519:RSA-PSS+SHA256:RSA-PSS+SHA384:RSA+SHA256:RSA+SHA384"
-VERSIONS = {"1.0": ssl.TLSVersion.TLSv1, "1.1": ssl.TLSVersion.TLSv1_1, "1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
+VERSIONS = {
+    "1.0": ssl.TLSVersion.TLSv1,
+    "1.1": ssl.TLSVersion.TLSv1_1,
+    "1.2": ssl.TLSVersion.TLSv1_2,
+    "1.3": ssl.TLSVersion.TLSv1_3,
+}
 
 
 class Kind(NamedTuple):
@@ -50,16 +56,28 @@ class TlsServer:
         folder.mkdir(parents=True, exist_ok=True)
         conf = folder / "openssl.cnf"
         suites = f"Ciphersuites = {kind.suites}\n" if kind.suites else ""
-        conf.write_text(f"openssl_conf = c\n[c]\nssl_conf = s\n[s]\nsystem_default = d\n[d]\nSignatureAlgorithms = {kind.signatures}\nOptions = {kind.options}\n{suites}")
+        conf.write_text(
+            "openssl_conf = c\n[c]\nssl_conf = s\n[s]\nsystem_default = d\n[d]\nSignatureAlgorithms ="
+            f" {kind.signatures}\nOptions = {kind.options}\n{suites}"
+        )
         dh = ""
         if kind.dh:
             dh = str(folder / "dh.pem")
-            subprocess.run(["openssl", "genpkey", "-genparam", "-algorithm", "DH", "-pkeyopt", f"group:{kind.dh}", "-out", dh], check=True, capture_output=True)
+            subprocess.run(
+                ["openssl", "genpkey", "-genparam", "-algorithm", "DH", "-pkeyopt", f"group:{kind.dh}", "-out", dh],
+                check=True,
+                capture_output=True,
+            )
         config = folder / "config.json"
         config.write_text(json.dumps({**kind._asdict(), "port": port, "chain": str(chain), "key": str(key), "dh": dh}))
         self.log = folder / "log"
         with self.log.open("w") as log:
-            self.process = subprocess.Popen([sys.executable, __file__, str(config)], stdout=log, stderr=log, env={**os.environ, "OPENSSL_CONF": str(conf)})
+            self.process = subprocess.Popen(
+                [sys.executable, __file__, str(config)],
+                stdout=log,
+                stderr=log,
+                env={**os.environ, "OPENSSL_CONF": str(conf)},
+            )
         deadline = time.monotonic() + 20
         while True:
             assert self.process.poll() is None, self.log.read_text()
@@ -100,7 +118,11 @@ def talk(plain: socket.socket, tls: ssl.SSLContext, *, starttls: bool, greeting:
         while line := _line(wire):
             word = line.split()[0].upper() if line.split() else b""
             if word == b"EHLO":
-                wire.sendall(b"250-mail.example.org\r\n250-STARTTLS\r\n250 PIPELINING\r\n" if starttls else b"250 mail.example.org\r\n")
+                wire.sendall(
+                    b"250-mail.example.org\r\n250-STARTTLS\r\n250 PIPELINING\r\n"
+                    if starttls
+                    else b"250 mail.example.org\r\n"
+                )
             elif word == b"STARTTLS" and starttls:
                 wire.sendall(b"220 go ahead\r\n")
                 wire = tls.wrap_socket(plain, server_side=True)
@@ -125,12 +147,19 @@ def serve(config: dict[str, object], addresses: Sequence[str] = ("127.0.0.1", ":
     def accept(listening: socket.socket) -> None:
         while True:
             plain, _ = listening.accept()
-            threading.Thread(target=talk, args=(plain, tls), kwargs={"starttls": config["starttls"], "greeting": config["greeting"]}, daemon=True).start()
+            threading.Thread(
+                target=talk,
+                args=(plain, tls),
+                kwargs={"starttls": config["starttls"], "greeting": config["greeting"]},
+                daemon=True,
+            ).start()
 
     port = int(str(config["port"]))
     threads = []
     for address in addresses:
-        listening = socket.create_server((address, port), family=socket.AF_INET6 if ":" in address else socket.AF_INET, backlog=64)
+        listening = socket.create_server(
+            (address, port), family=socket.AF_INET6 if ":" in address else socket.AF_INET, backlog=64
+        )
         threads.append(threading.Thread(target=accept, args=(listening,), daemon=True))
     for thread in threads:
         thread.start()

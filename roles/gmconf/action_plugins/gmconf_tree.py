@@ -22,13 +22,23 @@ MODULE = "gmconf_tree"
 KINDS = ("missing_packages", "files", "removed", "retired", "directories", "compiled", "users", "units", "interrupted")
 """What a host can differ in, for -v."""
 IGNORE = "gmconf_against_dns"
-"""Extra variable that lets a roll-out go against what DNS says: where keys are lost or stolen, there is no time to wait."""
+"""Extra variable that lets a roll-out go against what DNS says: where keys are lost or stolen, there is no time to
+wait."""
 CONFIRM = "gmconf_confirm"
-"""Variable: seconds that a host waits, after a switch, for the controller to come over a new connection; then it goes back. 0: it does not wait."""
+"""Variable: seconds that a host waits, after a switch, for the controller to come over a new connection; then it goes
+back. 0: it does not wait."""
 WITHIN, PATIENCE, PAUSE = 60, 300, 2
-"""Seconds: of CONFIRM where it is not set, for the host to go back and let the controller in again, between two tries."""
-APT = {"state": "present", "install_recommends": False, "update_cache": True, "cache_valid_time": 3600,
-       "policy_rc_d": 101, "lock_timeout": 120}  # fmt: skip
+"""Seconds: of CONFIRM where it is not set, for the host to go back and let the controller in again,
+between two tries.
+"""
+APT = {
+    "state": "present",
+    "install_recommends": False,
+    "update_cache": True,
+    "cache_valid_time": 3600,
+    "policy_rc_d": 101,
+    "lock_timeout": 120,
+}
 
 
 class ActionModule(ActionBase):
@@ -48,7 +58,9 @@ class ActionModule(ActionBase):
             return {**result, **found}
         disagreeing, unasked = contradictions(manifest, sources, found)
         if unasked:
-            self._display.warning(f"{host}: no answer from DNS about {named(unasked)}; not compared with the keys of this roll-out")
+            self._display.warning(
+                f"{host}: no answer from DNS about {named(unasked)}; not compared with the keys of this roll-out"
+            )
         if disagreeing and (task_vars or {}).get(IGNORE) in (True, "true", "True", "yes"):
             self._display.warning(f"{host}: rolled out against DNS: {named(disagreeing)}")
         elif disagreeing:
@@ -58,23 +70,31 @@ class ActionModule(ActionBase):
             return {**result, **self._apply(call, host, found, archive, task_vars)}
 
     def _apply(self, call, host, found, archive, task_vars):
-        """Packages, then the roll-out itself; the archive was made before, so that a tree that is not what was rendered stops everything."""
+        """Packages, then the roll-out itself; the archive was made before, so that a tree that is not what was rendered
+        stops everything."""
         missing = found["missing_packages"]
         if missing:
             wanted = {**APT, "name": missing}
             apt = self._execute_module("ansible.builtin.apt", wanted, task_vars=task_vars)
             if apt.get("failed"):
                 # Lists that look fresh may be empty (a new image) or name packages that have been replaced since.
-                apt = self._execute_module("ansible.builtin.apt", {**wanted, "cache_valid_time": 0}, task_vars=task_vars)
+                apt = self._execute_module(
+                    "ansible.builtin.apt", {**wanted, "cache_valid_time": 0}, task_vars=task_vars
+                )
             if apt.get("failed"):
                 return apt
         remote = self._connection._shell.join_path(self._connection._shell.tmpdir, "gmconf.tar.gz")
         self._transfer_file(archive, remote)
         within = 0 if self._task.check_mode else int((task_vars or {}).get(CONFIRM, WITHIN))
         try:
-            done = self._execute_module(MODULE, {**call, "phase": "apply", "archive": remote, "within": within}, task_vars=task_vars)
+            done = self._execute_module(
+                MODULE, {**call, "phase": "apply", "archive": remote, "within": within}, task_vars=task_vars
+            )
         except AnsibleConnectionFailure as error:
-            raise AnsibleConnectionFailure(f"the connection ended in the middle of the roll-out; the host goes back by itself, look there: journalctl -t gmconf. {error}") from None
+            raise AnsibleConnectionFailure(
+                "the connection ended in the middle of the roll-out; the host goes back by itself, look there:"
+                f" journalctl -t gmconf. {error}"
+            ) from None
         if done.pop("confirm", 0):
             done |= self._confirm(call, host, within, task_vars)
         done["changed"] = done.get("changed") or bool(missing)
@@ -95,10 +115,21 @@ class ActionModule(ActionBase):
                 time.sleep(PAUSE)
                 continue
             if seen.get("failed"):
-                why = f" No new connection could be opened: {shut}. Does the firewall let this machine in (network.admin)?" if shut else ""
+                why = (
+                    f" No new connection could be opened: {shut}. Does the firewall let this machine in"
+                    " (network.admin)?"
+                    if shut
+                    else ""
+                )
                 return {"failed": True, "changed": False, "msg": f"{host}: {seen.get('msg')}.{why}"}
             return {}
-        return {"failed": True, "msg": f"{host}: no new connection can be opened: {shut}. The host was to go back by itself after {within} s; look at its console"}
+        return {
+            "failed": True,
+            "msg": (
+                f"{host}: no new connection can be opened: {shut}. The host was to go back by itself after {within} s;"
+                " look at its console"
+            ),
+        }
 
     def _read(self, build, host):
         """Manifest with the digest of every file, and where the content of each digest comes from."""
@@ -128,18 +159,28 @@ class ActionModule(ActionBase):
         except OSError as error:
             raise AnsibleError(f"{path} cannot be read: {error.strerror}; render the site again") from None
         try:
-            plain = unbundled(data, self._loader._vault.decrypt) if data.startswith(b"{") else bytes(self._loader._vault.decrypt(data))
+            plain = (
+                unbundled(data, self._loader._vault.decrypt)
+                if data.startswith(b"{")
+                else bytes(self._loader._vault.decrypt(data))
+            )
         except AnsibleError:
             raise AnsibleError(f"{path} cannot be decrypted: is the vault password given?") from None
         except Exception as error:
             raise AnsibleError(f"{path} was changed ({type(error).__name__}); render the site again") from None
         if path.endswith("/passwords.vault") and (clear := in_clear(plain)):
-            raise AnsibleError(f"refused: these logins have no hash but the password itself, or none: {named(clear)}; set it again: gmconf passwd SITE LOGIN")
+            raise AnsibleError(
+                f"refused: these logins have no hash but the password itself, or none: {named(clear)}; set it again:"
+                " gmconf passwd SITE LOGIN"
+            )
         return plain
 
     def _archive(self, digests, sources, raw):
         """A tar with one member per digest. Raises AnsibleError where a file is not what was rendered."""
-        with gzip.GzipFile(fileobj=raw, mode="wb", compresslevel=1, mtime=0) as packed, tarfile.open(fileobj=packed, mode="w") as tar:
+        with (
+            gzip.GzipFile(fileobj=raw, mode="wb", compresslevel=1, mtime=0) as packed,
+            tarfile.open(fileobj=packed, mode="w") as tar,
+        ):
             for digest in digests:
                 data = content(sources, digest)
                 info = tarfile.TarInfo(digest)
@@ -150,7 +191,8 @@ class ActionModule(ActionBase):
 
 @contextlib.contextmanager
 def memory():
-    """(file, path under which programs of this user can read it): decrypted secrets lie on no disk here, whenever this process ends."""
+    """(file, path under which programs of this user can read it): decrypted secrets lie on no disk here, whenever this
+    process ends."""
     if hasattr(os, "memfd_create"):
         with os.fdopen(os.memfd_create("gmconf"), "w+b") as file:
             yield file, f"/proc/{os.getpid()}/fd/{file.fileno()}"
@@ -170,12 +212,15 @@ def content(sources, digest):
     except OSError as error:
         raise AnsibleError(f"{source} cannot be read: {error.strerror}; render the site again") from None
     if hashlib.sha256(data).hexdigest() != digest:
-        raise AnsibleError(f"{source} is not what was rendered: its digest in manifest.json is another. Render the site again")
+        raise AnsibleError(
+            f"{source} is not what was rendered: its digest in manifest.json is another. Render the site again"
+        )
     return data
 
 
 def unbundled(data, decrypt):
-    """login:hash lines of gmconf's password files: each hash is encrypted with one of the keys, which are vault texts, and bound to its login."""
+    """login:hash lines of gmconf's password files: each hash is encrypted with one of the keys, which are vault texts,
+    and bound to its login."""
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
     bundle = json.loads(data)
@@ -191,11 +236,16 @@ def unbundled(data, decrypt):
 def in_clear(plain):
     """Logins of login:hash lines whose hash is the password itself, or nothing with a scheme."""
     pairs = [line.partition(":")[::2] for line in plain.decode("utf-8", "replace").splitlines() if line]
-    return [login for login, hashed in pairs if not re.match(r"\{(?!(PLAIN|CLEAR|CLEARTEXT|PLAIN-TRUNC)[.}])[A-Z0-9-]+[.}]", hashed.upper())]
+    return [
+        login
+        for login, hashed in pairs
+        if not re.match(r"\{(?!(PLAIN|CLEAR|CLEARTEXT|PLAIN-TRUNC)[.}])[A-Z0-9-]+[.}]", hashed.upper())
+    ]
 
 
 def contradictions(manifest, sources, found):
-    """Sentences about records that say otherwise than the files that would change, and names that DNS did not answer for."""
+    """Sentences about records that say otherwise than the files that would change, and names that DNS did not answer
+    for."""
     sentences, unasked = [], []
     different = set(found["files"]) if any("records" in entry for entry in manifest["files"]) else ()
     for entry in manifest["files"]:
@@ -224,13 +274,21 @@ def against(entry, data, published, removed):
 
 
 def against_policy(name, data, exchanges, announced):
-    """What is wrong with the MX records of a domain for an MTA-STS policy; None where it allows all, or nobody is told of it (RFC 8461)."""
-    pairs = [tuple(part.strip() for part in line.split(":", 1)) for line in data.decode("ascii").splitlines() if ":" in line]
+    """What is wrong with the MX records of a domain for an MTA-STS policy; None where it allows all, or nobody is told
+    of it (RFC 8461)."""
+    pairs = [
+        tuple(part.strip() for part in line.split(":", 1)) for line in data.decode("ascii").splitlines() if ":" in line
+    ]
     allowed = [value for key, value in pairs if key == "mx"]
     if ("mode", "none") in pairs or not any(text.startswith("v=STSv1") for text in announced):
         return None
     wrong = [name for name in (text.split()[1] for text in exchanges if len(text.split()) > 1) if name not in allowed]
-    return f"{name} MX names {', '.join(wrong)}, which the MTA-STS policy of this roll-out does not allow; it has to be: {', '.join(allowed)}" if wrong else None
+    return (
+        f"{name} MX names {', '.join(wrong)}, which the MTA-STS policy of this roll-out does not allow; it has to be:"
+        f" {', '.join(allowed)}"
+        if wrong
+        else None
+    )
 
 
 def signs(entry, name, removed):
@@ -240,7 +298,9 @@ def signs(entry, name, removed):
 
 
 def against_dkim(name, data, published, signing):
-    """What is wrong with the TXT records of a selector for a private key; None where they fit (RFC 6376 section 3.6.1)."""
+    """What is wrong with the TXT records of a selector for a private key;
+    None where they fit (RFC 6376 section 3.6.1).
+    """
     forms = public_forms(data)
     if not published:
         # Who has not signed yet loses nothing; a switch to a key that nobody finds voids every signature.
@@ -249,11 +309,14 @@ def against_dkim(name, data, published, signing):
         tags = dict(part.split("=", 1) for part in text.replace(" ", "").split(";") if "=" in part)
         if tags.get("p") in forms:
             return None
-    return f"{name} TXT has another key; it has to be: v=DKIM1; k={'rsa' if len(forms) > 1 else 'ed25519'}; p={forms[0]}"
+    return (
+        f"{name} TXT has another key; it has to be: v=DKIM1; k={'rsa' if len(forms) > 1 else 'ed25519'}; p={forms[0]}"
+    )
 
 
 def public_forms(data):
-    """How p= may spell the public half of a private key: RSA in two ways (RFC 6376 section 3.6.1), Ed25519 in one (RFC 8463 section 3).
+    """How p= may spell the public half of a private key: RSA in two ways (RFC 6376 section 3.6.1), Ed25519 in one (RFC
+    8463 section 3).
 
     PEM, or what rspamd takes for Ed25519: seed and public key in base64.
     """
@@ -264,27 +327,45 @@ def public_forms(data):
         return [base64.b64encode(base64.b64decode(data)[32:]).decode()]
     key = load_pem_private_key(data, None, unsafe_skip_rsa_key_validation=True).public_key()
     if isinstance(key, RSAPublicKey):
-        found = [key.public_bytes(Encoding.DER, form) for form in (PublicFormat.SubjectPublicKeyInfo, PublicFormat.PKCS1)]
+        found = [
+            key.public_bytes(Encoding.DER, form) for form in (PublicFormat.SubjectPublicKeyInfo, PublicFormat.PKCS1)
+        ]
     else:
         found = [key.public_bytes(Encoding.Raw, PublicFormat.Raw)]
     return [base64.b64encode(form).decode() for form in found]
 
 
 def against_tlsa(name, data, published):
-    """What is wrong with TLSA records for a chain (PEM); None where one fits or none can be used (RFC 7672 section 3.1)."""
+    """What is wrong with TLSA records for a chain (PEM); None where one fits or none can be used (RFC 7672 section
+    3.1)."""
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
     from cryptography.x509 import load_pem_x509_certificates
 
-    usable = [words for words in (text.split() for text in published) if words[0] in "23" and words[1] in "01" and words[2] in "012"]
+    usable = [
+        words
+        for words in (text.split() for text in published)
+        if words[0] in "23" and words[1] in "01" and words[2] in "012"
+    ]
     chain = [
-        (found.public_bytes(Encoding.DER), found.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
+        (
+            found.public_bytes(Encoding.DER),
+            found.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),
+        )
         for found in load_pem_x509_certificates(data)
     ]
-    digests = (lambda der: der.hex(), lambda der: hashlib.sha256(der).hexdigest(), lambda der: hashlib.sha512(der).hexdigest())
+    digests = (
+        lambda der: der.hex(),
+        lambda der: hashlib.sha256(der).hexdigest(),
+        lambda der: hashlib.sha512(der).hexdigest(),
+    )
     for usage, selector, matching, wanted in usable:
         if wanted in [digests[int(matching)](forms[int(selector)]) for forms in (chain[:1] if usage == "3" else chain)]:
             return None
-    return f"{name} TLSA fits no certificate of this roll-out; it has to be there first: 3 1 1 {digests[1](chain[0][1])}" if usable else None
+    return (
+        f"{name} TLSA fits no certificate of this roll-out; it has to be there first: 3 1 1 {digests[1](chain[0][1])}"
+        if usable
+        else None
+    )
 
 
 def refusal(host, sentences):

@@ -1,9 +1,11 @@
-"""Keeps certificates by ACME: asks for what is missing or old, checks what comes, shows it, and fails when one is about to end.
+"""Keeps certificates by ACME: asks for what is missing or old, checks what comes, shows it, and fails when one is about
+to end.
 
     acme CONFIG
 
-The key of each name is given; certbot gets a request made of it. What comes is shown only when it is for that key and that name,
-is valid, leads to a CA that clients believe, and fits the TLSA records that are published. Otherwise the pair before it stays.
+The key of each name is given; certbot gets a request made of it. What comes is shown only when it is for that key and
+that name, is valid, leads to a CA that clients believe, and fits the TLSA records that are published. Otherwise the
+pair before it stays.
 """
 
 from __future__ import annotations
@@ -39,10 +41,21 @@ class Refused(Exception):
 TROUBLE = (Refused, OSError, ValueError, subprocess.SubprocessError)
 
 
-def run(*argv: str, text: str = "", env: Mapping[str, str] | None = None, timeout: float | None = None) -> tuple[int, str]:
+def run(
+    *argv: str, text: str = "", env: Mapping[str, str] | None = None, timeout: float | None = None
+) -> tuple[int, str]:
     """(exit code, output and errors)."""
-    done = subprocess.run(argv, input=text, env=env, timeout=timeout, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", errors="replace",
-                          check=False)  # fmt: skip
+    done = subprocess.run(
+        argv,
+        input=text,
+        env=env,
+        timeout=timeout,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+    )
     return done.returncode, done.stdout.strip()
 
 
@@ -93,16 +106,48 @@ def names(chain: str, name: str) -> bool:
 
 def order(common: Section, name: str, pair: Section, folder: str) -> str:
     """The chain that the CA issues. Raises Refused."""
-    code, out = run("openssl", "req", "-new", "-key", f"{pair['given']}.key", "-subj", "/", "-addext", f"subjectAltName=DNS:{name}",
-                    "-out", f"{folder}/request.pem")  # fmt: skip
+    code, out = run(
+        "openssl",
+        "req",
+        "-new",
+        "-key",
+        f"{pair['given']}.key",
+        "-subj",
+        "/",
+        "-addext",
+        f"subjectAltName=DNS:{name}",
+        "-out",
+        f"{folder}/request.pem",
+    )
     if code:
         raise Refused(f"openssl req: {out}")
-    argv = ["certbot", "certonly", "--non-interactive", "--agree-tos", "--email", common["email"], "--server", common["directory"],
-            "--csr", f"{folder}/request.pem", "--cert-path", f"{folder}/cert.pem", "--chain-path", f"{folder}/chain.pem",
-            "--fullchain-path", f"{folder}/fullchain.pem"]  # fmt: skip
+    argv = [
+        "certbot",
+        "certonly",
+        "--non-interactive",
+        "--agree-tos",
+        "--email",
+        common["email"],
+        "--server",
+        common["directory"],
+        "--csr",
+        f"{folder}/request.pem",
+        "--cert-path",
+        f"{folder}/cert.pem",
+        "--chain-path",
+        f"{folder}/chain.pem",
+        "--fullchain-path",
+        f"{folder}/fullchain.pem",
+    ]
     if common["challenge"] == "dns-01":
-        argv += ["--authenticator", "dns-rfc2136", "--dns-rfc2136-credentials", credentials(common, folder),
-                 "--dns-rfc2136-propagation-seconds", common["propagation"]]  # fmt: skip
+        argv += [
+            "--authenticator",
+            "dns-rfc2136",
+            "--dns-rfc2136-credentials",
+            credentials(common, folder),
+            "--dns-rfc2136-propagation-seconds",
+            common["propagation"],
+        ]
     elif "webroot" in common:
         argv += ["--webroot", "--webroot-path", common["webroot"]]
     else:
@@ -120,9 +165,16 @@ def order(common: Section, name: str, pair: Section, folder: str) -> str:
 def credentials(common: Section, folder: str) -> str:
     """certbot's file for updates by RFC 2136, readable by root only."""
     path = f"{folder}/rfc2136.ini"
-    lines = {"server": common["server"], "port": common["port"], "name": common["key"], "secret": read(common["secret"]).strip(),
-             "algorithm": common["algorithm"]}  # fmt: skip
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "w", encoding="utf-8") as file:
+    lines = {
+        "server": common["server"],
+        "port": common["port"],
+        "name": common["key"],
+        "secret": read(common["secret"]).strip(),
+        "algorithm": common["algorithm"],
+    }
+    with open(
+        os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "w", encoding="utf-8"
+    ) as file:
         file.writelines(f"dns_rfc2136_{key} = {value}\n" for key, value in lines.items())
     return path
 
@@ -139,7 +191,16 @@ def check(common: Section, name: str, pair: Section, chain: str, folder: str, no
     trusted = ("-CAfile", common["authority"]) if "authority" in common else ("-CApath", "/etc/ssl/certs")
     with open(f"{folder}/checked.pem", "w", encoding="utf-8") as file:
         file.write(chain)
-    code, out = run("openssl", "verify", "-purpose", "sslserver", *trusted, "-untrusted", f"{folder}/checked.pem", f"{folder}/checked.pem")
+    code, out = run(
+        "openssl",
+        "verify",
+        "-purpose",
+        "sslserver",
+        *trusted,
+        "-untrusted",
+        f"{folder}/checked.pem",
+        f"{folder}/checked.pem",
+    )
     if code:
         raise Refused(f"the chain leads to no CA that is believed: {out}")
     if "tlsa" in pair:
@@ -147,13 +208,16 @@ def check(common: Section, name: str, pair: Section, chain: str, folder: str, no
 
 
 def published(name: str) -> list[Tlsa]:
-    """TLSA records as (usage, selector, matching type, hex), asked of the host's own resolver. Raises Refused without an answer."""
+    """TLSA records as (usage, selector, matching type, hex), asked of the host's own resolver. Raises Refused without
+    an answer."""
     try:
         found = dns.resolver.resolve(name, "TLSA", raise_on_no_answer=False, lifetime=20)
     except dns.resolver.NXDOMAIN:
         return []
     except dns.exception.DNSException as error:
-        raise Refused(f"no answer from DNS about {name} TLSA, so nobody knows whether the certificate fits: {error}") from None
+        raise Refused(
+            f"no answer from DNS about {name} TLSA, so nobody knows whether the certificate fits: {error}"
+        ) from None
     return [(r.usage, r.selector, r.mtype, r.cert.hex()) for r in found.rrset or ()]
 
 
@@ -170,7 +234,12 @@ def against(name: str, records: Iterable[Tlsa], chain: Sequence[str]) -> None:
 
 
 def public_der(pem: str) -> bytes:
-    return subprocess.run(["openssl", "pkey", "-pubin", "-outform", "DER"], input=public_of_chain(pem).encode(), stdout=subprocess.PIPE, check=True).stdout
+    return subprocess.run(
+        ["openssl", "pkey", "-pubin", "-outform", "DER"],
+        input=public_of_chain(pem).encode(),
+        stdout=subprocess.PIPE,
+        check=True,
+    ).stdout
 
 
 def show(pair: Section, chain: str) -> None:

@@ -23,7 +23,9 @@ def orders(logins: list[str]) -> list[str]:
     """What the shell is told, in Lua. Whatever a login holds, it stays a string: every byte is a number."""
     if "*" in logins:
         return [f"c2s:closeall({REASON})"]
-    return ['c2s:close("{}", {})'.format("".join(f"\\{byte:03d}" for byte in login.encode()), REASON) for login in logins]
+    return [
+        'c2s:close("{}", {})'.format("".join(f"\\{byte:03d}" for byte in login.encode()), REASON) for login in logins
+    ]
 
 
 def tell(lines: list[str], path: str = SHELL) -> None:

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """Ends the sessions of news readers (nnrpd) of the logins on standard input, one a line; "*" is all of them.
 
-Each reader is a unit of its own, and its log says who has logged in. Where that cannot be read, or it says nothing, the session is ended.
-Exit code 1: it is not sure that all have ended.
+Each reader is a unit of its own, and its log says who has logged in. Where that cannot be read, or it says nothing, the
+session is ended. Exit code 1: it is not sure that all have ended.
 """
 
 from __future__ import annotations
@@ -24,13 +24,17 @@ def says(*argv: str) -> list[str]:
 
 def readers() -> dict[str, str]:
     """Units of the readers that are connected, by the number systemd gave them."""
-    names = [line.split()[0] for line in says("systemctl", "list-units", "--plain", "--no-legend", "--full", "--state=active", UNITS)]
+    names = [
+        line.split()[0]
+        for line in says("systemctl", "list-units", "--plain", "--no-legend", "--full", "--state=active", UNITS)
+    ]
     numbers = [line for line in says("systemctl", "show", "-P", "InvocationID", *names) if line] if names else []
     return dict(zip(numbers, names, strict=True))
 
 
 def logged_in(numbers: list[str]) -> dict[str, set[str]]:
-    """Logins by number; of a reader that has not logged in there is an empty set, of one that nothing is logged of, nothing."""
+    """Logins by number; of a reader that has not logged in there is an empty set, of one that nothing is logged of,
+    nothing."""
     found: dict[str, set[str]] = {}
     argv = ["journalctl", "-q", "--no-pager", "-o", "json", "--output-fields=MESSAGE,_SYSTEMD_INVOCATION_ID"]
     for line in says(*argv, *(f"_SYSTEMD_INVOCATION_ID={number}" for number in numbers)) if numbers else ():

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """Ends the Dovecot sessions of the logins on standard input, one a line; "*" is all of them.
 
-Speaks with Dovecot's own server for doveadm over its socket: what stands on a command line, every user of the host can read.
-Exit code 1: it is not sure that all have ended.
+Speaks with Dovecot's own server for doveadm over its socket: what stands on a command line, every user of the host can
+read. Exit code 1: it is not sure that all have ended.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 #!/usr/bin/python3
 """Ends the submission sessions (ports 465 and 587) of the logins on standard input, one a line; "*" is all of them.
 
-Cut is the connection, not the process: where smtpd dies in its first session, Postfix starts no other for a minute. A message under
-way is dropped, and its sender, who was not told that it was taken, still has it.
-Postfix's log says whose session it is once something was sent. Of the others Dovecot's log says which process asked about a login; that of
-Debian 12 says the address only: there a session that has sent nothing ends too where another from its address is one of these.
-Exit code 1: it is not sure that all have ended.
+Cut is the connection, not the process: where smtpd dies in its first session, Postfix starts no other for a minute. A
+message under way is dropped, and its sender, who was not told that it was taken, still has it. Postfix's log says whose
+session it is once something was sent. Of the others Dovecot's log says which process asked about a login; that of
+Debian 12 says the address only: there a session that has sent nothing ends too where another from its address is one of
+these. Exit code 1: it is not sure that all have ended.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ PORTS = (465, 587)
 GETFD = 438
 """System call pidfd_getfd(2): since Linux 5.6, under the same number on all machines."""
 TAGS = ("-t", "postfix/submission/smtpd", "-t", "postfix/submissions/smtpd")
-SENT = re.compile(r"[0-9A-Za-z]+: client=[^,]*, sasl_method=[^,]*, sasl_username=(.*?)(?:, sasl_sender=.*|, orig_.*)?", re.DOTALL)
+SENT = re.compile(
+    r"[0-9A-Za-z]+: client=[^,]*, sasl_method=[^,]*, sasl_username=(.*?)(?:, sasl_sender=.*|, orig_.*)?", re.DOTALL
+)
 libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -37,7 +39,8 @@ class Session(NamedTuple):
 
 
 class Past(NamedTuple):
-    """What the log says of a session: when it began (microseconds, 0: not known), and its login if it has sent something."""
+    """What the log says of a session: when it began (microseconds, 0: not known), and its login if it has sent
+    something."""
 
     begun: int
     login: str
@@ -125,7 +128,9 @@ def arrivals(since: int, logins: set[str]) -> list[tuple[int, int, str]]:
         try:
             fields = json.loads(text)["fields"]
             if fields["user"].lower() in logins:
-                found.append((int(entry["__REALTIME_TIMESTAMP"]), int(fields.get("remote_pid", 0)), fields["remote_ip"]))
+                found.append(
+                    (int(entry["__REALTIME_TIMESTAMP"]), int(fields.get("remote_pid", 0)), fields["remote_ip"])
+                )
         except (KeyError, TypeError, AttributeError, ValueError):
             continue  # of something else
     return found
@@ -141,7 +146,9 @@ def of(logins: set[str], found: list[Session]) -> list[Session]:
         begun, login = known[session.pid]
         if login or not begun:
             return login in logins or not login
-        return any(when >= begun and (pid == session.pid if pid else address == session.address) for when, pid, address in came)
+        return any(
+            when >= begun and (pid == session.pid if pid else address == session.address) for when, pid, address in came
+        )
 
     return [session for session in found if is_theirs(session)]
 

@@ -3,10 +3,11 @@
 
     tls-policy LISTEN MTA-STS-RESOLVER DNS-RESOLVER       each ADDRESS:PORT; the last one validates
 
-Runs on hosts, with Debian's Python and dnspython; gmconf never imports it. Speaks Postfix's socketmap protocol (socketmap_table(5)) on
-both sides. A domain without an enforced policy is left to Postfix's own level, dane. One with a policy whose MX hosts have usable
-TLSA records gets "dane-only": mail then goes to those hosts alone, and a host that shows another key does not get it by way of MTA-STS.
-When DNS does not answer, or what it says is bogus, the message waits.
+Runs on hosts, with Debian's Python and dnspython; gmconf never imports it. Speaks Postfix's socketmap protocol
+(socketmap_table(5)) on both sides. A domain without an enforced policy is left to Postfix's own level, dane. One with a
+policy whose MX hosts have usable TLSA records gets "dane-only": mail then goes to those hosts alone, and a host that
+shows another key does not get it by way of MTA-STS. When DNS does not answer, or what it says is bogus, the message
+waits.
 """
 
 from __future__ import annotations
@@ -49,7 +50,8 @@ async def ask(upstream: tuple[str, int], question: bytes) -> bytes:
 
 
 async def has_dane(resolver: dns.asyncresolver.Resolver, domain: str) -> bool:
-    """Whether Postfix would find TLSA records that count: MX, address and TLSA all proved by DNSSEC (RFC 7672 section 2.2).
+    """Whether Postfix would find TLSA records that count: MX, address and TLSA all proved by DNSSEC (RFC 7672 section
+    2.2).
 
     Raises dns.exception.DNSException when that cannot be told.
     """

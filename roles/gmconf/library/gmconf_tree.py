@@ -22,7 +22,10 @@ options:
   manifest: {type: str, required: true, description: JSON of the host's manifest with all digests}
   phase: {type: str, choices: [compare, apply, confirm], required: true, description: what to do}
   archive: {type: path, description: tar with the files this host lacks, named by digest}
-  within: {type: int, default: 0, description: seconds for a confirmation over a new connection, without which the host goes back; 0 asks for none}
+  within:
+    type: int
+    default: 0
+    description: seconds for a confirmation over a new connection, without which the host goes back; 0 asks for none
 author: [gmconf]
 """
 EXAMPLES = ""
@@ -54,7 +57,12 @@ def main():
         module.fail_json(msg=f"nothing was touched: {error}")
     except Exception as error:  # every end is a result, so that the operator sees where it happened
         if isinstance(error, OSError) and error.errno in FULL:  # once a file was switched it would have been Refused
-            module.fail_json(msg=f"nothing was touched: no room on this host for the roll-out: {error}; make room, then roll out again")
+            module.fail_json(
+                msg=(
+                    f"nothing was touched: no room on this host for the roll-out: {error}; make room, then roll out"
+                    " again"
+                )
+            )
         module.fail_json(msg=f"gmconf_tree: {type(error).__name__}: {error}", exception=traceback.format_exc())
     module.params["manifest"] = ""  # not echoed back: it is large
     module.exit_json(**result)

@@ -33,7 +33,9 @@ def meta_differs(entry, places):
     """Whether owner, group or mode differ from what is wanted."""
     found = places.stat(entry["path"])
     wanted = ids(entry)
-    return found is None or (found.st_uid, found.st_gid) != wanted or stat.S_IMODE(found.st_mode) != int(entry["mode"], 8)
+    return (
+        found is None or (found.st_uid, found.st_gid) != wanted or stat.S_IMODE(found.st_mode) != int(entry["mode"], 8)
+    )
 
 
 def missing_packages(manifest):
@@ -116,6 +118,13 @@ def compare(manifest):
             "units": [] if packages else wrong_units(manifest),
             "interrupted": places.stat(f"{STATE}/journal") is not None,
         }
-        asked = [record.split() for f in changed if "records" in f and content_differs(f, places) for record in f["records"]]
+        asked = [
+            record.split() for f in changed if "records" in f and content_differs(f, places) for record in f["records"]
+        ]
     published = ask(asked)
-    return {**found, "changed": any(found.values()), "need": sorted({f["sha256"] for f in manifest["files"]} - live), "published": published}
+    return {
+        **found,
+        "changed": any(found.values()),
+        "need": sorted({f["sha256"] for f in manifest["files"]} - live),
+        "published": published,
+    }

@@ -6,7 +6,8 @@ ALL = ["*"]
 
 
 def changed(paths, before, after):
-    """Names of the entries that are added, gone or other ones; ``before`` and ``after`` read a table. ALL where that cannot be told."""
+    """Names of the entries that are added, gone or other ones; ``before`` and ``after`` read a table. ALL where that
+    cannot be told."""
     names = set()
     for path in paths:
         try:

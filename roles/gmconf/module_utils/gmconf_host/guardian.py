@@ -1,7 +1,8 @@
 """A process of its own that watches over a roll-out: what dies half way, or what nobody confirms, is taken back.
 
-A switch is confirmed over a new connection: a firewall that shuts the operator out keeps the old one open. Whoever removes
-``awaiting`` first decides, the confirmation or the guardian; a reboot meanwhile decides too (gmconf-recover.service).
+A switch is confirmed over a new connection: a firewall that shuts the operator out keeps the old one open. Whoever
+removes ``awaiting`` first decides, the confirmation or the guardian; a reboot meanwhile decides too
+(gmconf-recover.service).
 """
 
 from __future__ import annotations
@@ -66,8 +67,25 @@ def _watch(reader, back, finish):
         _try(back)
         return
     # A login may take its processes with it (KillUserProcesses); a scope of its own stays. Without D-Bus there is none.
-    run(["busctl", "call", "org.freedesktop.systemd1", "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager", "StartTransientUnit",
-         "ssa(sv)a(sa(sv))", "gmconf-guardian.scope", "fail", "1", "PIDs", "au", "1", str(os.getpid()), "0"])  # fmt: skip
+    run(
+        [
+            "busctl",
+            "call",
+            "org.freedesktop.systemd1",
+            "/org/freedesktop/systemd1",
+            "org.freedesktop.systemd1.Manager",
+            "StartTransientUnit",
+            "ssa(sv)a(sa(sv))",
+            "gmconf-guardian.scope",
+            "fail",
+            "1",
+            "PIDs",
+            "au",
+            "1",
+            str(os.getpid()),
+            "0",
+        ]
+    )
     end = time.monotonic() + int(said)
     with filesystem() as places:
         while time.monotonic() < end and places.stat(AWAITING):

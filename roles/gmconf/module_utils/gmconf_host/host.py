@@ -35,8 +35,15 @@ def filesystem():
 def run(argv, timeout=120, told=None):
     """(exit code, output of both streams); ``told`` is what the command reads."""
     try:
-        done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout, check=False,
-                              input=(told or "").encode(), env={**os.environ, "LC_ALL": "C.UTF-8"})  # fmt: skip
+        done = subprocess.run(
+            argv,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=timeout,
+            check=False,
+            input=(told or "").encode(),
+            env={**os.environ, "LC_ALL": "C.UTF-8"},
+        )
     except FileNotFoundError:
         return 127, f"{argv[0]}: not installed"
     except subprocess.TimeoutExpired:

@@ -1,7 +1,7 @@
 """What is being switched, written down durably before the first file is touched.
 
-With the journal the previous generation can be put back at any moment: after a failed probe, at the next roll-out, or at
-boot when the host went down in the middle (this file, run as a program, by gmconf-recover.service).
+With the journal the previous generation can be put back at any moment: after a failed probe, at the next roll-out, or
+at boot when the host went down in the middle (this file, run as a program, by gmconf-recover.service).
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ STATE = "/var/lib/gmconf"
 AWAITING = f"{STATE}/awaiting"
 """There while a switch is to be confirmed."""
 NEXT = f"{STATE}/next"
-"""What will be the note of the generation that is live: written before the first file, so that its end needs no room."""
+"""What will be the note of the generation that is live: written before the first file,
+so that its end needs no room.
+"""
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -53,7 +55,8 @@ class Journal:
         return {"path": path, "saved": number, "uid": found.st_uid, "gid": found.st_gid, "mode": found.st_mode & 0o777}
 
     def read(self):
-        """{"files": what to put back, "units": how they were, "told": names of changed entries}, or None when nothing is being switched."""
+        """{"files": what to put back, "units": how they were, "told": names of changed entries}, or None when nothing
+        is being switched."""
         try:
             with Places(self.root) as places, places.open(self.path) as file:
                 return json.load(file)
@@ -114,7 +117,11 @@ class Journal:
 
 def _is_back(places, path, data, mode, owner):
     found = places.stat(path)
-    if found is None or not stat.S_ISREG(found.st_mode) or (stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid) != (mode, *owner):
+    if (
+        found is None
+        or not stat.S_ISREG(found.st_mode)
+        or (stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid) != (mode, *owner)
+    ):
         return False
     with places.open(path) as file:
         return file.read() == data

@@ -1,7 +1,9 @@
-"""Files of the host by descriptors of their directories, entered one name after the other: what a daemon planted leads nowhere.
+"""Files of the host by descriptors of their directories, entered one name after the other: what a daemon planted leads
+nowhere.
 
-Root writes only where nobody else can: a directory counts as closed when it and all above it are root's and nobody else may write there.
-A link is followed in a closed directory only, and only when it is root's own. Stands alone, with the standard library.
+Root writes only where nobody else can: a directory counts as closed when it and all above it are root's and nobody else
+may write there. A link is followed in a closed directory only, and only when it is root's own. Stands alone, with the
+standard library.
 """
 
 from __future__ import annotations
@@ -52,12 +54,16 @@ class Places:
         self._opened.clear()
 
     def directory(self, path, guarded=True):
-        """The descriptor of a directory, valid until ``forget``. Raises Unsafe when others can write there, OSError when there is none."""
+        """The descriptor of a directory, valid until ``forget``. Raises Unsafe when others can write there, OSError
+        when there is none."""
         if path not in self._opened:
             self._opened[path] = self._walk(path)
         descriptor, closed = self._opened[path]
         if guarded and not closed:
-            raise Unsafe(f"{path or '/'}: others than root can write there or above it; {_whose(descriptor)}. Give it to root, or look for who changed it")
+            raise Unsafe(
+                f"{path or '/'}: others than root can write there or above it; {_whose(descriptor)}. Give it to root,"
+                " or look for who changed it"
+            )
         return descriptor
 
     def is_closed(self, path):
@@ -85,7 +91,9 @@ class Places:
                         raise
                     links += 1
                     if not closed or not _is_roots(seen.st_uid) or links > LINKS:
-                        raise Unsafe(f"{path}: {name} in it is a symbolic link that others than root can have made; remove it") from None
+                        raise Unsafe(
+                            f"{path}: {name} in it is a symbolic link that others than root can have made; remove it"
+                        ) from None
                     target = os.readlink(name, dir_fd=here)
                     names.extendleft(reversed(target.split("/")))
                     if target.startswith("/"):
@@ -109,7 +117,11 @@ class Places:
     def open(self, path):
         """A regular file for reading, in bytes. Raises OSError when there is none; a pipe or a link is none."""
         folder, _, name = path.rpartition("/")
-        descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=self.directory(folder, guarded=False))
+        descriptor = os.open(
+            name,
+            os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC,
+            dir_fd=self.directory(folder, guarded=False),
+        )
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
             raise FileNotFoundError(f"{path}: not a regular file")
@@ -162,7 +174,9 @@ class Places:
         folder, _, name = path.rpartition("/")
         parent = self._folder(folder)
         self._clear(parent, name)
-        descriptor = os.open(name + FRESH, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=parent)
+        descriptor = os.open(
+            name + FRESH, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=parent
+        )
         try:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(data)
@@ -176,7 +190,8 @@ class Places:
         os.fsync(parent)
 
     def move(self, source, path, mode, owner=None):
-        """A file to another place of the same file system, durable; it needs no room. Raises OSError when that is another file system."""
+        """A file to another place of the same file system, durable; it needs no room. Raises OSError when that is
+        another file system."""
         below, _, was = source.rpartition("/")
         folder, _, name = path.rpartition("/")
         here, parent = self.directory(below), self._folder(folder)
@@ -225,7 +240,8 @@ class Places:
         return True
 
     def remove_all(self, path):
-        """Whatever lies there, wherever it lies: only names go, and no link is followed. Raises OSError when something of it stays."""
+        """Whatever lies there, wherever it lies: only names go, and no link is followed. Raises OSError when something
+        of it stays."""
         folder, _, name = path.rpartition("/")
         try:
             parent = self.directory(folder, guarded=False)

@@ -13,7 +13,8 @@ from ansible.module_utils.gmconf_host.host import run
 WITHIN = 45
 """Seconds a probe is tried for when it does not say so itself."""
 STILL, LONGEST = 20, 900
-"""Seconds: a service that was seen at work within the former is waited for further, up to the latter. On a busy host a first start takes minutes."""
+"""Seconds: a service that was seen at work within the former is waited for further, up to the latter. On a busy host a
+first start takes minutes."""
 
 
 def probe(manifest):
@@ -27,9 +28,11 @@ def probe(manifest):
         silent = []
         for wanted in left:
             name = wanted["name"]
-            # Looked at before it is asked, and believed when seen three times: a question alone makes a service work for a moment.
-            # Not at all the first time, when most answer at once.
-            working = restarts is not None and any(units.works(unit, restarts[unit]) for unit in wanted.get("units", ()))
+            # Looked at before it is asked, and believed when seen three times: a question alone makes a service work
+            # for a moment. Not at all the first time, when most answer at once.
+            working = restarts is not None and any(
+                units.works(unit, restarts[unit]) for unit in wanted.get("units", ())
+            )
             in_a_row[name] = in_a_row.get(name, 0) + 1 if working else 0
             seen = observe(wanted)
             if re.search(wanted.get("expect", ""), seen) and not seen.startswith("error: "):
@@ -41,7 +44,10 @@ def probe(manifest):
             if on_time or (now < start + LONGEST and now < seen_at_work.get(name, start) + STILL):
                 silent.append(wanted)
             else:
-                complaints.append(f"probe {name}: expected {wanted.get('expect', 'an answer')!r}, saw {seen!r} after {now - start:.0f} s")
+                complaints.append(
+                    f"probe {name}: expected {wanted.get('expect', 'an answer')!r}, saw {seen!r} after"
+                    f" {now - start:.0f} s"
+                )
         left = silent
         if left:
             restarts = restarts or {unit: units.restarts(unit) for wanted in left for unit in wanted.get("units", ())}

@@ -1,4 +1,5 @@
-"""What DNS says about names that a roll-out's keys must agree with. Standard library only: a fresh host has nothing else."""
+"""What DNS says about names that a roll-out's keys must agree with. Standard library only: a fresh host has nothing
+else."""
 
 from __future__ import annotations
 
@@ -35,8 +36,8 @@ def servers():
 def ask(wanted, resolvers=None, port=53):
     """What is published under (name, type) pairs: {"NAME TYPE": [text, ...]}, and without an answer no entry.
 
-    Text is the joined strings of a TXT record, "usage selector type hex" of a TLSA record, "preference name" of an MX record (without the
-    last dot, small letters). An empty list: there is none.
+    Text is the joined strings of a TXT record, "usage selector type hex" of a TLSA record, "preference name" of an MX
+    record (without the last dot, small letters). An empty list: there is none.
     """
     asked = _Questions(wanted, servers() if resolvers is None else resolvers, port)
     try:

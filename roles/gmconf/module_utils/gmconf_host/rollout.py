@@ -1,4 +1,6 @@
-"""The whole roll-out on a host: stage, judge, switch, reload, probe, and put the previous generation back if need be."""
+"""The whole roll-out on a host: stage, judge, switch, reload, probe,
+and put the previous generation back if need be.
+"""
 
 from __future__ import annotations
 
@@ -35,11 +37,16 @@ DIFF_LIMIT = 100_000
 
 
 def switch(manifest, stage, journal, changed, compiled, extra):
-    """Replace files one by one; the journal lies ready to undo it. Returns the paths touched, and what commands are told of them."""
+    """Replace files one by one; the journal lies ready to undo it. Returns the paths touched, and what commands are
+    told of them."""
     paths = [*(f["path"] for f in changed), *(c["makes"] for c in compiled), *extra]
     gone = units.of_files(extra)
     with filesystem() as places:
-        told = {c["name"]: entries.changed(c["when"], places.open, stage.open) for c in manifest["commands"] if c.get("entries")}
+        told = {
+            c["name"]: entries.changed(c["when"], places.open, stage.open)
+            for c in manifest["commands"]
+            if c.get("entries")
+        }
         places.put(NEXT, json.dumps({"files": {f["path"]: f["sha256"] for f in manifest["files"]}}).encode(), 0o600)
         journal.open(paths, units.snapshot(manifest) | units.states(gone), told)
         for folder in sorted(manifest["directories"], key=lambda folder: folder["path"]):
@@ -61,9 +68,12 @@ def switch(manifest, stage, journal, changed, compiled, extra):
 
 
 def unsafe(manifest, changed, compiled, extra, places):
-    """Sentences about folders to write in where others than root can write too; those that the roll-out gives to root are none."""
+    """Sentences about folders to write in where others than root can write too; those that the roll-out gives to root
+    are none."""
     given = {folder["path"] for folder in manifest["directories"] if folder["owner"] == "root"}
-    folders = {path.rpartition("/")[0] for path in (*(f["path"] for f in changed), *(c["makes"] for c in compiled), *extra)}
+    folders = {
+        path.rpartition("/")[0] for path in (*(f["path"] for f in changed), *(c["makes"] for c in compiled), *extra)
+    }
     folders |= {folder["path"].rpartition("/")[0] for folder in manifest["directories"]}
     for folder in sorted(folders - given):
         try:
@@ -82,7 +92,19 @@ def make_users(manifest):
         try:
             pwd.getpwnam(name)
         except KeyError:
-            _must(["useradd", "--system", "--user-group", "--no-create-home", "--home-dir", home, "--shell", "/usr/sbin/nologin", name])
+            _must(
+                [
+                    "useradd",
+                    "--system",
+                    "--user-group",
+                    "--no-create-home",
+                    "--home-dir",
+                    home,
+                    "--shell",
+                    "/usr/sbin/nologin",
+                    name,
+                ]
+            )
     for user in missing:
         for group in user["groups"]:
             if not is_member(user["name"], group):
@@ -105,7 +127,9 @@ def diffs(changed, extra, stage, places):
             continue
         before, after = text_of(path, places), text_of(path, stage)
         if before == after:
-            found.append({"prepared": f"{path}: owner or mode becomes {entry['owner']}:{entry['group']} {entry['mode']}\n"})
+            found.append(
+                {"prepared": f"{path}: owner or mode becomes {entry['owner']}:{entry['group']} {entry['mode']}\n"}
+            )
             continue
         lines = difflib.unified_diff(before.splitlines(True), after.splitlines(True), path, path, n=2)
         found.append({"prepared": "".join(lines)})
@@ -213,14 +237,23 @@ def _apply(manifest, archive, check, confirm, lock):
             found = list(unsafe(manifest, changed, compiled, extra, places))
             if found:
                 raise Refused("nothing was touched:\n" + "\n".join(found))
-            result = {"changed": True, "diff": diffs(changed, extra, stage, places), "files": [f["path"] for f in changed], "removed": extra}
+            result = {
+                "changed": True,
+                "diff": diffs(changed, extra, stage, places),
+                "files": [f["path"] for f in changed],
+                "removed": extra,
+            }
         if check:
             return result
         try:
             paths, told = switch(manifest, stage, journal, changed, compiled, extra)
             complaints = units.act(manifest, paths, told) or probe(manifest)
             if not complaints and confirm:
-                _say(lock, f"pid {guardian.pid} waits for a confirmation until {time.strftime('%H:%M:%S', time.localtime(time.time() + confirm))}")
+                _say(
+                    lock,
+                    f"pid {guardian.pid} waits for a confirmation until"
+                    f" {time.strftime('%H:%M:%S', time.localtime(time.time() + confirm))}",
+                )
                 guardian.until_confirmed(confirm)
                 awaits = True
                 return {**result, "confirm": confirm}
@@ -268,7 +301,10 @@ def _go_back(manifest, journal):
         paths = journal.roll_back()
     except OSError as error:
         todo = "make room there" if error.errno in FULL else "mend that"
-        raise Refused(f"this host could not go back: {error}; {todo}, then roll out again (the next boot tries too)", rolled_back=False) from error
+        raise Refused(
+            f"this host could not go back: {error}; {todo}, then roll out again (the next boot tries too)",
+            rolled_back=False,
+        ) from error
     run(["systemctl", "daemon-reload"])
     units.put_back(before)
     ran = {unit for unit, state in before.items() if state["active"]}

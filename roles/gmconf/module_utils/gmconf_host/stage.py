@@ -108,8 +108,10 @@ class Stage:
                 raise Refused(f"{step['name']}: {out}")
             bad = [line for line in out.splitlines() if any(re.search(p, line) for p in step.get("refuse", ()))]
             if code or bad:
-                complaints.append(f"{step['name']} refused the new configuration ({step['argv'][0]}):\n"
-                                  + self.clean("\n".join(bad) if bad and not code else out))  # fmt: skip
+                complaints.append(
+                    f"{step['name']} refused the new configuration ({step['argv'][0]}):\n"
+                    + self.clean("\n".join(bad) if bad and not code else out)
+                )
         for pair in self.manifest["tls"]:
             complaints += [f"tls: {text}" for text in self._pair(pair)]
         if complaints:

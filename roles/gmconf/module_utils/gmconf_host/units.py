@@ -29,7 +29,12 @@ def state(unit):
 
 
 def _properties(unit, wanted):
-    return {key: value for key, _, value in (line.partition("=") for line in run(["systemctl", "show", "-p", wanted, unit])[1].splitlines())}
+    return {
+        key: value
+        for key, _, value in (
+            line.partition("=") for line in run(["systemctl", "show", "-p", wanted, unit])[1].splitlines()
+        )
+    }
 
 
 def restarts(unit):
@@ -38,11 +43,14 @@ def restarts(unit):
 
 
 def works(unit, restarted):
-    """Whether a unit is on its way up, or a process of it computes or waits for a disk; one that dies and is started again is not."""
+    """Whether a unit is on its way up, or a process of it computes or waits for a disk; one that dies and is started
+    again is not."""
     found = _properties(unit, "NRestarts,ActiveState,SubState,ControlGroup")
     if found.get("NRestarts", "0") != restarted or found.get("SubState") == "auto-restart":
         return False
-    return found.get("ActiveState") in ("activating", "reloading") or any(_process_state(pid) in "RD" for pid in _processes(found.get("ControlGroup", "")))
+    return found.get("ActiveState") in ("activating", "reloading") or any(
+        _process_state(pid) in "RD" for pid in _processes(found.get("ControlGroup", ""))
+    )
 
 
 def _processes(group):
