@@ -64,7 +64,7 @@ def floor(data: dict[str, bytes], target: Path) -> float:
 def rendering(folder: Path, count: int) -> list[dict[str, object]]:
     """The command, and the same without reading the site, against the floor."""
     from gmconf.dns.spelling import zones
-    from gmconf.load import load
+    from gmconf.site.load import load
 
     site = large(folder / "site", count)
     ratios, least, memory = [], 0.0, 0
@@ -106,7 +106,7 @@ async def bare(questions: list[tuple[str, str]], address: str, port: int) -> Non
     import dns.asyncquery
     import dns.message
 
-    from gmconf.lookup.ask import PER_SERVER
+    from gmconf.dns.live.ask import PER_SERVER
 
     bound = asyncio.Semaphore(PER_SERVER)
 
@@ -125,9 +125,9 @@ def checking(folder: Path, count: int) -> list[dict[str, object]]:
     from nameserver import Knot, free_port
 
     from gmconf.dns import contract
-    from gmconf.load import load
-    from gmconf.lookup import survey
-    from gmconf.lookup.ask import Server
+    from gmconf.dns.live import survey
+    from gmconf.dns.live.ask import Server
+    from gmconf.site.load import load
 
     loaded = load(large(folder / "checked", count))
     lines = zones(contract(loaded).records())

@@ -119,10 +119,10 @@ def template_tasks(folder: Path, build: Path, env: dict[str, str], hosts: int = 
 
 def main_cf(site: Path, target: Path) -> float:
     """Seconds a host that gmconf spends on main.cf alone: Postfix's plan, text, reasons, digest, the file on disk."""
-    from gmconf.load import load
-    from gmconf.plan import File, View
-    from gmconf.render import render
-    from gmconf.services import postfix
+    from gmconf.render.render import render
+    from gmconf.services.plan import File, View
+    from gmconf.services.postfix import main as postfix
+    from gmconf.site.load import load
 
     loaded = load(site)
     target.mkdir()

@@ -7,7 +7,11 @@ import os
 import sys
 from typing import NoReturn
 
-from gmconf.cli import build, dns, judgement, keys, live, papers, report, reports, secrets
+from gmconf.cli import build, dns, keys, report, reports
+from gmconf.cli import check as judgement
+from gmconf.cli import medium as papers
+from gmconf.cli import passwd as secrets
+from gmconf.cli import verify as live
 from gmconf.cli.app import app
 from gmconf.errors import GmconfError, SiteError
 from gmconf.printable import printing

@@ -15,7 +15,7 @@ from gmconf.errors import GmconfError, Mark, Problem, SiteError
 from gmconf.printable import form
 
 if TYPE_CHECKING:
-    from gmconf.load import Loaded
+    from gmconf.site.load import Loaded
 
 app = typer.Typer(
     help="Mail-as-code: one site.yml becomes the configuration of Postfix, Dovecot, rspamd and ClamAV on Debian hosts.",
@@ -73,11 +73,11 @@ def load_site(path: Path, *, keys: bool | Literal["public"] = True) -> Loaded:
 
     What one command refuses all refuse: whoever loads with keys also sees whether everything can be made of the site.
     """
-    from gmconf.load import load
+    from gmconf.site.load import load
 
     loaded = load(path, keys=keys)
     if keys and (loaded.site.dns.records or any(loaded.site.overridden())):
-        from gmconf.soundness import sound
+        from gmconf.build.soundness import sound
 
         sound(loaded)
     return loaded
@@ -87,7 +87,7 @@ def say_notices(loaded: Loaded) -> None:
     """What deserves a second look, on the error output: nothing is wrong."""
     import sys
 
-    from gmconf.notices import notices
+    from gmconf.site.notices import notices
 
     for text in notices(loaded):
         print(f"note: {text}", file=sys.stderr)
@@ -106,7 +106,7 @@ class Formatted(TyperCommand):
         try:
             return super().invoke(ctx)
         except (SiteError, GmconfError) as error:
-            from gmconf.formats import mistakes
+            from gmconf.assess.formats import mistakes
 
             site = str(ctx.params.get("site") or self.name)
             problems = error.problems if isinstance(error, SiteError) else [Problem(Mark(site), "", str(error))]

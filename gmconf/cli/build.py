@@ -16,9 +16,9 @@ from gmconf.errors import SiteError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from gmconf.diff import Change
-    from gmconf.explain import Answer
-    from gmconf.load import Loaded
+    from gmconf.build.diff import Change
+    from gmconf.build.explain import Answer
+    from gmconf.site.load import Loaded
 
 
 @app.command(cls=Formatted, epilog="Examples: gmconf validate site.yml; gmconf validate site.yml --strict")
@@ -43,7 +43,7 @@ def validate(
             _custody(loaded, vault_password_file)
             undone = _undone(loaded, site)
         else:
-            from gmconf.soundness import refuse_records
+            from gmconf.build.soundness import refuse_records
 
             refuse_records(loaded)
             undone = _unmade(site)
@@ -82,8 +82,8 @@ def _undone(loaded: Loaded, site: Path) -> list[str]:
         return []
     from datetime import UTC, datetime
 
-    from gmconf.check import check
-    from gmconf.verdicts import todo
+    from gmconf.assess.check import check
+    from gmconf.assess.text import todo
 
     return list(todo(check(loaded, datetime.now(UTC).date()), loaded.site.level, str(site)))
 
@@ -95,8 +95,8 @@ def _tell(lines: Iterable[str]) -> None:
 
 def _custody(loaded: Loaded, vault_password_file: Path | None) -> None:
     """Name what is to be done about secrets. Raises SiteError for what is wrong."""
-    from gmconf.custody import look
-    from gmconf.vault import read_password
+    from gmconf.keys.vault import read_password
+    from gmconf.site.custody import look
 
     found = look(loaded, read_password(vault_password_file) if vault_password_file else None)
     for note in sorted(found.notes):
@@ -130,9 +130,9 @@ def render(
         raise typer.Exit(1)
     say_notices(loaded)
 
-    from gmconf import output as build_folder
-    from gmconf.diff import changes
-    from gmconf.tree import build
+    from gmconf.build import output as build_folder
+    from gmconf.build.diff import changes
+    from gmconf.build.tree import build
 
     build_folder.check(out)
     tree = build(loaded)
@@ -189,8 +189,8 @@ def explain(
     And where it can be changed; or, of a field of the site, what it does. Of a comment it explains the line that
     follows.
     """
-    from gmconf.explain import NothingFitsError
-    from gmconf.explain import explain as ask
+    from gmconf.build.explain import NothingFitsError
+    from gmconf.build.explain import explain as ask
 
     try:
         answers = ask(build, what, host)
@@ -212,7 +212,7 @@ def _tried(site: Path, what: str, *, quiet: bool) -> Sequence[Answer]:
     """What would be otherwise if a field of the site were; prints what was tried."""
     from datetime import UTC, datetime
 
-    from gmconf.influence import influence
+    from gmconf.build.whatif import influence
 
     found = influence(load_site(site), what, datetime.now(UTC).date())
     if not quiet:

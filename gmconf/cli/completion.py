@@ -31,7 +31,7 @@ def levels(incomplete: str) -> list[str]:
 def hosts(ctx: typer.Context, incomplete: str) -> list[str]:
     """Hosts of the site that the call names; none while it cannot be read."""
     from gmconf.errors import GmconfError, SiteError
-    from gmconf.load import load
+    from gmconf.site.load import load
 
     # The word before an option that still has no value is not taken as the argument yet.
     named = ctx.params.get("site") or next((word for word in ctx.args if not word.startswith("-")), "site.yml")

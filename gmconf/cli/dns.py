@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from gmconf.cli.app import Formatted, SitePath, app, load_site, print_json, spoken
-from gmconf.cli.judgement import Report, live_page
+from gmconf.cli.check import Report, live_page
 from gmconf.errors import GmconfError
 
 
@@ -138,8 +138,8 @@ def check(
     import time
     from datetime import UTC, datetime
 
-    from gmconf.lookup import survey
-    from gmconf.lookup.ask import parse_server, system_resolver
+    from gmconf.dns.live import survey
+    from gmconf.dns.live.ask import parse_server, system_resolver
 
     server = parse_server(resolver) if resolver else system_resolver()
     only = (zone,) if zone else ()
@@ -147,7 +147,7 @@ def check(
     if served:
         from functools import partial
 
-        from gmconf.verify.served import served as look
+        from gmconf.verify.tlsa_and_policy import served as look
 
         then = partial(look, loaded, only)
     started, clock = datetime.now(UTC), time.monotonic()
@@ -167,17 +167,17 @@ def check(
             }
         )
     elif output is Report.junit:
-        from gmconf.formats import junit
+        from gmconf.assess.formats import junit
 
         print(junit(found.results, f"gmconf dns {site}"))
     elif output is Report.sarif:
-        from gmconf.formats import sarif
+        from gmconf.assess.formats import sarif
 
         print(sarif(found.results, site.name))
     elif output is Report.html:
         print(live_page(loaded, site, started, time.monotonic() - clock, found.results))
     else:
-        from gmconf.lookup.text import lines
+        from gmconf.dns.live.text import lines
 
         _write(lines(found, loaded.site.level))
     if not holds:

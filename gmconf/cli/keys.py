@@ -55,9 +55,9 @@ def make(
     DKIM keys, and with tls.source internal-ca the CA and the hosts' certificates; "make" may be left out: gmconf keys
     SITE. Public halves lie readable beside the site; private halves are encrypted with Ansible Vault.
     """
-    from gmconf.keys import create_missing
+    from gmconf.keys.make import create_missing
+    from gmconf.keys.vault import agree, read_password
     from gmconf.lock import alone
-    from gmconf.vault import agree, read_password
 
     loaded = load_site(site, keys=False)
     password = read_password(vault_password_file)
@@ -83,7 +83,7 @@ def plan(site: SitePath, only: Only = None, output: OutputFormat = Format.text, 
     """
     loaded = load_site(site, keys="public")
 
-    from gmconf.rotation.outlook import plan as steps
+    from gmconf.rotation.status import plan as steps
 
     rows = list(steps(loaded, _now(now), only))
     if output is Format.json:
@@ -106,9 +106,9 @@ def status(site: SitePath, only: Only = None, output: OutputFormat = Format.text
     """
     loaded = load_site(site, keys="public")
 
-    from gmconf.rollover import instant
-    from gmconf.rotation.outlook import refused
-    from gmconf.rotation.outlook import status as standings
+    from gmconf.keys.rollover import instant
+    from gmconf.rotation.status import refused
+    from gmconf.rotation.status import status as standings
 
     at = _now(now)
     rows = standings(loaded, at, only)
@@ -162,9 +162,9 @@ def next_(
     """
     loaded = load_site(site)
 
-    from gmconf.lookup.ask import parse_server, system_resolver
+    from gmconf.dns.live.ask import parse_server, system_resolver
+    from gmconf.keys.vault import agree, read_password
     from gmconf.rotation.run import Call, take
-    from gmconf.vault import agree, read_password
 
     def password() -> bytes:
         found = read_password(vault_password_file)
@@ -184,7 +184,7 @@ def next_(
         ),
     )
     if output is Format.json:
-        from gmconf.rollover import instant
+        from gmconf.keys.rollover import instant
 
         print_json(
             {

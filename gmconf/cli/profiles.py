@@ -15,9 +15,9 @@ from gmconf.printable import form
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from gmconf.check import Result
-    from gmconf.load import Loaded
+    from gmconf.controls.result import Result
     from gmconf.profiles.score import Score
+    from gmconf.site.load import Loaded
 
 
 class Profile(StrEnum):
@@ -51,14 +51,14 @@ def check(loaded: Loaded, profile: Profile, output: str, today: date) -> bool:
         from gmconf.profiles.internetnl import rendered
 
         return scores(rendered(loaded, today), output, print, loaded.path)
-    from gmconf.check import check as judge
+    from gmconf.assess.check import check as judge
 
     return clauses(judge(loaded, today), output, print, loaded.path)
 
 
 def scores(found: Iterable[Score], output: str, put: Callable[[str], object], site: Path) -> bool:
     """Print scores; holds when every domain has 100 %. Warnings cost nothing there, and are told."""
-    from gmconf.profiles import words
+    from gmconf.profiles import text as words
 
     least, worst, count = 100, "", 0
     rows: list[Score] = []
@@ -82,7 +82,7 @@ def scores(found: Iterable[Score], output: str, put: Callable[[str], object], si
     elif output == "text":
         put(words.summary(count, least, worst))
     else:
-        from gmconf.profiles import forms
+        from gmconf.profiles import formats as forms
 
         put(
             forms.scores_junit(rows, _suite(Profile.internet_nl, site))
@@ -100,11 +100,11 @@ def clauses(results: Iterable[Result], output: str, put: Callable[[str], object]
     if output == "json":
         put(form({"profile": Profile.bsi_tr.value, "clauses": [s.json() for s in found]}))
     elif output == "text":
-        from gmconf.profiles import words
+        from gmconf.profiles import text as words
 
         put("\n".join(words.clauses(found)))
     else:
-        from gmconf.profiles import forms
+        from gmconf.profiles import formats as forms
 
         put(
             forms.clauses_junit(found, _suite(Profile.bsi_tr, site))

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gmconf.cli.app import SitePath, VaultFile, app, load_site
-from gmconf.cli.judgement import day_of, hashes_of
+from gmconf.cli.check import day_of, hashes_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gmconf.report.standing import Standings
+    from gmconf.report.status import Standings
 
 
 class Kind(StrEnum):
@@ -49,9 +49,9 @@ def report(
     passwords. The page is one file of HTML that needs nothing else. OSCAL is two files: component-definition.json and
     assessment-results.json.
     """
+    from gmconf.assess.text import summary
     from gmconf.report.live import read_live
-    from gmconf.report.standing import standings
-    from gmconf.verdicts import summary
+    from gmconf.report.status import standings
 
     today = day_of(day)
     live = read_live(verify) if verify else None
@@ -82,7 +82,7 @@ def _written(found: Standings, kind: Kind, out: Path | None) -> Iterator[tuple[P
 def _replace(path: Path, text: str) -> None:
     import tempfile
 
-    from gmconf.output import put
+    from gmconf.build.output import put
 
     with tempfile.TemporaryDirectory(prefix="gmconf-") as work:
         made = Path(work) / "made"

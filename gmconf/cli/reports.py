@@ -56,11 +56,11 @@ def reports(
     from datetime import UTC, datetime, timedelta
     from itertools import chain
 
-    from gmconf.reports import files as kept
-    from gmconf.reports import store
-    from gmconf.reports.parsed import read
-    from gmconf.reports.tally import count
-    from gmconf.reports.text import lines
+    from gmconf.feedback import files as kept
+    from gmconf.feedback import store
+    from gmconf.feedback.count import count
+    from gmconf.feedback.parsed import read
+    from gmconf.feedback.text import lines
 
     now = datetime.now(UTC)
     since = now - timedelta(days=days or DAYS) if days or not files else None

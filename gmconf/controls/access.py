@@ -7,9 +7,9 @@ from typing import ClassVar
 
 from gmconf.controls.case import Claim, HostCase, SiteCase
 from gmconf.controls.control import Control
+from gmconf.controls.expect import AtMost, Begins, Has, Model, OneOf, Only, Within
 from gmconf.controls.files import DOVECOT, MAIN, PROTOCOLS
-from gmconf.controls.wants import AtMost, Begins, Has, Model, OneOf, Only, Within
-from gmconf.limits import chain
+from gmconf.derived.limits import chain
 from gmconf.model import Role
 
 BY_STORE = (Role.STORE,)

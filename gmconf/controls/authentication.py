@@ -8,11 +8,11 @@ from typing import ClassVar
 
 from gmconf.controls.case import Claim, DomainCase, HostCase, SiteCase
 from gmconf.controls.control import Control, Evidence
+from gmconf.controls.expect import Has, Model, Parts, spelled
 from gmconf.controls.files import HEADERS, LUA, MAIN, MAPS, MASTER, RSPAMD
-from gmconf.controls.wants import Has, Model, Parts, spelled
+from gmconf.derived.policies import reports_from, sends_reports
+from gmconf.keys.rollover import KEY_DAYS
 from gmconf.model import Role
-from gmconf.published import reports_from, sends_reports
-from gmconf.rollover import KEY_DAYS
 
 BY_FILTER = (Role.FILTER,)
 OVERSIGNED = (

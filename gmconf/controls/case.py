@@ -8,9 +8,9 @@ from datetime import date
 from types import MappingProxyType
 from typing import NamedTuple
 
-from gmconf.directory import Directory
+from gmconf.derived.accounts import Directory
+from gmconf.derived.records import Record
 from gmconf.model import Domain, Host, Role, Site
-from gmconf.records import Record
 from gmconf.settings import Setting
 
 ANY_DAY = date.min

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gmconf import published
+from gmconf.derived import policies as published
 from gmconf.model.filter import Filter
 from gmconf.model.site import Site
 

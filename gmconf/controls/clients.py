@@ -8,10 +8,10 @@ from typing import ClassVar
 
 from gmconf.controls.case import Claim, DomainCase, HostCase, SiteCase
 from gmconf.controls.control import Control, Evidence
+from gmconf.controls.expect import AtMost, Model, exactly
 from gmconf.controls.files import DOVECOT, INN, NFT, NGINX, NNTP, NNTPS, PROSODY, READERS
 from gmconf.controls.network import federated, listening
-from gmconf.controls.wants import AtMost, Model, exactly
-from gmconf.keynames import tells_programs
+from gmconf.keys.names import tells_programs
 from gmconf.model import Role
 
 _FEATURES = (

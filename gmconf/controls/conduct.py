@@ -8,8 +8,8 @@ from typing import ClassVar
 from gmconf.controls.authentication import milter
 from gmconf.controls.case import Claim, HostCase, SiteCase
 from gmconf.controls.control import Control
+from gmconf.controls.expect import AtLeast, AtMost, Has, Model, Only, Within
 from gmconf.controls.files import ACTIONS, DOVECOT, LUA, MAIN, MAPS, PROXY
-from gmconf.controls.wants import AtLeast, AtMost, Has, Model, Only, Within
 from gmconf.model import Role
 
 BY_MTA = (Role.MTA,)

@@ -8,9 +8,9 @@ from typing import ClassVar
 from gmconf.controls.authentication import milter
 from gmconf.controls.case import Claim, HostCase
 from gmconf.controls.control import Control
+from gmconf.controls.expect import NOTHING, AtLeast, Has, Model, Only, Wanted, Within, exactly
 from gmconf.controls.files import ACTIONS, CLAMD, GUARD, HEADERS, LUA, MAIN, MAPS, OPTIONS, PROOF, PROXY, RSPAMD, WHOLE
-from gmconf.controls.wants import NOTHING, AtLeast, Has, Model, Only, Wanted, Within, exactly
-from gmconf.limits import MIB, chain
+from gmconf.derived.limits import MIB, chain
 from gmconf.model import Role
 
 BY_FILTER = (Role.FILTER,)

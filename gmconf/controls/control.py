@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import ClassVar, NamedTuple, get_args
 
 from gmconf.controls.case import Claim, DomainCase, HostCase, SiteCase
+from gmconf.controls.expect import Wanted
 from gmconf.controls.statements import STATEMENTS
-from gmconf.controls.wants import Wanted
 from gmconf.errors import GmconfError
 from gmconf.model import Role
 from gmconf.model.site import Level

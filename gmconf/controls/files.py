@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gmconf.derived.name_servers import keepers
 from gmconf.model import Role
-from gmconf.nameservice import keepers
 
 if TYPE_CHECKING:
     from gmconf.controls.case import HostCase

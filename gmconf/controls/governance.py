@@ -8,9 +8,9 @@ from typing import ClassVar
 
 from gmconf.controls.case import Claim, HostCase, SiteCase
 from gmconf.controls.control import CATALOGUE, LEVELS, Control
+from gmconf.controls.expect import SECOND, Model, OneOf, Only, spelled
 from gmconf.controls.files import CLAMD, MAIN, MAPS, MASTER, PROTOCOLS, PROXY, REDIS, RSPAMD, UNBOUND
 from gmconf.controls.routes import READ
-from gmconf.controls.wants import SECOND, Model, OneOf, Only, spelled
 from gmconf.model import Role
 
 _TABLE = re.compile(rf"(?:lmdb|cidr|regexp):({MAPS}/[\w-]+)")

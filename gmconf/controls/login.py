@@ -7,10 +7,10 @@ from typing import ClassVar
 
 from gmconf.controls.case import Claim, HostCase, SiteCase
 from gmconf.controls.control import Control, Evidence
+from gmconf.controls.expect import AtMost, Only, on_msa
 from gmconf.controls.files import DOVECOT, MAIN, MASTER
-from gmconf.controls.wants import AtMost, Only, on_msa
+from gmconf.keys.schemes import complaint
 from gmconf.model import Role
-from gmconf.schemes import complaint
 
 BY_STORE = (Role.STORE,)
 

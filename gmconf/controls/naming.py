@@ -6,15 +6,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
-from gmconf import taglist
 from gmconf.controls.case import Claim, DomainCase, HostCase, SiteCase
 from gmconf.controls.control import Control, Evidence, Fact
+from gmconf.controls.expect import SECOND, AtLeast, Model
 from gmconf.controls.files import KNOT, MAIN, NFT, OPTIONS, RESOLV, UNBOUND
-from gmconf.controls.wants import SECOND, AtLeast, Model
 from gmconf.controls.zone import at
+from gmconf.derived import tag_lists as taglist
+from gmconf.derived.zones import reverse_name
 from gmconf.model import Role
 from gmconf.model.networks import private
-from gmconf.zones import reverse_name
 
 
 class Fcrdns(Control):

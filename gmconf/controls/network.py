@@ -9,11 +9,11 @@ from typing import ClassVar
 
 from gmconf.controls.case import Claim, HostCase, SiteCase
 from gmconf.controls.control import Control, Evidence
+from gmconf.controls.expect import Model, Only
 from gmconf.controls.files import DOVECOT, MAIN, NFT, NGINX, NNTP, NNTPS, PROSODY, UNBOUND
-from gmconf.controls.wants import Model, Only
+from gmconf.derived.name_servers import keepers
 from gmconf.model import Role
 from gmconf.model.networks import private
-from gmconf.nameservice import keepers
 from gmconf.settings import Value
 
 CHAT, NEWS = (5222, 5223, 5269), (119, 563)

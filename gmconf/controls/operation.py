@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from gmconf.controls.case import Claim, HostCase, SiteCase
 from gmconf.controls.control import Control, Evidence
+from gmconf.controls.expect import AtLeast, AtMost, Model, OneOf
 from gmconf.controls.files import (
     APT,
     CLAMD,
@@ -22,7 +23,6 @@ from gmconf.controls.files import (
     UNBOUND,
 )
 from gmconf.controls.routes import needed, route
-from gmconf.controls.wants import AtLeast, AtMost, Model, OneOf
 
 SUPPORTED = {"bookworm": date(2028, 6, 30), "trixie": date(2030, 6, 30)}
 """Until when Debian fixes security holes of a release, long-term support included (its page of releases)."""

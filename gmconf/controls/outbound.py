@@ -7,8 +7,8 @@ from typing import ClassVar
 
 from gmconf.controls.case import Claim, HostCase
 from gmconf.controls.control import Control, Evidence
+from gmconf.controls.expect import First, Guarded, Has, Model, Only
 from gmconf.controls.files import LUA, MAIN, RSPAMD
-from gmconf.controls.wants import First, Guarded, Has, Model, Only
 from gmconf.model import Role
 
 BY_MTA = (Role.MTA,)

@@ -7,9 +7,9 @@ from typing import ClassVar
 
 from gmconf.controls.case import Claim, DomainCase
 from gmconf.controls.control import Control
+from gmconf.controls.expect import AtLeast, First
 from gmconf.controls.files import MAIN, MAPS, RSPAMD
-from gmconf.controls.wants import AtLeast, First
-from gmconf.directory import OPERATOR_ADDRESSES, ROLE_ADDRESSES, Directory
+from gmconf.derived.accounts import OPERATOR_ADDRESSES, ROLE_ADDRESSES, Directory
 from gmconf.model import Role
 
 BY_MTA = (Role.MTA,)

@@ -7,10 +7,10 @@ from typing import ClassVar
 
 from gmconf.controls.case import Claim, HostCase
 from gmconf.controls.control import Control
+from gmconf.controls.expect import First, Guarded, Model, Only, OnMsa, exactly, on_msa
 from gmconf.controls.files import DOVECOT, HEADERS, LUA, MAIN, MAPS, MASTER, NFT, RSPAMD, USERS_HEADERS
-from gmconf.controls.wants import First, Guarded, Model, Only, OnMsa, exactly, on_msa
+from gmconf.derived.policies import sends_reports
 from gmconf.model import Role
-from gmconf.published import sends_reports
 
 BY_MSA = (Role.MSA,)
 BY_FILTER = (Role.FILTER,)

@@ -7,9 +7,9 @@ from typing import ClassVar
 
 from gmconf.controls.case import Claim, HostCase, SiteCase
 from gmconf.controls.control import Control, Evidence, Fact
+from gmconf.controls.expect import AtMost, Model
 from gmconf.controls.files import APT, DOVECOT, ISOLATE, LUA, NEEDRESTART, NFT, PROSODY, RSPAMD
 from gmconf.controls.network import admin
-from gmconf.controls.wants import AtMost, Model
 from gmconf.model import Role
 
 REVIEW_DAYS, LIFETIME = 731, 100 * 366

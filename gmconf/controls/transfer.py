@@ -7,9 +7,9 @@ from typing import ClassVar
 
 from gmconf.controls.case import Claim, DomainCase, HostCase, SiteCase
 from gmconf.controls.control import Control
+from gmconf.controls.expect import NOTHING, First, Guarded, Has, Model, OneOf, Only, OnMsa, exactly
 from gmconf.controls.files import MAIN, MAPS, MASTER
-from gmconf.controls.wants import NOTHING, First, Guarded, Has, Model, OneOf, Only, OnMsa, exactly
-from gmconf.limits import chain
+from gmconf.derived.limits import chain
 from gmconf.model import Role
 
 BY_MTA = (Role.MTA,)

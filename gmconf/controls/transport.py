@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from functools import partial
 from typing import ClassVar
 
-from gmconf.certificates import distrusted, weak
 from gmconf.controls.case import Claim, DomainCase, HostCase, SiteCase
 from gmconf.controls.control import Control
+from gmconf.controls.expect import Has, Model, OneOf, Only, Parts, exactly, on_msa, spelled
 from gmconf.controls.files import (
     ACME,
     DOVECOT,
@@ -24,10 +24,10 @@ from gmconf.controls.files import (
     TLS_POLICY,
 )
 from gmconf.controls.routes import filters, route
-from gmconf.controls.wants import Has, Model, OneOf, Only, Parts, exactly, on_msa, spelled
-from gmconf.keynames import server_names, tells_programs
+from gmconf.derived.policies import sts_id, sts_mode
+from gmconf.keys.certificates import distrusted, weak
+from gmconf.keys.names import server_names, tells_programs
 from gmconf.model import Role
-from gmconf.published import sts_id, sts_mode
 
 TLS, SNI = "/etc/gmconf/tls", "/etc/postfix/maps/server-names"
 SUITES = "ECDHE+AESGCM:ECDHE+CHACHA20"

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from gmconf import published, spf, taglist
 from gmconf.controls.case import Claim, DomainCase, HostCase, SiteCase
 from gmconf.controls.control import Control, Evidence, Fact
+from gmconf.derived import policies as published
+from gmconf.derived import spf
+from gmconf.derived import tag_lists as taglist
+from gmconf.derived.records import Record
 from gmconf.model import Role
-from gmconf.records import Record
 
 
 def at(records: Sequence[Record], owner: str, type_: str) -> list[str]:

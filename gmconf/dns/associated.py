@@ -10,7 +10,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 
-from gmconf.certificates import wrong
+from gmconf.keys.certificates import wrong
 
 MATCHING = {1: "sha256", 2: "sha512"}
 

@@ -9,17 +9,17 @@ from heapq import heappop, heappush, heapreplace
 from itertools import count
 from typing import NamedTuple
 
-from gmconf import published
 from gmconf.controls import CATALOGUE, LEVELS, control
+from gmconf.derived import policies as published
+from gmconf.derived.records import Need, Record, order, strings
+from gmconf.derived.zones import Zones, parents
 from gmconf.dns.domains import Row, parked, sending
 from gmconf.dns.hosts import Found, addresses, of_host
 from gmconf.dns.others import beside, by_zone
-from gmconf.load import Loaded
+from gmconf.keys.rollover import NOTHING, Rollover
 from gmconf.model import Domain, Host, Site
-from gmconf.records import Need, Record, order, strings
-from gmconf.rollover import NOTHING, Rollover
 from gmconf.settings import Reason
-from gmconf.zones import Zones, parents
+from gmconf.site.load import Loaded
 
 
 class Unit(NamedTuple):

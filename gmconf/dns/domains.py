@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from gmconf import published, spf
 from gmconf.controls import control
+from gmconf.derived import policies as published
+from gmconf.derived import spf
+from gmconf.derived.records import Need, strings
 from gmconf.dns.hosts import addresses, associated, certifiers
-from gmconf.keynames import DKIM_KINDS, tells_programs
+from gmconf.keys.names import DKIM_KINDS, tells_programs
 from gmconf.model import Domain, Role
-from gmconf.records import Need, strings
 from gmconf.settings import Reason
 
 if TYPE_CHECKING:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from gmconf import published, spf
 from gmconf.controls import control
+from gmconf.derived import policies as published
+from gmconf.derived import spf
+from gmconf.derived.records import Need, quoted, strings
 from gmconf.dns.tlsa import associations
 from gmconf.model import Host, Role
 from gmconf.model.dns import Issuer
-from gmconf.records import Need, quoted, strings
 from gmconf.settings import Reason, need
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
+from gmconf.derived.records import Record
 from gmconf.dns.zonefile import line
-from gmconf.records import Record
 
 SETS = 50
 """Record sets of one update: a message holds 64 KiB."""

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
-from gmconf.records import Record
+from gmconf.derived.records import Record
 
 Parameters = dict[str, str | list[str] | None]
 Value = str | dict[str, str | int | Parameters]

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from heapq import merge
 from itertools import groupby
 
-from gmconf import spf
+from gmconf.derived import spf
+from gmconf.derived.records import Record, order, strings
+from gmconf.derived.zones import Zones
 from gmconf.errors import GmconfError
 from gmconf.model import Site
 from gmconf.model.dns import Other
-from gmconf.records import Record, order, strings
 from gmconf.settings import Reason
-from gmconf.zones import Zones
 
 
 def by_zone(site: Site, zones: Zones, why: Callable[[str], Reason]) -> dict[str, list[Record]]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 
+from gmconf.derived.records import Record, order
 from gmconf.dns import nsupdate, octodns
 from gmconf.dns.contract import contract
 from gmconf.dns.zonefile import ZoneFiles
 from gmconf.errors import GmconfError
-from gmconf.load import Loaded
 from gmconf.printable import FORM
-from gmconf.records import Record, order
+from gmconf.site.load import Loaded
 
 ENDINGS = {"zone": "zone", "json": "json", "octodns": "yaml", "nsupdate": "nsupdate"}
 """Spelling: how its files end."""

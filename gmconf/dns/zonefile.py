@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import groupby
 
+from gmconf.derived.records import Record, spelled
 from gmconf.dns.contract import Contract
 from gmconf.dns.domains import Row
-from gmconf.records import Record, spelled
 
 NAME = "\0"
 """In place of a domain's name; nothing of a zone file holds it."""

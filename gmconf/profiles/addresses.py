@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from ipaddress import IPv6Address
 from typing import Literal
 
+from gmconf.derived.zones import parents
 from gmconf.profiles.score import Found, bad, good, untested
 from gmconf.profiles.source import Source
 from gmconf.profiles.table import LESS, MOST_HOSTS, RULE
-from gmconf.zones import parents
 
 Reach = Callable[[str, str, int, str], Awaitable[bool | str]]
 """(name, address, port, zone): whether it answers there (53: a question about the zone); why not, where that is not

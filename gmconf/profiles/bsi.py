@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal, NamedTuple
 
-from gmconf.check import BROKEN, Result
+from gmconf.assess.check import BROKEN
 from gmconf.controls import CATALOGUE
+from gmconf.controls.result import Result
 
 NAME = "bsi-tr"
 State = Literal["met", "not met", "evidence missing", "does not apply"]

@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
-from gmconf.profiles.offer import GROUPS, PHASE_OUT, SUFFICIENT, Hash, Offer
+from gmconf.profiles.tls_offer import GROUPS, PHASE_OUT, SUFFICIENT, Hash, Offer
 from gmconf.verify import openssl
+from gmconf.verify.connection import connected
 from gmconf.verify.smtp import Smtp
 from gmconf.verify.tls import REFUSALS
-from gmconf.verify.wire import connected
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate

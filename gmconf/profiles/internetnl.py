@@ -8,21 +8,21 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import date
 from ipaddress import ip_address
 
-from gmconf.check import views
+from gmconf.assess.check import views
 from gmconf.dns import contract
-from gmconf.effective import host_case
+from gmconf.dns.live.ask import Answer, Asker, Server
 from gmconf.errors import GmconfError
-from gmconf.load import Loaded
-from gmconf.lookup.ask import Answer, Asker, Server
 from gmconf.model import Domain, Role
 from gmconf.profiles.addresses import DNS, SMTP, Reach, dnssec, ipv6, receivers
-from gmconf.profiles.offer import Offer
+from gmconf.profiles.auth import auth
 from gmconf.profiles.score import Found, Score, good, score, untested
-from gmconf.profiles.senders import auth
 from gmconf.profiles.source import Published, Source
 from gmconf.profiles.table import CATEGORIES, RULES, Category
+from gmconf.profiles.tls_offer import Offer
 from gmconf.profiles.transport import nowhere, transport
+from gmconf.services.effective import host_case
 from gmconf.services.registry import plans
+from gmconf.site.load import Loaded
 
 NAME = "internet.nl"
 SHOWN_DAYS = 366

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from gmconf.controls.case import HostCase
 from gmconf.controls.files import MAIN, OPENSSL
-from gmconf.load import Loaded
-from gmconf.profiles.offer import CURVES, GROUPS, PHASE_OUT, SUFFICIENT, Hash, Offer
+from gmconf.profiles.tls_offer import CURVES, GROUPS, PHASE_OUT, SUFFICIENT, Hash, Offer
+from gmconf.site.load import Loaded
 
 MEDIUM = "aNULL:-aNULL:HIGH:MEDIUM:+RC4:@STRENGTH"
 """postconf -d tls_medium_cipherlist."""

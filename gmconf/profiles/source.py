@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from functools import cached_property
 from typing import Protocol
 
-from gmconf import published
+from gmconf.derived import policies as published
+from gmconf.derived.records import Record
+from gmconf.derived.zones import parents
 from gmconf.dns import Contract
-from gmconf.lookup.ask import Answer
+from gmconf.dns.live.ask import Answer
 from gmconf.model import Domain
-from gmconf.records import Record
-from gmconf.zones import parents
 
 
 class Source(Protocol):

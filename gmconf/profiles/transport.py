@@ -7,14 +7,14 @@ from collections.abc import Iterator, Sequence
 import dns.rdata
 from dns.rdtypes.ANY.CAA import CAA
 
-from gmconf.lookup.ask import Answer
+from gmconf.derived.zones import parents
+from gmconf.dns.live.ask import Answer
 from gmconf.profiles import readings
 from gmconf.profiles.addresses import Receivers, nobody
-from gmconf.profiles.offer import DH_BITS, Offer
 from gmconf.profiles.score import Found, bad, good, untested, warned
 from gmconf.profiles.source import Source
 from gmconf.profiles.table import RULES
-from gmconf.zones import parents
+from gmconf.profiles.tls_offer import DH_BITS, Offer
 
 KEYS = tuple(rule.key for rule in RULES if rule.category == "TLS")
 NEW = ("TLSv1.2", "TLSv1.3")

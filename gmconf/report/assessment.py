@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from gmconf.check import BROKEN, Method, Result
+from gmconf.assess.check import BROKEN
+from gmconf.controls.result import Method, Result
 from gmconf.report.components import CATALOGUE_TITLE
 from gmconf.report.oscal import Json, Names, at_midnight, line, metadata, of_control, prop, resource, written
-from gmconf.report.standing import Standing, Standings
+from gmconf.report.status import Standing, Standings
 
 METHODS: dict[Method, str] = {"live": "TEST", "static": "EXAMINE", "evidence": "INTERVIEW", "declared": "INTERVIEW"}
 PLAN = (

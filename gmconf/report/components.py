@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 
 from gmconf.controls.control import Control
 from gmconf.controls.proofs import automated, proofs
-from gmconf.documents import DOCUMENTS
-from gmconf.report.entries import short
+from gmconf.derived.documents import DOCUMENTS
+from gmconf.report.control_entry import short
 from gmconf.report.oscal import Json, Names, line, metadata, of_control, prop, resource, token, written
 from gmconf.report.rendered import Line, lines, sides
-from gmconf.report.standing import Standings
+from gmconf.report.status import Standings
 
 TITLES = {
     "clamav": "ClamAV",

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from gmconf.check import Result
 from gmconf.controls.control import CATALOGUE
+from gmconf.controls.result import Result
 from gmconf.errors import GmconfError
 from gmconf.printable import FORM
 

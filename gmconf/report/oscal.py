@@ -12,7 +12,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from gmconf import __version__
 from gmconf.controls.control import Control
-from gmconf.report.standing import Standings
+from gmconf.report.status import Standings
 
 VERSION = "1.1.3"
 NAMESPACE = "urn:gmconf:oscal"

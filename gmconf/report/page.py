@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from gmconf.report.sheet import sheet
-from gmconf.report.standing import Standings
+from gmconf.report.page_data import sheet
+from gmconf.report.status import Standings
 from gmconf.resources import folder
 
 

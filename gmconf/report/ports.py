@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from gmconf.controls.expect import spelled
 from gmconf.controls.files import NFT
-from gmconf.controls.wants import spelled
 from gmconf.model import Role
-from gmconf.plan import Reach
 from gmconf.report.rendered import HostSide
+from gmconf.services.plan import Reach
 
 PROTOCOLS = {
     22: "SSH",

@@ -6,16 +6,16 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from gmconf.check import views
+from gmconf.assess.check import views
 from gmconf.controls.case import HostCase
 from gmconf.controls.catalogue import CATALOGUE
+from gmconf.controls.expect import spelled
 from gmconf.controls.files import counts
-from gmconf.controls.wants import spelled
-from gmconf.effective import host_case
-from gmconf.load import Loaded
-from gmconf.plan import Plan
+from gmconf.services.effective import host_case
+from gmconf.services.plan import Plan
 from gmconf.services.registry import plans
 from gmconf.settings import Reason, Setting
+from gmconf.site.load import Loaded
 
 ROW = re.compile(r"\[\d+\]")
 

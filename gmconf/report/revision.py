@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gmconf.load import Loaded
+from gmconf.site.load import Loaded
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from gmconf.check import PROOFS, Status
+from gmconf.assess.check import PROOFS
 from gmconf.controls.control import AREAS, LEVELS
+from gmconf.controls.result import Status
 from gmconf.model.site import Level
-from gmconf.report.standing import Standing, Standings
+from gmconf.report.status import Standing, Standings
 
 ORDER: tuple[Status, ...] = ("pass", "waived", "unseen", "fail", "error", "na")
 

@@ -6,18 +6,18 @@ import asyncio
 from collections.abc import Iterable
 from itertools import groupby
 
+from gmconf.derived.records import Record
 from gmconf.dns import Contract, contract
+from gmconf.dns.live import aliases
+from gmconf.dns.live.ask import Answer, Asker, Server
+from gmconf.dns.live.compare import differences
+from gmconf.dns.live.name_servers import keepers
 from gmconf.errors import GmconfError
-from gmconf.keynames import mx_of_domains
-from gmconf.load import Loaded
-from gmconf.lookup import aliases
-from gmconf.lookup.ask import Answer, Asker, Server
-from gmconf.lookup.meaning import differences
-from gmconf.lookup.servers import keepers
+from gmconf.keys.names import mx_of_domains
 from gmconf.printable import record
-from gmconf.records import Record
 from gmconf.rotation.steps import Evidence
 from gmconf.rotation.subjects import Subject
+from gmconf.site.load import Loaded
 
 SHOWN = 4
 """Complaints about one key that a message holds."""

@@ -9,19 +9,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from gmconf import keys as making
-from gmconf import vault
-from gmconf.certificates import wrong
+from gmconf.dns.live.ask import Server
 from gmconf.errors import GmconfError
-from gmconf.keynames import DKIM_KINDS
-from gmconf.load import Loaded
+from gmconf.keys import make as making
+from gmconf.keys import vault
+from gmconf.keys.certificates import wrong
+from gmconf.keys.names import DKIM_KINDS
+from gmconf.keys.rollover import FILE, FIRST, Key, public_file, read, spell, stem
 from gmconf.lock import alone
-from gmconf.lookup.ask import Server
-from gmconf.rollover import FILE, FIRST, Key, public_file, read, spell, stem
 from gmconf.rotation import evidence as dns
 from gmconf.rotation import subjects as about
 from gmconf.rotation.steps import Event, Evidence, advance
 from gmconf.rotation.subjects import Subject
+from gmconf.site.load import Loaded
 
 
 @dataclass(frozen=True)

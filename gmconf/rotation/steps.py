@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from gmconf.rollover import Key, instant
+from gmconf.keys.rollover import Key, instant
 
 Action = Literal["made", "seen", "switched", "rolled out", "retired", "lost", "waits", "nothing"]
 """lost: the record that had been seen is there no more; waits: the step may not be taken yet."""

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Literal
 
-from gmconf import published
+from gmconf.derived import policies as published
 from gmconf.errors import GmconfError
-from gmconf.keynames import DKIM_KINDS, mx_of_domains
-from gmconf.load import Loaded
+from gmconf.keys.names import DKIM_KINDS, mx_of_domains
+from gmconf.keys.rollover import FIRST, KEY_DAYS, Key, Rollover
 from gmconf.model import Role
-from gmconf.rollover import FIRST, KEY_DAYS, Key, Rollover
+from gmconf.site.load import Loaded
 
 CONTROL = "auth.dkim-rotation"
 LONGEST, EARLY = timedelta(days=KEY_DAYS), timedelta(days=30)

@@ -12,11 +12,11 @@ from functools import partial
 
 from gmconf.controls import control
 from gmconf.dialects import ini
-from gmconf.keynames import tsig_file
+from gmconf.keys.names import tsig_file
 from gmconf.model import Acme, Role
-from gmconf.plan import File, Plan, SecretFile, Unit, View
 from gmconf.resources import program
 from gmconf.services import nginx, tls
+from gmconf.services.plan import File, Plan, SecretFile, Unit, View
 from gmconf.settings import Reason, Settings, Value, need
 
 FOLDER, CONF = "/etc/gmconf/acme", "/etc/gmconf/acme.ini"

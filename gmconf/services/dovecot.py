@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from gmconf.controls import control
+from gmconf.derived.limits import chain
 from gmconf.dialects.dovecot import spell
-from gmconf.limits import chain
 from gmconf.model import LOGIN_ROLES, Role
-from gmconf.plan import File, Plan, Reach, SecretFile, Unit, View
 from gmconf.services import ending, host_mail, tls
+from gmconf.services.plan import File, Plan, Reach, SecretFile, Unit, View
 from gmconf.settings import Reason, Settings, Value, need
 
 CONF, PROTOCOLS, FOLDER = "/etc/dovecot/dovecot.conf", "/etc/dovecot/protocols.conf", "/etc/dovecot"

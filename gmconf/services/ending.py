@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from functools import partial
 
 from gmconf.controls import control
-from gmconf.plan import File
 from gmconf.resources import program
+from gmconf.services.plan import File
 
 FOLDER = "/usr/local/lib/gmconf"
 DIRECTORY = (FOLDER, "root", "root", "0755")

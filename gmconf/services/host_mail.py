@@ -5,9 +5,9 @@ listener of its own, from the services alone; the filter knows it by name and ju
 from __future__ import annotations
 
 from gmconf.controls import control
+from gmconf.derived.policies import reports_from, sends_reports
 from gmconf.model import Role
-from gmconf.plan import View
-from gmconf.published import reports_from, sends_reports
+from gmconf.services.plan import View
 from gmconf.settings import Reason, need
 
 ADDRESS, PORT = "127.0.0.1", 10026

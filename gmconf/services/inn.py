@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from gmconf.controls import control
 from gmconf.dialects import ini, inn
 from gmconf.model import News, Role
-from gmconf.plan import File, Plan, SecretFile, Unit, View
 from gmconf.services import ending, tls
 from gmconf.services.dovecot import auth_socket, user_socket
+from gmconf.services.plan import File, Plan, SecretFile, Unit, View
 from gmconf.services.prosody import days
 from gmconf.settings import Settings, need
 

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from functools import partial
 
 from gmconf.controls import control
+from gmconf.derived.name_servers import keepers, kept
 from gmconf.dialects.knot import spell
 from gmconf.dns.contract import Contract
 from gmconf.dns.zonefile import ZoneFiles
-from gmconf.keynames import TRANSFER, TRANSFER_KEY
+from gmconf.keys.names import TRANSFER, TRANSFER_KEY
 from gmconf.model import Host
-from gmconf.nameservice import keepers, kept
-from gmconf.plan import File, Plan, SecretFile, Unit, View
+from gmconf.services.plan import File, Plan, SecretFile, Unit, View
 from gmconf.settings import Settings, need
 
 FOLDER = "/etc/knot"

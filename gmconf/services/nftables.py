@@ -7,12 +7,12 @@ from functools import cache
 from ipaddress import ip_address, ip_network
 
 from gmconf.controls import control
+from gmconf.derived.name_servers import keepers
 from gmconf.dialects.nftables import spell
 from gmconf.model import Role
-from gmconf.nameservice import keepers
-from gmconf.plan import File, Plan, Reach, Unit, View
 from gmconf.services import host_mail, mta_sts
 from gmconf.services.openings import Opening, incoming, merged, outgoing
+from gmconf.services.plan import File, Plan, Reach, Unit, View
 from gmconf.services.prosody import SERVERS, SERVERS_TLS, chat
 from gmconf.settings import Reason, Settings, Value, need
 

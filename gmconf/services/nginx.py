@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from gmconf import autoconfig, published
 from gmconf.controls import control
+from gmconf.derived import policies as published
 from gmconf.dialects import xml
 from gmconf.dialects.nginx import spell
-from gmconf.keynames import tells_programs, web_names
+from gmconf.keys.names import tells_programs, web_names
 from gmconf.model import Domain
-from gmconf.plan import File, Plan, SecretFile, Unit, View
-from gmconf.services import tls
+from gmconf.services import autoconfig, tls
+from gmconf.services.plan import File, Plan, SecretFile, Unit, View
 from gmconf.settings import Settings, need
 
 FOLDER = "/etc/nginx"

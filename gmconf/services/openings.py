@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from gmconf.model import Host, Site
 from gmconf.model.firewall import Incoming, Outgoing, span
-from gmconf.plan import View
+from gmconf.services.plan import View
 from gmconf.settings import Reason
 
 USERS = {"postfix": "postfix", "dovecot": "dovecot", "rspamd": "_rspamd", "unbound": "unbound", "clamd": "clamav"}

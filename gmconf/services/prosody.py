@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from gmconf.controls import control
 from gmconf.dialects.lua import spell
-from gmconf.keynames import chat_domains
+from gmconf.keys.names import chat_domains
 from gmconf.model.talk import Chat
-from gmconf.plan import File, Plan, Reach, SecretFile, Unit, View
 from gmconf.services import ending, tls
 from gmconf.services.dovecot import auth_socket, user_socket
+from gmconf.services.plan import File, Plan, Reach, SecretFile, Unit, View
 from gmconf.settings import Settings, need
 
 CONF, FOLDER = "/etc/prosody/prosody.cfg.lua", "/etc/prosody"

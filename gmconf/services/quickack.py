@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from gmconf.dialects import ini
 from gmconf.model import Role
-from gmconf.plan import File, Plan, Unit, View
+from gmconf.services.plan import File, Plan, Unit, View
 from gmconf.settings import Settings, need
 
 PROGRAM = "/usr/local/lib/gmconf/quickack"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gmconf.controls import control
 from gmconf.dialects.redis import spell
 from gmconf.model import Role
-from gmconf.plan import File, Plan, Unit, View
+from gmconf.services.plan import File, Plan, Unit, View
 from gmconf.settings import Settings, need
 
 CONF, SOCKET = "/etc/redis/redis.conf", "/run/redis/redis-server.sock"

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 from gmconf.model import Role
-from gmconf.plan import Plan, View
 from gmconf.services import (
     acme,
-    clamav,
-    dmarc_reports,
     dovecot,
     inn,
     knot,
     mta_sts,
     nftables,
     nginx,
-    postfix,
     prosody,
     quickack,
     redis,
-    rspamd,
     system,
     tls,
     unbound,
 )
+from gmconf.services.clamav import main as clamav
+from gmconf.services.plan import Plan, View
+from gmconf.services.postfix import main as postfix
+from gmconf.services.rspamd import dmarc_reports
+from gmconf.services.rspamd import main as rspamd
 
 
 def plans(view: View) -> tuple[Plan, ...]:

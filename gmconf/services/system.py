@@ -6,8 +6,8 @@ from functools import partial
 
 from gmconf.controls import control
 from gmconf.dialects import ini
-from gmconf.plan import File, Plan, Unit, View
 from gmconf.resources import program
+from gmconf.services.plan import File, Plan, Unit, View
 from gmconf.settings import Settings, need
 
 MIB = 1024 * 1024

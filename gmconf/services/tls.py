@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from gmconf.controls import control
-from gmconf.keynames import server_names
+from gmconf.keys.names import server_names
 from gmconf.model import Role
-from gmconf.plan import File, Plan, SecretFile, View
+from gmconf.services.plan import File, Plan, SecretFile, View
 from gmconf.settings import Reason, need
 
 FOLDER = "/etc/gmconf/tls"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gmconf.controls import control
 from gmconf.dialects import ini, unbound
 from gmconf.errors import GmconfError
-from gmconf.plan import File, Plan, Unit, View
+from gmconf.services.plan import File, Plan, Unit, View
 from gmconf.settings import Settings, need
 
 CONF = "/etc/unbound/unbound.conf"

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from gmconf.model import Role
+from gmconf.verify.connection import Wire, dial, neutral
 from gmconf.verify.mta import REPLAY
 from gmconf.verify.probe import Looks, NothingToSayError, Seen, on_host
 from gmconf.verify.run import At
-from gmconf.verify.secure import Port, capabilities, secured, upgrade
-from gmconf.verify.wire import Wire, dial, neutral
+from gmconf.verify.starttls import Port, capabilities, secured, upgrade
 
 IMAP, IMAPS, POP3S, SIEVE = 143, 993, 995, 4190
 REGISTERED = frozenset(

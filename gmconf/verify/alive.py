@@ -9,8 +9,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from gmconf.check import views
-from gmconf.plan import Reach
+from gmconf.assess.check import views
+from gmconf.services.plan import Reach
 from gmconf.services.registry import plans
 from gmconf.verify.run import At
 

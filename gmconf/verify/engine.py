@@ -11,10 +11,12 @@ from dataclasses import dataclass, replace
 from datetime import date
 from difflib import get_close_matches
 
-from gmconf.check import Result, Status
 from gmconf.controls import CATALOGUE
+from gmconf.controls.result import Result, Status
 from gmconf.errors import GmconfError
-from gmconf.verify import access, content, drift, msa, mta, naming, ports, roundtrip, talk, tls, web
+from gmconf.verify import access, content, drift, msa, mta, ports, roundtrip, tls, web
+from gmconf.verify import chat_news as talk
+from gmconf.verify import dns as naming
 from gmconf.verify.alive import DeadError
 from gmconf.verify.probe import PROBES, NothingToSayError, Probe, Seen, Task
 from gmconf.verify.run import Run

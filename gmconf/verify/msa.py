@@ -6,12 +6,12 @@ import time
 
 from gmconf.model import Role
 from gmconf.verify import messages
+from gmconf.verify.connection import dial, neutral
 from gmconf.verify.content import refused
 from gmconf.verify.mta import REPLAY, resident, said
 from gmconf.verify.probe import Looks, NothingToSayError, Seen, on_host
 from gmconf.verify.run import At
 from gmconf.verify.smtp import SUBMISSIONS, Smtp, logged_in, msa
-from gmconf.verify.wire import dial, neutral
 
 SUBMISSION = 587
 MECHANISMS = {"PLAIN", "LOGIN"}

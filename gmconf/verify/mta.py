@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gmconf.limits import chain
+from gmconf.derived.limits import chain
 from gmconf.model import Role
 from gmconf.verify.probe import Looks, NothingToSayError, Seen, on_host
 from gmconf.verify.run import At, sample
@@ -206,7 +206,7 @@ def no_auth(at: At) -> Looks:
 
     Connects, says EHLO and STARTTLS; no login is tried.
     """
-    from gmconf.verify.wire import neutral
+    from gmconf.verify.connection import neutral
 
     with mta(at) as smtp:
         for when in ("before", "after"):

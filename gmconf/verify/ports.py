@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gmconf.check import views
+from gmconf.assess.check import views
 from gmconf.model.firewall import span
 from gmconf.services.openings import incoming
 from gmconf.verify.alive import listens, opened, session

@@ -13,13 +13,13 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from gmconf.directory import Account
+from gmconf.derived.accounts import Account
 from gmconf.errors import GmconfError
-from gmconf.load import Loaded
 from gmconf.model import Domain, Host, Role
+from gmconf.site.load import Loaded
 
 if TYPE_CHECKING:
-    from gmconf.lookup import Survey
+    from gmconf.dns.live import Survey
 
 MANY = 50
 """Domains of which each is asked; larger sites are sampled, evenly."""
@@ -106,7 +106,7 @@ class Run:
         nobody says."""
         import asyncio
 
-        from gmconf.lookup.ask import Asker, parse_server, system_resolver
+        from gmconf.dns.live.ask import Asker, parse_server, system_resolver
 
         answer = asyncio.run(
             Asker(parse_server(self.resolver) if self.resolver else system_resolver()).ask(name, type_)
@@ -117,8 +117,8 @@ class Run:
 
     def _survey(self) -> Survey:
         from gmconf.dns import contract
-        from gmconf.lookup import survey
-        from gmconf.lookup.ask import parse_server, system_resolver
+        from gmconf.dns.live import survey
+        from gmconf.dns.live.ask import parse_server, system_resolver
 
         wanted = contract(self.loaded)
         zones = {
@@ -135,7 +135,7 @@ class Run:
     @cached_property
     def tree(self) -> dict[str, bytes]:
         """What the site renders now."""
-        from gmconf.tree import build
+        from gmconf.build.tree import build
 
         return build(self.loaded).files
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from gmconf.verify.connection import Wire, dial, neutral
 from gmconf.verify.run import At
-from gmconf.verify.wire import Wire, dial, neutral
 
 SUBMISSIONS = 465
 

@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from gmconf import remote
+from gmconf.derived import ssh as remote
 from gmconf.services import mta_sts
 from gmconf.verify.probe import NothingToSayError
 from gmconf.verify.run import At, Ssh
 
-PROGRAM = Path(__file__).with_name("inside.py")
+PROGRAM = Path(__file__).with_name("host_script.py")
 SECONDS = 45.0
 UNBOUND = "/etc/unbound/unbound.conf"
 NFT = "/etc/nftables.conf"
@@ -35,7 +35,7 @@ ANSWER = {
     "listening",
     "updates",
 }
-"""What the program says; see inside.py."""
+"""What the program says; see host_script.py."""
 COMMANDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "postconf -n": ("/etc/postfix/main.cf", ("postconf", "-n")),
     "postconf -M": ("/etc/postfix/master.cf", ("postconf", "-M")),

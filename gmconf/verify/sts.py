@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from typing import NamedTuple
 
-from gmconf.verify.wire import LONGEST, SilentError, Wire
+from gmconf.verify.connection import LONGEST, SilentError, Wire
 
 PATH = "/.well-known/mta-sts.txt"
 HTTPS = 443

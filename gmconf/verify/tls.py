@@ -5,18 +5,18 @@ from __future__ import annotations
 import ssl
 from datetime import UTC, datetime
 
-from gmconf import published
+from gmconf.derived import policies as published
 from gmconf.dns.tlsa import of_mail
 from gmconf.model import Role
 from gmconf.verify import openssl
 from gmconf.verify.alive import session
+from gmconf.verify.connection import neutral
 from gmconf.verify.dane import REMEDY, judged, shown
 from gmconf.verify.mta import REPLAY, said
 from gmconf.verify.probe import Looks, NothingToSayError, Seen, on_host
 from gmconf.verify.run import At
-from gmconf.verify.secure import Port, named_ports, ports, secured
 from gmconf.verify.smtp import mta
-from gmconf.verify.wire import neutral
+from gmconf.verify.starttls import Port, named_ports, ports, secured
 
 SMTP = 25
 DAYS = 14

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import ssl
 
-from gmconf import published
+from gmconf.derived import policies as published
 from gmconf.model import Domain, Role
 from gmconf.verify import sts
-from gmconf.verify.naming import told
+from gmconf.verify.connection import dial
+from gmconf.verify.dns import told
 from gmconf.verify.probe import Looks, NothingToSayError, Seen, on_domain
 from gmconf.verify.run import Run
-from gmconf.verify.wire import dial
 
 
 @on_domain("mta-sts", "hosted", "alias")

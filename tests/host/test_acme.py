@@ -20,7 +20,7 @@ from test_rollout import dns, mail_comes_in
 from test_sni import wrapped
 from test_web import fetch, sts_names
 
-from gmconf import vault
+from gmconf.keys import vault
 
 LIFE = 60
 """Seconds that certificates of this CA live: a third of it is left after 40, and the alarm is due after 46."""

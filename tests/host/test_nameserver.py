@@ -25,7 +25,7 @@ import sites
 import yaml
 from ansible.parsing.vault import VaultLib, VaultSecret
 
-from gmconf.keynames import TRANSFER, TRANSFER_KEY
+from gmconf.keys.names import TRANSFER, TRANSFER_KEY
 
 
 def ask(address: str, name: str, kind: str, *, tcp: bool = False) -> dns.message.Message:

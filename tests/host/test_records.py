@@ -19,7 +19,7 @@ from clients import trust
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509 import load_der_x509_certificate
 
-from gmconf.load import load
+from gmconf.site.load import load
 
 ROOT = dns.name.root
 

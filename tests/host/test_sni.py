@@ -25,7 +25,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from test_rollout import ETC, mail_comes_in
 from test_web import POLICY, fetch, published
 
-from gmconf import keys, vault
+from gmconf.keys import make as keys
+from gmconf.keys import vault
 
 POSTFIX, DOVECOT = (25, 465, 587), (143, 993, 995, 4190)
 STARTTLS = {25: "smtp", 587: "smtp", 143: "imap", 4190: "sieve"}

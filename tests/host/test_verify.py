@@ -21,8 +21,9 @@ import lab
 import pytest
 from test_journal import unexplained
 
-from gmconf.load import load
-from gmconf.verify import engine, naming, roundtrip
+from gmconf.site.load import load
+from gmconf.verify import dns as naming
+from gmconf.verify import engine, roundtrip
 from gmconf.verify.engine import PROBES
 from gmconf.verify.run import HEADER, Login, Run, Ssh
 
@@ -459,7 +460,7 @@ def ending_soon(mx) -> tuple[str, str]:
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
 
-    from gmconf import vault
+    from gmconf.keys import vault
 
     folder = mx.folder / "keys/ca"
     authority = x509.load_pem_x509_certificate((folder / "ca.crt").read_bytes())

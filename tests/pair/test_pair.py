@@ -31,7 +31,7 @@ import pytest
 import yaml
 from ansible.parsing.vault import VaultLib, VaultSecret
 
-from gmconf.keynames import TRANSFER, TRANSFER_KEY
+from gmconf.keys.names import TRANSFER, TRANSFER_KEY
 
 # The mail host exists on paper only: a site needs one, and the name servers need nothing of it.
 SITE = """\

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from gmconf import credentials, keys
 from gmconf.dns.zonefile import line
-from gmconf.load import Loaded, load
+from gmconf.keys import credentials
+from gmconf.keys import make as keys
+from gmconf.site.load import Loaded, load
 
 PASSWORD = b"of the vault"
 SITE = """\

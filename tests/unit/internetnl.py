@@ -16,10 +16,10 @@ from cryptography.x509.oid import NameOID
 from dnssite import PASSWORD, whole, zones
 from nameserver import Knot, Unbound, free_port
 
-from gmconf import vault
 from gmconf.dns import records
 from gmconf.dns.tlsa import associations
-from gmconf.load import Loaded
+from gmconf.keys import vault
+from gmconf.site.load import Loaded
 
 TODAY = date(2026, 11, 25)
 HOST = "mail.example.org"

@@ -18,13 +18,13 @@ from tempfile import TemporaryDirectory
 
 from test_golden_sites import NAMES, prepared
 
-from gmconf import check
+from gmconf.assess import check
 from gmconf.controls import CATALOGUE, Control
 from gmconf.controls.case import Claim, HostCase
-from gmconf.controls.wants import AtLeast, AtMost, Begins, Guarded, OneOf, Only, OnMsa, Parts, Wanted, Within, holds
-from gmconf.load import load
+from gmconf.controls.expect import AtLeast, AtMost, Begins, Guarded, OneOf, Only, OnMsa, Parts, Wanted, Within, holds
 from gmconf.services.registry import plans
 from gmconf.settings import Setting, Value
+from gmconf.site.load import load
 
 WITH_A_DIRECTION = (AtMost, AtLeast, Within, OneOf, Only, Parts, Guarded, Begins)
 WEAKER = {

@@ -9,8 +9,9 @@ from pathlib import Path
 from conftest import PASSWORD, ROOT, without_chat
 from test_golden_sites import NOW, SITES
 
-from gmconf import credentials, keys
-from gmconf.load import Loaded, load
+from gmconf.keys import credentials
+from gmconf.keys import make as keys
+from gmconf.site.load import Loaded, load
 
 DAY = date(2026, 11, 24)
 NAMES = ("bronze", *sorted(p.name for p in SITES.iterdir()))

@@ -3,51 +3,35 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-# Each may import what stands above it, and its own package.
-LAYERS = (
-    ("errors", "printable"),
-    ("complaints", "document", "folder", "lock", "schemes", "settings", "resources"),
-    ("model",),
-    ("dialects", "facts", "keynames", "records", "remote", "spf", "taglist", "zones"),
-    ("nameservice", "published"),
-    ("certificates", "directory", "documents", "fixtures", "limits", "rollover", "userfiles", "vault"),
-    ("contradictions", "controls", "credentials"),
-    (
-        "acmerules",
-        "hosting",
-        "invariants",
-        "namerules",
-        "nameserverrules",
-        "networkrules",
-        "requirements",
-        "signaturerules",
-        "webrules",
-        "zonerules",
-    ),
-    ("rules",),
-    ("plan", "trace"),
-    ("load",),
-    ("autoconfig", "dns"),
-    ("effective", "services"),
-    ("manifest", "notices", "project", "render", "diff", "explain", "keys", "output", "passwords", "check", "custody"),
-    ("handbook",),
-    ("alternatives", "tree"),
-    ("influence", "soundness"),
-    ("formats", "lookup", "report", "reports", "verdicts"),
-    ("medium", "rotation", "verify"),
-    ("profiles",),
-    ("cli",),
-    ("__main__",),
+ROOMS = (
+    "cli",
+    "profiles",
+    "verify",
+    "feedback",
+    "build",
+    "report",
+    "documents",
+    "assess",
+    "render",
+    "rotation",
+    "services",
+    "dns",
+    "site",
+    "controls",
+    "keys",
+    "derived",
+    "dialects",
+    "model",
 )
-LEVEL = {name: number for number, layer in enumerate(LAYERS) for name in layer}
-FILES = sorted(
-    p for p in (ROOT / "gmconf").rglob("*.py") if p.name != "__init__.py" or p.parent.name not in ("gmconf",)
-)
+"""Packages from top to bottom: each imports what stands below it. The modules beside them import no room."""
+FLAT = ("errors", "folder", "lock", "printable", "resources", "settings")
+FILES = sorted(p for p in (ROOT / "gmconf").rglob("*.py") if p.parent != ROOT / "gmconf" or p.stem in FLAT)
 
 
 def imports(path: Path) -> set[str]:
@@ -59,11 +43,29 @@ def imports(path: Path) -> set[str]:
     return found - {"__version__"}
 
 
+def test_rooms_are_the_packages_that_there_are() -> None:
+    package = ROOT / "gmconf"
+    assert {p.parent.name for p in package.glob("*/__init__.py")} == set(ROOMS)
+    assert {p.stem for p in package.glob("*.py")} == {*FLAT, "__init__", "__main__"}
+
+
+def test_the_table_of_the_architecture_has_every_room_in_order() -> None:
+    rows = re.findall(r"^\| `(\w+)/` \|", (ROOT / "docs/architecture.md").read_text(), re.MULTILINE)
+    assert tuple(rows) == ROOMS
+
+
+def test_docs_name_files_that_there_are() -> None:
+    for page in (ROOT / "docs").glob("*.md"):
+        for name in re.findall(rf"`((?:{'|'.join(ROOMS)})/[\w/]+\.py)`", page.read_text()):
+            assert (ROOT / "gmconf" / name).exists(), (page.name, name)
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_imports_point_downwards(path: Path) -> None:
     mine = path.relative_to(ROOT / "gmconf").parts[0].removesuffix(".py")
-    for other in imports(path) - {mine}:
-        assert LEVEL[other] < LEVEL[mine], f"{mine} imports {other}"
+    below = ROOMS[ROOMS.index(mine) + 1 :] if mine in ROOMS else ()
+    above = imports(path) - {mine, *below, *FLAT}
+    assert not above, f"{mine} imports {', '.join(sorted(above))}"
 
 
 def test_every_module_of_controls_is_in_the_catalogue() -> None:

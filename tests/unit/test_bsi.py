@@ -15,10 +15,11 @@ from junitparser import Failure, JUnitXml, Skipped
 from sarif_pydantic import Sarif
 from test_levels import base, patched
 
-from gmconf.check import Result, check
+from gmconf.assess.check import check
 from gmconf.controls import CATALOGUE
-from gmconf.load import load
+from gmconf.controls.result import Result
 from gmconf.profiles.bsi import CLAUSES, controls, standings
+from gmconf.site.load import load
 
 __all__ = ["base"]
 TODAY = date(2026, 11, 25)

@@ -15,8 +15,8 @@ from conftest import PASSWORD, ROOT
 from test_rotation import NOW
 
 from gmconf import cli
-from gmconf.keys import create_missing
-from gmconf.load import load
+from gmconf.keys.make import create_missing
+from gmconf.site.load import load
 
 FILES = (
     "site.yml",

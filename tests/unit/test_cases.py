@@ -22,14 +22,16 @@ import pytest
 import yaml
 from conftest import PASSWORD
 
-from gmconf import check, credentials, keys
+from gmconf.assess import check
 from gmconf.controls import CATALOGUE
 from gmconf.controls.case import DomainCase, HostCase
+from gmconf.derived.records import Record
 from gmconf.errors import SiteError
-from gmconf.load import load
+from gmconf.keys import credentials
+from gmconf.keys import make as keys
 from gmconf.model import Role
-from gmconf.records import Record
 from gmconf.settings import Setting
+from gmconf.site.load import load
 
 CASES = Path(__file__).resolve().parents[1] / "controls"
 TODAY = date(2026, 11, 23)

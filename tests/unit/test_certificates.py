@@ -10,7 +10,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from gmconf.certificates import wrong
+from gmconf.keys.certificates import wrong
 
 
 def issued(*names: str) -> str:

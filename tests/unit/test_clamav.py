@@ -5,10 +5,10 @@ import subprocess
 import pytest
 from test_rspamd import texts, view
 
-from gmconf.directory import Directory
-from gmconf.limits import chain
-from gmconf.services import clamav
-from gmconf.signaturerules import SIGNATURE_RULES
+from gmconf.derived.accounts import Directory
+from gmconf.derived.limits import chain
+from gmconf.services.clamav import main as clamav
+from gmconf.site.rules.signatures import SIGNATURE_RULES
 
 
 def number(text, key):

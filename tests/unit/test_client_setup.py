@@ -16,9 +16,9 @@ from test_documents import rendered, table
 from test_golden_sites import prepared
 from test_nat import OWN as MACHINE
 
-from gmconf import tree
-from gmconf.handbook.clients import learns
-from gmconf.load import load
+from gmconf.build import tree
+from gmconf.documents.clients import learns
+from gmconf.site.load import load
 
 NAMES = ("everything", "six")
 PORTS = {"submissions": 465, "submission": 587, "imaps": 993, "imap": 143, "pop3s": 995, "pop3": 110, "sieve": 4190}

@@ -43,6 +43,6 @@ def test_words(tmp_path, monkeypatch, call: str, found: list[str]) -> None:
 
 
 def test_a_command_that_completes_nothing_loads_none_of_it() -> None:
-    heavy = {"gmconf.controls", "gmconf.verify.engine", "gmconf.load"}
+    heavy = {"gmconf.controls", "gmconf.verify.engine", "gmconf.site.load"}
     code = f"import sys, gmconf.cli; sys.exit(bool({heavy!r} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -12,12 +12,12 @@ from tempfile import TemporaryDirectory
 from conftest import gmconf
 from test_golden_sites import SITES, prepared
 
-from gmconf import check
+from gmconf.assess import check
 from gmconf.controls import CATALOGUE
 from gmconf.controls.case import HostCase
-from gmconf.effective import host_case
-from gmconf.load import load
+from gmconf.services.effective import host_case
 from gmconf.services.registry import plans
+from gmconf.site.load import load
 
 HOST_TESTS = Path(__file__).resolve().parents[1] / "host"
 

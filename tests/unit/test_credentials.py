@@ -17,8 +17,8 @@ from ansible.errors import AnsibleError
 from ansible.parsing.vault import VaultLib, VaultSecret
 from conftest import PASSWORD, ROOT, gmconf
 
-from gmconf import credentials, schemes, vault
 from gmconf.errors import GmconfError
+from gmconf.keys import credentials, schemes, vault
 
 ONE, TWO = "{ARGON2ID}$argon2id$v=19$m=19456,t=2,p=1$YQ$Yg", "{SHA512-CRYPT}$6$salt$hash"
 

@@ -29,16 +29,17 @@ from octodns.zone import Zone
 from test_golden_sites import SITES, prepared
 from test_injection import HOSTILE, leaves
 
-from gmconf import published, spf
+from gmconf.derived import policies as published
+from gmconf.derived import spf
+from gmconf.derived.records import order, quoted, strings
 from gmconf.dns import Contract, contract, records
+from gmconf.dns.live import survey
+from gmconf.dns.live.ask import Server
 from gmconf.dns.spelling import array, zones
 from gmconf.errors import GmconfError
-from gmconf.load import load
-from gmconf.lookup import survey
-from gmconf.lookup.ask import Server
 from gmconf.model import Role, Site
-from gmconf.records import order, quoted, strings
 from gmconf.settings import Reason
+from gmconf.site.load import load
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = sorted(p.name for p in SITES.iterdir())
@@ -571,7 +572,7 @@ CONTROLS = [
 
 @pytest.mark.parametrize(("control", "subject", "owner", "type_", "rdata"), CONTROLS)
 def test_controls_look_at_the_records(site, control, subject, owner, type_, rdata) -> None:
-    from gmconf import check
+    from gmconf.assess import check
     from gmconf.controls import CATALOGUE
 
     found = CATALOGUE[control]

@@ -17,12 +17,12 @@ from dnssite import SITE, made, whole, zones
 from nameserver import Knot, Unbound, free_port
 
 from gmconf.dns import contract, records
+from gmconf.dns.live import survey
+from gmconf.dns.live.ask import Answer, Asker, Server, parse_server
+from gmconf.dns.live.compare import differences
+from gmconf.dns.live.name_servers import keepers
 from gmconf.dns.zonefile import line
 from gmconf.errors import GmconfError
-from gmconf.lookup import survey
-from gmconf.lookup.ask import Answer, Asker, Server, parse_server
-from gmconf.lookup.meaning import differences
-from gmconf.lookup.servers import keepers
 
 TODAY = date(2026, 11, 23)
 NS = ["ns1.lab.test. 60 A 127.0.0.2", "ns2.lab.test. 60 A 127.0.0.3"]

@@ -10,8 +10,8 @@ import pytest
 from dnssite import made
 
 from gmconf.dns import records
-from gmconf.lookup.ask import Answer
-from gmconf.lookup.sending import judged
+from gmconf.dns.live.ask import Answer
+from gmconf.dns.live.spf_and_lists import judged
 
 SIX = "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6"
 NAMES = {

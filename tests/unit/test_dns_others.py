@@ -17,14 +17,14 @@ from nameserver import Knot, free_port, tool
 from octodns.provider.yaml import YamlProvider
 from octodns.zone import Zone
 
+from gmconf.derived.records import order
 from gmconf.dns import records, spelling
+from gmconf.dns.live import Survey, survey
+from gmconf.dns.live.ask import Server
 from gmconf.dns.spelling import ENDINGS
 from gmconf.dns.zonefile import line
 from gmconf.errors import GmconfError
-from gmconf.load import Loaded
-from gmconf.lookup import Survey, survey
-from gmconf.lookup.ask import Server
-from gmconf.records import order
+from gmconf.site.load import Loaded
 
 TODAY = date(2026, 11, 23)
 NS = ["ns1.lab.test. 60 A 127.0.0.2", "ns2.lab.test. 60 A 127.0.0.3"]

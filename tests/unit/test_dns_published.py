@@ -15,11 +15,11 @@ from octodns.provider.yaml import YamlProvider
 from octodns.zone import Zone
 from test_golden_sites import NAMES, prepared
 
+from gmconf.derived.records import quoted, spelled, strings
+from gmconf.dns.live import survey
+from gmconf.dns.live.ask import Server
 from gmconf.dns.spelling import ENDINGS, zones
-from gmconf.load import load
-from gmconf.lookup import survey
-from gmconf.lookup.ask import Server
-from gmconf.records import quoted, spelled, strings
+from gmconf.site.load import load
 
 BEYOND = {"dns.dnssec", "dns.two-ns", "rep.rbl-monitor"}
 """What no record of the site decides here."""

@@ -23,13 +23,14 @@ from nameserver import Knot, free_port
 from policyserver import GOOD, PolicyServer
 from tlsserver import Kind, TlsServer
 
-from gmconf import published, vault
+from gmconf.derived import policies as published
 from gmconf.dns import records
-from gmconf.load import Loaded
-from gmconf.lookup import Survey, survey
-from gmconf.lookup.ask import Asker, Server
+from gmconf.dns.live import Survey, survey
+from gmconf.dns.live.ask import Asker, Server
+from gmconf.keys import vault
+from gmconf.site.load import Loaded
 from gmconf.verify import sts
-from gmconf.verify.served import AT_ONCE, PER_ADDRESS, Ports, _Look, served
+from gmconf.verify.tlsa_and_policy import AT_ONCE, PER_ADDRESS, Ports, _Look, served
 
 HOST = "mail.example.org"
 TODAY = date(2026, 11, 23)

@@ -17,14 +17,17 @@ from conftest import PASSWORD, ROOT, gmconf, without_chat
 from pages import Page
 from test_golden_sites import NOW, SITES, prepared
 
-from gmconf import credentials, explain, keys, output, requirements, tree
+from gmconf.build import explain, output, tree
 from gmconf.controls import CATALOGUE, LEVELS
+from gmconf.controls import site_claims as requirements
+from gmconf.derived.documents import DOCUMENTS
 from gmconf.dns import contract
-from gmconf.documents import DOCUMENTS
+from gmconf.documents import html
 from gmconf.errors import SiteError
-from gmconf.handbook import html
-from gmconf.load import load
+from gmconf.keys import credentials
+from gmconf.keys import make as keys
 from gmconf.model import Site
+from gmconf.site.load import load
 
 EXAMPLE = ROOT / "examples/bronze/site.yml"
 BRONZE = yaml.safe_load(EXAMPLE.read_text())
@@ -333,9 +336,9 @@ def test_commands_of_the_runbooks_are_commands(built) -> None:
 
 def test_a_site_that_says_nothing_about_its_operation_has_none_and_pays_nothing(site) -> None:
     code = (
-        "import sys; from pathlib import Path; from gmconf.load import load; from gmconf.tree import build; files ="
-        " build(load(Path('site.yml'))).files; print([f for f in files if f.startswith('documents')], [m for m in"
-        " sys.modules if m.startswith(('markdown_it', 'gmconf.handbook'))])"
+        "import sys; from pathlib import Path; from gmconf.site.load import load; from gmconf.build.tree import build;"
+        " files = build(load(Path('site.yml'))).files; print([f for f in files if f.startswith('documents')],"
+        " [m for m in sys.modules if m.startswith(('markdown_it', 'gmconf.documents'))])"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=site, text=True, capture_output=True, check=True)
     assert done.stdout == "[] []\n"

@@ -17,11 +17,11 @@ from dataclasses import dataclass, replace
 import pytest
 from test_rspamd import view
 
-from gmconf.networkrules import NETWORK_RULES
-from gmconf.render import render
+from gmconf.render.render import render
 from gmconf.services.nftables import CONF
 from gmconf.services.openings import endpoints
 from gmconf.services.registry import plans
+from gmconf.site.rules.firewall import NETWORK_RULES
 
 HOST, ELSEWHERE, OTHER = "198.51.100.13", "198.51.100.1", "198.51.100.2"
 HOST6, ELSEWHERE6 = "2001:db8:1::13", "2001:db8:1::1"

@@ -16,9 +16,9 @@ from report_sites import DAY, edited, prepared
 from sarif_pydantic import Sarif
 from typer.testing import CliRunner
 
-from gmconf.check import check
+from gmconf.assess.check import check
+from gmconf.assess.formats import junit, sarif
 from gmconf.cli import app
-from gmconf.formats import junit, sarif
 
 
 @pytest.fixture

@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 from conftest import PASSWORD
 
-from gmconf import credentials, explain, keys, output, tree
-from gmconf.load import load
+from gmconf.build import explain, output, tree
+from gmconf.keys import credentials
+from gmconf.keys import make as keys
+from gmconf.site.load import load
 
 SITES = Path(__file__).resolve().parents[1] / "golden/sites"
 NAMES = sorted(p.name for p in SITES.iterdir())

@@ -9,15 +9,18 @@ import pytest
 from dnssite import SITE, made
 from test_rspamd import view
 
-from gmconf.contradictions import overrides_have_a_daemon, roles_agree
-from gmconf.directory import Directory
-from gmconf.effective import host_case
-from gmconf.invariants import broken
+from gmconf.build.project import project_readme
+from gmconf.derived.accounts import Directory
 from gmconf.model import Role
-from gmconf.project import project_readme
-from gmconf.render import render
-from gmconf.report.looser import overrides
-from gmconf.services import clamav, dovecot, openings, postfix, rspamd, unbound
+from gmconf.render.render import render
+from gmconf.report.deviations import overrides
+from gmconf.services import dovecot, openings, unbound
+from gmconf.services.clamav import main as clamav
+from gmconf.services.effective import host_case
+from gmconf.services.postfix import main as postfix
+from gmconf.services.rspamd import main as rspamd
+from gmconf.site.rules.accounts import overrides_have_a_daemon, roles_agree
+from gmconf.site.rules.invariants import broken
 
 TWO = [
     {

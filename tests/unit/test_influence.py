@@ -11,11 +11,11 @@ import pytest
 from conftest import gmconf
 from test_documents import example, prepared, rendered
 
-from gmconf.document import PathParts, spell_path
+from gmconf.build.explain import NothingFitsError, explain
+from gmconf.build.whatif import influence
 from gmconf.errors import GmconfError
-from gmconf.explain import NothingFitsError, explain
-from gmconf.influence import influence
-from gmconf.load import load
+from gmconf.model.document import PathParts, spell_path
+from gmconf.site.load import load
 
 TODAY = date(2026, 11, 23)
 

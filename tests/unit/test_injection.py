@@ -19,6 +19,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from gmconf.derived.accounts import Directory
 from gmconf.dialects import (
     clamav,
     dovecot,
@@ -34,14 +35,14 @@ from gmconf.dialects import (
     zone,
 )
 from gmconf.dialects.markdown import Code, Link, Verbatim
-from gmconf.directory import Directory
+from gmconf.documents import html
+from gmconf.documents import writer as book
+from gmconf.documents.context import Desk
+from gmconf.documents.exposure import exposure
 from gmconf.errors import GmconfError
-from gmconf.handbook import book, html
-from gmconf.handbook.desk import Desk
-from gmconf.handbook.exposure import exposure
 from gmconf.model import Site
-from gmconf.plan import File, View
-from gmconf.render import render
+from gmconf.render.render import render
+from gmconf.services.plan import File, View
 from gmconf.services.registry import plans
 from gmconf.settings import Reason
 

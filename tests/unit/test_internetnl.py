@@ -24,11 +24,11 @@ from sarif_pydantic import Sarif
 from test_levels import base, patched
 from tlsserver import SUITES, Kind, TlsServer
 
-from gmconf.load import Loaded, load
-from gmconf.lookup.ask import Asker, Server
+from gmconf.dns.live.ask import Asker, Server
 from gmconf.profiles.internetnl import live, rendered
 from gmconf.profiles.score import Found, Score, bad, good, score, untested, warned
 from gmconf.profiles.table import CATEGORIES, RULES
+from gmconf.site.load import Loaded, load
 
 __all__ = ["base"]
 DOMAIN = "example.org"

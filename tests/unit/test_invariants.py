@@ -7,9 +7,11 @@ import re
 import pytest
 from test_rspamd import view
 
-from gmconf.invariants import SHARED, broken, invariants
-from gmconf.render import render
-from gmconf.services import clamav, dovecot, postfix, unbound
+from gmconf.render.render import render
+from gmconf.services import dovecot, unbound
+from gmconf.services.clamav import main as clamav
+from gmconf.services.postfix import main as postfix
+from gmconf.site.rules.invariants import SHARED, broken, invariants
 
 BAD = [
     ("postfix", "message_size_limit", "104857600"),

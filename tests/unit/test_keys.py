@@ -14,8 +14,9 @@ from conftest import PASSWORD
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_der_public_key, load_pem_private_key
 
-from gmconf import keys, passwords, vault
 from gmconf.errors import GmconfError
+from gmconf.keys import make as keys
+from gmconf.keys import passwords, vault
 from gmconf.model import Site
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)

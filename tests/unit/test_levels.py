@@ -10,15 +10,16 @@ import pytest
 from conftest import ROOT, gmconf, without_chat
 from test_cases import CASES, base, merged, yaml
 
-from gmconf import check
-from gmconf.check import Result, verdict
+from gmconf.assess import check
+from gmconf.assess.check import verdict
+from gmconf.assess.text import by_area, lines, summary
 from gmconf.controls import CATALOGUE
 from gmconf.controls.choices import Choice, choices
 from gmconf.controls.control import Control
-from gmconf.load import load
-from gmconf.report.entries import proof
-from gmconf.report.standing import standings
-from gmconf.verdicts import by_area, lines, summary
+from gmconf.controls.result import Result
+from gmconf.report.control_entry import proof
+from gmconf.report.status import standings
+from gmconf.site.load import load
 
 TODAY = date(2026, 11, 23)
 __all__ = ["base"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import mutants
 
-from gmconf.check import of_host
+from gmconf.assess.check import of_host
 from gmconf.controls import CATALOGUE
 
 

@@ -10,11 +10,13 @@ import pytest
 from conftest import PASSWORD, gmconf
 from test_golden_sites import prepared
 
-from gmconf import check, tree, vault
+from gmconf.assess import check
+from gmconf.build import tree
 from gmconf.controls import CATALOGUE
 from gmconf.dialects.knot import spell
 from gmconf.errors import GmconfError
-from gmconf.load import load
+from gmconf.keys import vault
+from gmconf.site.load import load
 
 OTHERS = """\
     - {name: www.example.org, type: CNAME, value: www.hosting.example.}

@@ -10,13 +10,13 @@ import pytest
 from dnssite import SITE, made
 from test_rspamd import view
 
-from gmconf.check import check
+from gmconf.assess.check import check
+from gmconf.build.tree import build
 from gmconf.controls.routes import route
 from gmconf.dns import records
-from gmconf.effective import host_case
-from gmconf.load import Loaded
-from gmconf.services import postfix
-from gmconf.tree import build
+from gmconf.services.effective import host_case
+from gmconf.services.postfix import main as postfix
+from gmconf.site.load import Loaded
 
 TODAY = date(2026, 11, 23)
 OWN = '  - {name: mail.example.org, release: trixie, addresses: [192.0.2.1, "2001:db8::1"]}\n'

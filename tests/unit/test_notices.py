@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dnssite import SITE, made
 
-from gmconf.load import load
-from gmconf.notices import notices
+from gmconf.site.load import load
+from gmconf.site.notices import notices
 
 CLOSED = "network: {admin: [192.0.2.0/28]}\n"
 

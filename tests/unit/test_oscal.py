@@ -25,11 +25,11 @@ from report_sites import DAY, NAMES, edited, prepared
 from test_report import RUN, live
 
 from gmconf.controls import CATALOGUE
-from gmconf.load import load
 from gmconf.report.assessment import assessment
 from gmconf.report.components import components
 from gmconf.report.oscal import token
-from gmconf.report.standing import Standings, standings
+from gmconf.report.status import Standings, standings
+from gmconf.site.load import load
 
 
 @pytest.fixture(scope="session")

@@ -10,16 +10,16 @@ import pytest
 from dnssite import SITE, made, whole, zones
 from nameserver import Knot, free_port
 
-from gmconf import spf
-from gmconf.check import check
+from gmconf.assess.check import check
+from gmconf.derived import spf
 from gmconf.dns import contract, records
+from gmconf.dns.live import Survey, survey
+from gmconf.dns.live.ask import Server
 from gmconf.errors import GmconfError
-from gmconf.load import Loaded
-from gmconf.lookup import Survey, survey
-from gmconf.lookup.ask import Server
-from gmconf.profiles.senders import auth
+from gmconf.profiles.auth import auth
 from gmconf.profiles.source import Published
-from gmconf.report.looser import looser
+from gmconf.report.deviations import looser
+from gmconf.site.load import Loaded
 
 TODAY = date(2026, 11, 23)
 NS = ["ns1.lab.test. 60 A 127.0.0.2", "ns2.lab.test. 60 A 127.0.0.3"]

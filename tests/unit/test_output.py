@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from conftest import gmconf
 
-from gmconf import output
+from gmconf.build import output
 from gmconf.errors import GmconfError
 
 OLD = {".gmconf": b"", "a": b"old a", "sub/b": b"old b", "sub/gone": b"goes"}

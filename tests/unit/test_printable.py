@@ -15,16 +15,16 @@ from conftest import ROOT
 from report_sites import prepared
 from typer.testing import CliRunner
 
-from gmconf.check import Result
+from gmconf.assess.formats import Case, junit, sarif, suite
+from gmconf.assess.text import live
 from gmconf.cli import app, profiles
-from gmconf.cli.judgement import Report, live_page
-from gmconf.cli.live import _spelled, _writer
-from gmconf.formats import Case, junit, sarif, suite
-from gmconf.load import load
+from gmconf.cli.check import Report, live_page
+from gmconf.cli.verify import _spelled, _writer
+from gmconf.controls.result import Result
 from gmconf.printable import line, record, words
 from gmconf.profiles.score import Found, Part, Score
 from gmconf.profiles.table import RULE
-from gmconf.verdicts import live
+from gmconf.site.load import load
 
 SITE = ROOT / "examples/single/site.yml"
 SIGNS = [

@@ -14,15 +14,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_associated import LEAF, ROOT, certificate
 
-from gmconf.lookup.ask import Answer, _text
-from gmconf.lookup.evaluation import Evaluation
-from gmconf.lookup.macros import Client
-from gmconf.lookup.textrecords import kind_at
+from gmconf.dns.live.ask import Answer, _text
+from gmconf.dns.live.evaluation import Evaluation
+from gmconf.dns.live.macros import Client
+from gmconf.dns.live.textrecords import kind_at
 from gmconf.profiles import readings
 from gmconf.profiles.addresses import dnssec, ipv6, receivers
-from gmconf.profiles.offer import Offer
+from gmconf.profiles.auth import auth
 from gmconf.profiles.score import score
-from gmconf.profiles.senders import auth
+from gmconf.profiles.tls_offer import Offer
 from gmconf.profiles.transport import nowhere, transport
 
 DMARC = (

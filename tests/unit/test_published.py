@@ -17,9 +17,9 @@ from cryptography.x509 import load_pem_x509_certificates
 from dnssite import PASSWORD, SITE, made, whole, zones
 from nameserver import Knot, free_port
 
-from gmconf import vault
+from gmconf.build.tree import build
 from gmconf.dns import records
-from gmconf.tree import build
+from gmconf.keys import vault
 
 ROOT = Path(__file__).resolve().parents[2]
 HOST = "mail.example.org"

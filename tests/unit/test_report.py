@@ -16,22 +16,22 @@ import pytest
 from conftest import gmconf
 from report_sites import DAY, NAMES, edited, prepared
 
-from gmconf.check import Result
 from gmconf.controls import CATALOGUE
+from gmconf.controls.result import Result
 from gmconf.errors import GmconfError
-from gmconf.load import Loaded, load
 from gmconf.report import summary
 from gmconf.report.assessment import assessment
 from gmconf.report.components import components
-from gmconf.report.entries import LETTERS, entry
+from gmconf.report.control_entry import LETTERS, entry
+from gmconf.report.deviations import looser, overrides
 from gmconf.report.live import Live, read_live
-from gmconf.report.looser import looser, overrides
 from gmconf.report.page import page
+from gmconf.report.page_data import sheet
 from gmconf.report.rendered import Line, _shown, lines, sides
 from gmconf.report.revision import revision
-from gmconf.report.sheet import sheet
-from gmconf.report.standing import Standings, standings
+from gmconf.report.status import Standings, standings
 from gmconf.settings import Reason, Setting
+from gmconf.site.load import Loaded, load
 
 RUN = Live("site.yml", datetime(2026, 11, 24, 9, 30, tzinfo=UTC), 12.0, ())
 
@@ -413,8 +413,8 @@ def test_expired_evidence_is_missing(bronze) -> None:
 
 def test_other_commands_do_not_pay_for_it() -> None:
     code = (
-        "import sys; import gmconf.cli, gmconf.tree; print([m for m in sys.modules if m.startswith('gmconf.report') or"
-        " m == 'gmconf.controls.proofs'])"
+        "import sys; import gmconf.cli, gmconf.build.tree; print([m for m in sys.modules if"
+        " m.startswith('gmconf.report') or m == 'gmconf.controls.proofs'])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

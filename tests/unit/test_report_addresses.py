@@ -9,14 +9,14 @@ import pytest
 from dnssite import SITE, made, whole, zones
 from nameserver import Knot, free_port
 
-from gmconf import published
-from gmconf.alternatives import GONE, alternatives, changed, field_of
-from gmconf.check import check
+from gmconf.assess.check import check
+from gmconf.build.variants import GONE, alternatives, changed, field_of
+from gmconf.derived import policies as published
 from gmconf.dns import records, spelling
-from gmconf.load import Loaded
-from gmconf.lookup import survey
-from gmconf.lookup.ask import Server
-from gmconf.reports.store import mailboxes
+from gmconf.dns.live import survey
+from gmconf.dns.live.ask import Server
+from gmconf.feedback.store import mailboxes
+from gmconf.site.load import Loaded
 
 TODAY = date(2026, 11, 23)
 NS = ["ns1.lab.test. 60 A 127.0.0.2", "ns2.lab.test. 60 A 127.0.0.3"]

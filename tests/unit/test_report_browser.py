@@ -17,9 +17,9 @@ from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 from test_report import live
 
-from gmconf.load import load
 from gmconf.report.page import page
-from gmconf.report.standing import standings
+from gmconf.report.status import standings
+from gmconf.site.load import load
 
 WIDTHS = (360, 1280)
 Found = TypeVar("Found")

@@ -7,10 +7,10 @@ import re
 import pytest
 from report_sites import many, prepared
 
-from gmconf.load import load
 from gmconf.report.picture import Box, Picture, picture
 from gmconf.report.ports import groups, matrix
 from gmconf.report.rendered import sides
+from gmconf.site.load import load
 
 WIDE = {"mono": 7.3, "small": 6.6}
 """Pixels of a letter, generously."""

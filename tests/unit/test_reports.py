@@ -19,11 +19,11 @@ from typer.testing import CliRunner
 
 from gmconf.cli import app
 from gmconf.errors import GmconfError
-from gmconf.load import load
-from gmconf.reports import store
-from gmconf.reports.parsed import read
-from gmconf.reports.tally import count
-from gmconf.reports.unpacked import Item
+from gmconf.feedback import store
+from gmconf.feedback.count import count
+from gmconf.feedback.parsed import read
+from gmconf.feedback.unpacked import Item
+from gmconf.site.load import load
 
 SITE = ROOT / "examples/single/site.yml"
 OURS, ELSEWHERE = "198.51.100.13", "203.0.113.77"

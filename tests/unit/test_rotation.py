@@ -16,18 +16,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from nameserver import Knot, free_port
 
-from gmconf import vault
+from gmconf.build.tree import build
 from gmconf.dns import records
+from gmconf.dns.live import survey
+from gmconf.dns.live.ask import Server
 from gmconf.dns.tlsa import associations
 from gmconf.errors import GmconfError, SiteError
-from gmconf.load import load
-from gmconf.lookup import survey
-from gmconf.lookup.ask import Server
-from gmconf.rollover import Key, spell
-from gmconf.rotation.outlook import plan, refused, status
+from gmconf.keys import vault
+from gmconf.keys.rollover import Key, spell
 from gmconf.rotation.run import Call, take
+from gmconf.rotation.status import plan, refused, status
 from gmconf.rotation.steps import Evidence, advance
-from gmconf.tree import build
+from gmconf.site.load import load
 
 NOW = datetime(2026, 11, 25, 10, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)

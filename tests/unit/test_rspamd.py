@@ -2,11 +2,13 @@
 
 import pytest
 
-from gmconf.directory import Directory
+from gmconf.derived.accounts import Directory
 from gmconf.model import Site
-from gmconf.plan import View
-from gmconf.render import render
-from gmconf.services import clamav, redis, rspamd
+from gmconf.render.render import render
+from gmconf.services import redis
+from gmconf.services.clamav import main as clamav
+from gmconf.services.plan import View
+from gmconf.services.rspamd import main as rspamd
 from gmconf.settings import Reason
 from gmconf.verify.messages import STRANGER
 

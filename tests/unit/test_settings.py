@@ -3,10 +3,10 @@
 import pytest
 from jinja2 import DictLoader
 
-from gmconf import render as rendering
 from gmconf.controls import CATALOGUE, control
 from gmconf.errors import GmconfError
-from gmconf.plan import File
+from gmconf.render import render as rendering
+from gmconf.services.plan import File
 from gmconf.settings import Settings, need
 
 A, B = need("postfix", "first"), need("postfix", "second")

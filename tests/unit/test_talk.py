@@ -13,12 +13,13 @@ from cryptography import x509
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gmconf import credentials, keys
 from gmconf.dialects import inn, lua
 from gmconf.errors import GmconfError, SiteError
-from gmconf.hosting import misplaced
-from gmconf.load import load
+from gmconf.keys import credentials
+from gmconf.keys import make as keys
 from gmconf.model import Site
+from gmconf.site.load import load
+from gmconf.site.rules.talk import misplaced
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 GROUPS = {"groups": [{"name": "local.talk", "description": "Everything"}]}

@@ -6,12 +6,12 @@ import json
 
 import pytest
 
-from gmconf import explain
+from gmconf.build import explain
 from gmconf.errors import GmconfError
-from gmconf.plan import File
-from gmconf.render import likeness
+from gmconf.render.render import likeness
+from gmconf.render.trace import Trace
+from gmconf.services.plan import File
 from gmconf.settings import Settings, need
-from gmconf.trace import Trace
 
 ONE, TWO = need("postfix", "one"), need("postfix", "two")
 

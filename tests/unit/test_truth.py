@@ -19,14 +19,14 @@ from pydantic import ValidationError
 from test_cases import CASES
 from test_levels import TODAY, base, patched, yaml
 
-from gmconf import check
-from gmconf.certificates import distrusted, weak
-from gmconf.complaints import FORMS
+from gmconf.assess import check
 from gmconf.controls.network import reached
-from gmconf.load import load
+from gmconf.keys.certificates import distrusted, weak
 from gmconf.model import Site
+from gmconf.model.complaints import FORMS
 from gmconf.model.operation import Shown
-from gmconf.notices import notices
+from gmconf.site.load import load
+from gmconf.site.notices import notices
 
 __all__ = ["base"]
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)

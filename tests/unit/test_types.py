@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from gmconf.complaints import sentence
-from gmconf.document import Document
 from gmconf.errors import SiteError
-from gmconf.load import load
 from gmconf.model import Mailbox, Site
+from gmconf.model.complaints import sentence
+from gmconf.model.document import Document
 from gmconf.model.names import DomainName, Duration, Line, Score, Size
 from gmconf.model.networks import Ip, Network, Peer
+from gmconf.site.load import load
 
 SITE: dict[str, Any] = {
     "organisation": {"name": "Example", "postmaster": "alice@example.org"},
@@ -179,7 +179,7 @@ def test_a_name_that_cannot_be_written_in_ascii_says_why() -> None:
 
 
 def wrong(data: dict[str, Any]) -> str:
-    from gmconf.load import _model
+    from gmconf.site.load import _model
 
     with pytest.raises(SiteError) as found:
         _model(Document("site.yml", json.dumps(data)))
@@ -239,8 +239,8 @@ def test_tabs_are_refused_in_the_indentation_only() -> None:
 
 
 def broken(domain: dict[str, Any]) -> list[str]:
-    from gmconf.directory import Directory
-    from gmconf.rules import no_alias_loops, targets_exist
+    from gmconf.derived.accounts import Directory
+    from gmconf.site.rules.fields import no_alias_loops, targets_exist
 
     site = Site.model_validate(
         {**SITE, "domains": [{"name": "example.org", "mailboxes": [{"name": "alice"}, {"name": "bob"}]} | domain]}

@@ -15,17 +15,19 @@ from datetime import date
 import pytest
 from conftest import gmconf
 
-from gmconf.check import check
+from gmconf.assess.check import check
+from gmconf.assess.text import live
 from gmconf.controls import CATALOGUE
 from gmconf.errors import GmconfError
-from gmconf.load import load
-from gmconf.verdicts import live
-from gmconf.verify import drift, engine, inside, naming, nft, ports, ssh
+from gmconf.site.load import load
+from gmconf.verify import dns as naming
+from gmconf.verify import drift, engine, nft, ports, ssh
+from gmconf.verify import host_script as inside
+from gmconf.verify.connection import SilentError, connected
 from gmconf.verify.engine import PROBES, Outcome
 from gmconf.verify.probe import Probe, Seen, Task
 from gmconf.verify.run import At, Bounds, Run, Ssh, account
 from gmconf.verify.smtp import Smtp
-from gmconf.verify.wire import SilentError, connected
 
 
 def test_controls_and_probes_name_each_other() -> None:

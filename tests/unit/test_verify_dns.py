@@ -15,8 +15,9 @@ from dnssite import SITE, made, whole, zones
 from nameserver import Knot, free_port
 
 from gmconf.dns import records
-from gmconf.load import Loaded
-from gmconf.verify import engine, naming, run
+from gmconf.site.load import Loaded
+from gmconf.verify import dns as naming
+from gmconf.verify import engine, run
 from gmconf.verify.run import Run
 
 # The name servers of the zones are nobody's host here.

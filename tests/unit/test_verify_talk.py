@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from gmconf.load import load
-from gmconf.verify import talk
+from gmconf.site.load import load
+from gmconf.verify import chat_news as talk
+from gmconf.verify.connection import connected, neutral
 from gmconf.verify.run import At, Run
-from gmconf.verify.wire import connected, neutral
 
 TLS = "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'>{}</starttls>"
 SASL = "<mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'><mechanism>{}</mechanism></mechanisms>"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from mutants import hosts
 
-from gmconf.controls.wants import (
+from gmconf.controls.expect import (
     AtLeast,
     AtMost,
     Begins,

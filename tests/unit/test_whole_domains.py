@@ -7,11 +7,11 @@ from __future__ import annotations
 import pytest
 from dnssite import SITE, made
 
-from gmconf.load import Loaded
+from gmconf.build.tree import build
 from gmconf.model.names import own_sender
-from gmconf.report.looser import looser
-from gmconf.services.rspamd_guard import LAST
-from gmconf.tree import build
+from gmconf.report.deviations import looser
+from gmconf.services.rspamd.guard import LAST
+from gmconf.site.load import Loaded
 
 OTHERS = """\
     mailboxes:

@@ -1,0 +1,1 @@
+"""The folder build/, and questions about it."""

@@ -1,0 +1,116 @@
+"""What the role on the host is told: one JSON document per host, made of the plans of its services."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+
+from gmconf.model import Host
+from gmconf.services.plan import File, Plan, SecretFile
+
+FORMAT = 1
+_encode = json.JSONEncoder(sort_keys=True, ensure_ascii=False).encode
+
+
+def manifest(host: Host, plans: Sequence[Plan], digests: Mapping[str, str]) -> str:
+    """The manifest of a host; ``digests`` are the SHA-256 of its public files by path.
+
+    JSON with one line for each entry of a list, so that diffs say what changed.
+    """
+    found = {
+        key: _lines(value) if isinstance(value, list) else _encode(value) for key, value in _facts(host, plans).items()
+    }
+    found["files"] = _block(
+        _secret(file) if isinstance(file, SecretFile) else _public(file, digests[file.path])
+        for plan in plans
+        for file in plan.files
+    )
+    return "{\n " + ",\n ".join(f'"{key}": {text}' for key, text in sorted(found.items())) + "\n}\n"
+
+
+def _lines(entries: list[object]) -> str:
+    return _block(map(_encode, entries))
+
+
+def _block(lines: Iterable[str]) -> str:
+    text = ",\n  ".join(lines)
+    return f"[\n  {text}\n ]" if text else "[]"
+
+
+def _facts(host: Host, plans: Sequence[Plan]) -> dict[str, object]:
+    """Everything but the files."""
+    packages = sorted({package for plan in plans for package in plan.packages})
+    directories = {d[0]: d for plan in plans for d in plan.directories}
+    return {
+        "format": FORMAT,
+        "host": host.name,
+        "release": host.release,
+        "packages": packages,
+        "users": _users(plans),
+        "directories": [
+            {"path": path, "owner": owner, "group": group, "mode": mode}
+            for path, owner, group, mode in sorted(directories.values())
+        ],
+        "owned": sorted({path for plan in plans for path in plan.owned}),
+        "stage_prefixes": sorted({path for plan in plans for path in (*plan.stage_prefixes, *plan.owned)}),
+        "absent": sorted({path for plan in plans for path in plan.absent}),
+        "retired": sorted({path for plan in plans for path in plan.retired}),
+        "compile": [dict(step) for plan in plans for step in plan.compile],
+        "validate": [{"name": plan.name, **judge} for plan in plans for judge in plan.validate],
+        "tls": [dict(pair) for plan in plans for pair in plan.tls],
+        "services": [
+            {
+                "unit": unit.unit,
+                "name": plan.name,
+                "enabled": unit.enabled,
+                "on_change": unit.on_change,
+                "restart_paths": list(unit.restart_paths),
+                "watch": list(unit.watch),
+                "at_boot": unit.at_boot,
+            }
+            for plan in plans
+            for unit in plan.units
+        ],
+        "mask": sorted({unit for plan in plans for unit in plan.mask}),
+        "commands": [dict(command) for plan in plans for command in plan.commands],
+        "probes": [{**probe, "units": [unit.unit for unit in plan.units]} for plan in plans for probe in plan.probes],
+    }
+
+
+def _users(plans: Sequence[Plan]) -> list[dict[str, object]]:
+    users: dict[str, dict[str, object]] = {}
+    for plan in plans:
+        for wanted in plan.users:
+            user = users.setdefault(str(wanted["name"]), {})
+            groups = {*_words(user.get("groups")), *_words(wanted.get("groups"))}
+            user |= wanted
+            user["groups"] = sorted(groups)
+    return list(users.values())
+
+
+def _words(value: object) -> list[str]:
+    return [str(word) for word in value] if isinstance(value, list | tuple) else []
+
+
+def _public(file: File, digest: str) -> str:
+    return _encode({**_entry(file), "source": f"tree{file.path}", "sha256": digest})
+
+
+@cache
+def _secret(file: SecretFile) -> str:
+    # All filter hosts have the same thousands of keys.
+    return _encode({**_entry(file), "secret": f"secrets/{file.secret}"})
+
+
+def _entry(file: File | SecretFile) -> dict[str, object]:
+    entry: dict[str, object] = {
+        "path": file.path,
+        "owner": file.owner,
+        "group": file.group,
+        "mode": file.mode,
+        "service": file.service,
+    }
+    if file.initial:
+        entry["initial"] = True
+    return {**entry, "records": list(file.records)} if file.records else entry

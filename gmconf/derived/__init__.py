@@ -1,0 +1,1 @@
+"""What follows from site.yml alone, worked out once."""

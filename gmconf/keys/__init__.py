@@ -1,0 +1,1 @@
+"""Keys, passwords and vaults: files beside the site, never part of rendering."""

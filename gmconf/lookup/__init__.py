@@ -1,5 +1,0 @@
-"""Live DNS against the contract: asked concurrently with bounded load, compared by meaning."""
-
-from gmconf.lookup.survey import Survey, survey
-
-__all__ = ["Survey", "survey"]

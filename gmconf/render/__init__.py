@@ -1,0 +1,1 @@
+"""Settings to text, with the reason of every line."""

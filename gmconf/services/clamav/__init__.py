@@ -1,0 +1,1 @@
+"""ClamAV: scanner, databases, and whether it scans."""

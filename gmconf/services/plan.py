@@ -1,0 +1,135 @@
+"""What a service asks of a host: packages, files, units, judges, probes. Data only; tree.py writes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+from gmconf.derived.accounts import Directory
+from gmconf.keys.rollover import NOTHING, Rollover
+from gmconf.model import Host, Role, Site
+from gmconf.settings import Reason, Settings, Value
+
+Spell = Callable[[Value], str]
+Reach = Literal["any", "admin", "site"]
+"""Everybody, the networks of network.admin, or the other hosts of the site."""
+
+
+@dataclass(frozen=True)
+class View:
+    """A site as one host sees it; the only thing a service's plan is made from."""
+
+    site: Site
+    host: Host
+    mail: Directory
+    why: Callable[[str], Reason]
+    """Reason for a field of site.yml by its path ("limits.message_size"): where it stands,
+    or that it is the default.
+    """
+
+    public: Mapping[str, str] = field(default_factory=dict)
+    """Public files of the secrets folder by relative path ("tls/HOST.crt", "dkim/DOMAIN/SELECTOR.pub")."""
+
+    rollover: Rollover = NOTHING
+    """Which keys are published besides those in use."""
+
+    def hosts(self, role: Role) -> tuple[Host, ...]:
+        """All hosts of the site that have a role."""
+        return self.mail.hosts[role]
+
+    def overrides(self, section: str) -> list[tuple[str, str, Reason]]:
+        """(key, value, reason) of the raw lines for a daemon here, by key."""
+        return [(key, value, self.why(path)) for key, (value, path) in self.site.overriding(self.host, section).items()]
+
+    def has(self, *roles: Role) -> bool:
+        """Whether this host has one of these roles."""
+        return any(role in self.host.roles for role in roles)
+
+
+class File(NamedTuple):
+    """A whole file on a host, owned by gmconf: printed by a template, or bulk lines written by code."""
+
+    path: str
+    service: str
+    because: Reason
+    template: str = ""
+    """Below templates/, e.g. "postfix/main.cf.j2"."""
+    settings: Settings | None = None
+    spell: Spell = str
+    lines: Callable[[], Iterable[str]] | None = None
+    """For bulk data: yields lines without line feed, sorted; the reason is the file's."""
+    shared: bool = False
+    """Bulk data that follows from the site alone: made once, and the same on every host that has the file."""
+    comment: str = "# "
+    """How the language starts a comment line; the header is written with it ("" = no header)."""
+    owner: str = "root"
+    group: str = "root"
+    mode: str = "0644"
+    records: tuple[str, ...] = ()
+    """Names and types of what may be published about its content: TLSA, the TXT of a DKIM key, MX and TXT of the
+    domains of an MTA-STS policy. The roll-out is refused where DNS disagrees."""
+    initial: bool = False
+    """Delivered where it is missing; what lies there is the host's own and stays."""
+
+
+class SecretFile(NamedTuple):
+    """A file whose content is an Ansible Vault file beside the site (path relative to the secrets folder)."""
+
+    path: str
+    service: str
+    because: Reason
+    secret: str
+    owner: str = "root"
+    group: str = "root"
+    mode: str = "0600"
+    records: tuple[str, ...] = ()
+    """As those of ``File``."""
+    initial: bool = False
+    """As that of ``File``."""
+
+
+class Unit(NamedTuple):
+    """A systemd unit to keep running; ``restart_paths`` are globs of files for which reload is not enough."""
+
+    unit: str
+    on_change: Literal["reload", "restart"] = "reload"
+    restart_paths: tuple[str, ...] = ()
+    enabled: bool = True
+    watch: tuple[str, ...] = ()
+    """Globs of files of other services whose change concerns this unit too (certificates)."""
+    at_boot: bool = False
+    """Started by nothing but the next boot: a roll-out only enables it."""
+
+
+class Plan(NamedTuple):
+    """One service on one host. Paths in argv written as {/path} mean the staged copy."""
+
+    name: str
+    packages: tuple[str, ...] = ()
+    files: tuple[File | SecretFile, ...] = ()
+    users: tuple[Mapping[str, object], ...] = ()
+    """{"name","group","home","groups"}: system users to create, or existing ones to put into groups."""
+    directories: tuple[tuple[str, str, str, str], ...] = ()
+    """(path, owner, group, mode)."""
+    owned: tuple[str, ...] = ()
+    """Directories in which only planned files may lie."""
+    stage_prefixes: tuple[str, ...] = ()
+    """Path prefixes rewritten when the staged tree is judged."""
+    absent: tuple[str, ...] = ()
+    retired: tuple[str, ...] = ()
+    """Places where an earlier gmconf kept files, in folders of daemons: removed with all in them once the new
+    generation stands."""
+    compile: tuple[Mapping[str, object], ...] = ()
+    validate: tuple[Mapping[str, object], ...] = ()
+    units: tuple[Unit, ...] = ()
+    mask: tuple[str, ...] = ()
+    commands: tuple[Mapping[str, object], ...] = ()
+    """Run when a file that ``when`` fits has changed; with ``entries`` they read the names of the changed lines
+    (NAME:...), "*" where that cannot be told."""
+    probes: tuple[Mapping[str, object], ...] = ()
+    tls: tuple[Mapping[str, object], ...] = ()
+    listens: tuple[tuple[int, Reach], ...] = ()
+    """(TCP port, who may reach it): what listens on other addresses than loopback, and what the firewall opens."""
+    datagrams: tuple[int, ...] = ()
+    """UDP ports that everybody may reach."""

@@ -1,0 +1,1 @@
+"""rspamd: its modules, rules and maps, and what keeps half a filter from working."""

@@ -1,0 +1,1 @@
+"""Reads a site and refuses what cannot be."""
