@@ -3,67 +3,27 @@
 from __future__ import annotations
 
 from functools import cache
+from importlib import import_module
 
-from gmconf.controls import (
-    access,
-    authentication,
-    clients,
-    conduct,
-    content,
-    governance,
-    lists,
-    login,
-    monitoring,
-    naming,
-    network,
-    operation,
-    outbound,
-    reputation,
-    role_addresses,
-    submission,
-    support,
-    transfer,
-    transport,
-    zone,
-)
-from gmconf.controls.control import CATALOGUE, LEVELS, Control
+from gmconf.controls.control import AREAS, CATALOGUE, LEVELS, Control
+from gmconf.controls.order import ORDER
 from gmconf.errors import GmconfError
 from gmconf.settings import Reason
 
-__all__ = ["CATALOGUE", "LEVELS", "MODULES", "Control", "control", "listed"]
-MODULES = (
-    access,
-    network,
-    clients,
-    submission,
-    login,
-    authentication,
-    content,
-    governance,
-    monitoring,
-    zone,
-    naming,
-    operation,
-    support,
-    transfer,
-    conduct,
-    role_addresses,
-    outbound,
-    lists,
-    reputation,
-    transport,
-)
-"""In the order in which controls are judged and listed."""
+__all__ = ["CATALOGUE", "LEVELS", "Control", "control", "listed"]
 
 
-def _in_order() -> None:
-    """Controls enter the catalogue as they are imported; who imports whom must not decide where one stands."""
-    place = {module.__name__: number for number, module in enumerate(MODULES)}
-    for name in sorted(CATALOGUE, key=lambda n: place[CATALOGUE[n].__module__]):
+def _read() -> None:
+    """Import the module of every prefix; then ORDER decides, not which module imported which first."""
+    for prefix in AREAS:
+        import_module(f"gmconf.controls.{prefix}")
+    if odd := CATALOGUE.keys() ^ set(ORDER):
+        raise GmconfError(f"gmconf/controls/order.py lists every control once; not so {', '.join(sorted(odd))}")
+    for name in ORDER:
         CATALOGUE[name] = CATALOGUE.pop(name)
 
 
-_in_order()
+_read()
 
 
 @cache

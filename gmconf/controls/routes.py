@@ -1,4 +1,4 @@
-"""Where hosts hand mail on, as their files say it: filter, next MTA; and what stops when a host is away."""
+"""Where hosts hand mail on: filter, next MTA; and what stops when a host is away."""
 
 from __future__ import annotations
 
@@ -16,6 +16,16 @@ _INET = re.compile(r"inet:\[?([0-9A-Fa-f:.]+?|[\w.-]+)\]?:\d+$")
 
 READ = frozenset({(MAIN, "relayhost"), (MAIN, "smtpd_milters")})
 """(file, key) of the settings that are read here, besides those that controls name."""
+
+
+def milter(case: HostCase) -> str:
+    """Where a host has its mail judged, as the site has it and Postfix spells it; empty where none passes."""
+    if not case.has(Role.MTA, Role.MSA):
+        return ""
+    if case.has(Role.FILTER):
+        return "unix:/run/rspamd/milter.sock"
+    address = next(h for h in case.site.hosts if Role.FILTER in h.roles).addresses[0]
+    return f"inet:{f'[{address}]' if ':' in address else address}:11332"
 
 
 class Route(NamedTuple):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gmconf.controls import control
-from gmconf.controls.operation import SUPPORTED
+from gmconf.controls.ops import SUPPORTED
 from gmconf.dialects.markdown import Code, Link, Verbatim
 from gmconf.documents.context import Desk, contacts, links, names, told
 from gmconf.documents.text import debian, every, mail, phone, plural, span, volume, web

@@ -20,7 +20,7 @@ from test_cases import CASES
 from test_levels import TODAY, base, patched, yaml
 
 from gmconf.assess import check
-from gmconf.controls.network import reached
+from gmconf.controls.net import reached
 from gmconf.keys.certificates import distrusted, weak
 from gmconf.model import Site
 from gmconf.model.complaints import FORMS

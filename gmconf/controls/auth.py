@@ -1,18 +1,124 @@
-"""Whose a message is: DKIM, SPF, DMARC, and nobody else in our name."""
+"""Whose a message is (DKIM, SPF, DMARC, nobody else in our name), and who may log in."""
 
 from __future__ import annotations
 
 from base64 import b64decode
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from gmconf.controls.case import Claim, DomainCase, HostCase, SiteCase
 from gmconf.controls.control import Control, Evidence
-from gmconf.controls.expect import Has, Model, Parts, spelled
-from gmconf.controls.files import HEADERS, LUA, MAIN, MAPS, MASTER, RSPAMD
+from gmconf.controls.expect import AtMost, Has, Model, Only, Parts, on_msa, spelled
+from gmconf.controls.files import DOVECOT, HEADERS, LUA, MAIN, MAPS, MASTER, RSPAMD
+from gmconf.controls.records import at, claim
+from gmconf.controls.routes import milter
+from gmconf.derived import policies as published
+from gmconf.derived import spf
+from gmconf.derived import tag_lists as taglist
 from gmconf.derived.policies import reports_from, sends_reports
+from gmconf.derived.records import Record
 from gmconf.keys.rollover import KEY_DAYS
+from gmconf.keys.schemes import complaint
 from gmconf.model import Role
+
+BY_STORE = (Role.STORE,)
+
+
+class Bruteforce(Control):
+    """Failed logins are slowed by source.
+
+    Guessing costs the guesser time; the owner of the account notices nothing.
+    """
+
+    id, level, sources = "auth.bruteforce", "basic", ("M:38", "P:122")
+    settings: ClassVar = {
+        DOVECOT: {"auth.failure_delay": "2 secs"},
+        MAIN: {"smtpd_client_auth_rate_limit": AtMost(120), "smtpd_error_sleep_time": "2s"},
+        MASTER: {"users_guesses": on_msa(1500)},
+    }
+    live = ("wrong-password",)
+
+
+class NoLockout(Control):
+    """Nobody is locked out by other people's wrong guesses.
+
+    A lock after so many failures hands everybody the means to lock anybody; so does a limit for one address, behind
+    which a whole campus may sit. Wrong guesses cost time, right passwords work meanwhile. Locks follow evidence of a
+    break-in, are set by a person, and can be taken back (the runbook on suspending).
+    """
+
+    id, level, sources = "auth.no-lockout", "basic", ("M:38", "M:40")
+    documents = ("runbooks",)
+    on = BY_STORE
+    settings: ClassVar = {
+        DOVECOT: {"auth.failure_delay": "2 secs", "auth.penalty": 0},
+        MASTER: {"users_sessions": on_msa(50)},
+    }
+    live = ("wrong-password",)
+
+
+class CompromiseLock(Control):
+    """An account that shows signs of a break-in is suspended until a person has looked at it.
+
+    Signs are refused spam of a login, or a limit that is hit.
+    """
+
+    id, level, sources = "auth.compromise-lock", "silver", ("M:107",)
+    documents = ("runbooks",)
+    evidence = Evidence("who is told of the signs at any hour, and the last case or drill", 366)
+
+
+class Mech(Control):
+    """No password crosses the net in clear: PLAIN and LOGIN, over TLS only.
+
+    Challenge-response mechanisms would need passwords stored in clear, which is worse.
+    """
+
+    id, level, sources = "auth.mech", "basic", ("RFC 4954", "RFC 8314")
+    settings: ClassVar = {
+        DOVECOT: {"auth.mechanisms": Only("plain", "login"), "auth.cleartext": False},
+        MAIN: {"smtpd_tls_auth_only": True},
+    }
+    live = ("auth-needs-tls", "auth-mechanisms")
+
+
+class PasswordPolicy(Control):
+    """Passwords are strong when they are set, and stored as slow hashes.
+
+    ``gmconf passwd`` refuses weak ones. Hashes that came from elsewhere are judged by ``gmconf check`` with the vault
+    password.
+    """
+
+    id, level, sources = "auth.password-policy", "basic", ("F:23a",)
+    on = (Role.STORE, Role.MSA)
+    files = ("/etc/dovecot/passwords",)
+
+    @classmethod
+    def of_site(cls, case: SiteCase) -> Iterable[Claim]:
+        """What the vault holds, where somebody opened it: slow hashes, of logins of the site."""
+        logins = {account.login: account.origin for account in case.mail.accounts}
+        for login, hashed in sorted((case.hashes or {}).items()):
+            wrong = complaint(hashed) if login in logins else "a password, but is no login of the site"
+            where = logins.get(login, "")
+            yield Claim(
+                f"a slow hash of {login}'s password",
+                f"{login} has {wrong}" if wrong else "it is one",
+                not wrong,
+                "" if ":" in where else where,
+                where if ":" in where else "",
+                f"set a new one: gmconf passwd SITE {login}" if login in logins else f"remove the file of {login}",
+            )
+
+    @classmethod
+    def unseen(cls, case: SiteCase, hosts: Sequence[HostCase]) -> str:
+        """What the vault holds nobody sees without its password."""
+        del hosts
+        return (
+            ""
+            if case.hashes is not None
+            else "which hashes the vault holds; to have them judged, give --vault-password-file"
+        )
+
 
 BY_FILTER = (Role.FILTER,)
 OVERSIGNED = (
@@ -49,16 +155,6 @@ SIGNED = (
 def _judged(case: HostCase) -> list[str]:
     others = [h for h in case.site.hosts if not set(h.roles) & {Role.MTA, Role.MSA}]
     return [a for h in others for a in h.addresses]
-
-
-def milter(case: HostCase) -> str:
-    """Where a host has its mail judged, as Postfix spells it; empty where none passes."""
-    if not case.has(Role.MTA, Role.MSA):
-        return ""
-    if case.has(Role.FILTER):
-        return "unix:/run/rspamd/milter.sock"
-    address = next(h for h in case.site.hosts if Role.FILTER in h.roles).addresses[0]
-    return f"inet:{f'[{address}]' if ':' in address else address}:11332"
 
 
 def _reporter(case: HostCase) -> str:
@@ -345,3 +441,150 @@ class NoSpoof(Control):
         wanted = [f"{MAPS}/own-domains"] if case.has(Role.MTA) else []
         wanted += [f"{RSPAMD}/maps.d/domains.map", f"{RSPAMD}/addresses.lua"] if case.has(Role.FILTER) else []
         yield from case.there(*wanted)
+
+
+class SpfPublish(Control):
+    """Every sending domain and every HELO name has one SPF record that lists our hosts and ends in -all or ~all.
+
+    It is made of addresses, so that no look-up of a receiver can fail; only records of other senders
+    (``domains[].senders``) are included. Ten look-ups are allowed at most, and such a record that lets everybody send
+    counts as a mistake.
+    """
+
+    id, level = "auth.spf-publish", "basic"
+    sources = (
+        "RFC 7208",
+        "BSI TR-03182-01-M",
+        "BSI IT-Grundschutz APP.5.3.A9",
+        "internet.nl mail test: spf_policy",
+        "large mailbox providers (2024): SPF for every sender",
+    )
+    live = ("spf", "helo-spf")
+
+    @classmethod
+    def of_domain(cls, case: DomainCase) -> Iterable[Claim]:
+        """One record, that holds; parked domains have their own control."""
+        if case.domain.kind != "parked":
+            yield _spf(case.records, case.domain.name)
+
+    @classmethod
+    def of_host(cls, case: HostCase) -> Iterable[Claim]:
+        """The same for the name in HELO."""
+        yield _spf(case.records, case.host.name)
+
+
+def _spf(records: Sequence[Record], name: str) -> Claim:
+    found = [text for text in at(records, name, "TXT") if spf.is_spf(text)]
+    read = [spf.parse(text) for text in found]
+    good = len(read) == 1 and read[0].end in ("-", "~") and not read[0].wrong and read[0].lookups <= spf.LOOKUPS
+    return claim(
+        f"one SPF record of {name}, ending in -all or ~all, with ten look-ups at most",
+        found,
+        good and not any(m.kind == "ptr" for m in read[0].asking),
+    )
+
+
+class DmarcPublish(Control):
+    """Every domain has exactly one DMARC record, with an address for reports.
+
+    Who watches the reports sees forgeries and own mistakes before the policy is made strict.
+    """
+
+    id, level = "auth.dmarc-publish", "basic"
+    sources = ("RFC 9989", "RFC 7489", "BSI TR-03182-06-M", "large mailbox providers (2024): DMARC for every sender")
+    live = ("dmarc",)
+
+    @classmethod
+    def of_domain(cls, case: DomainCase) -> Iterable[Claim]:
+        """p stands directly after v, rua is there, removed tags are not."""
+        found = at(case.records, f"_dmarc.{case.domain.name}", "TXT")
+        seen = taglist.parse("".join(found[:1]))
+        good = (
+            len(found) == 1
+            and not seen.wrong
+            and seen.names[:2] == ["v", "p"]
+            and "rua" in seen.tags
+            and not {"pct", "rf", "ri"} & set(seen.tags)
+        )
+        yield claim(f"one DMARC record of {case.domain.name} with rua", found, good)
+
+
+class DmarcQuarantine(Control):
+    """DMARC asks receivers at least to quarantine what is not ours.
+
+    A policy of none protects nobody; it is for the time of learning.
+    """
+
+    id, level, sources = (
+        "auth.dmarc-quarantine",
+        "bronze",
+        ("RFC 9989", "BSI TR-03182-06-M", "internet.nl mail test: dmarc_policy"),
+    )
+
+    @classmethod
+    def of_site(cls, case: SiteCase) -> Iterable[Claim]:
+        """The policy of domains that send."""
+        policy = published.dmarc_policy(case.site)
+        yield claim(
+            "a DMARC policy of quarantine or reject",
+            [f"p={policy}"],
+            published.strictness(policy) >= 1,
+            "dns.dmarc.policy",
+        )
+
+
+class DmarcReject(Control):
+    """DMARC asks receivers to reject what is not ours, unless users post to lists.
+
+    Lists change messages and break their signatures; a site whose users post there says so
+    (``dns.users_post_to_lists``).
+    """
+
+    id, level, sources = "auth.dmarc-reject", "silver", ("RFC 9989 section 7.4", "BSI TR-03182-06-M")
+
+    @classmethod
+    def of_site(cls, case: SiteCase) -> Iterable[Claim]:
+        """The policy of domains that send."""
+        policy, lists = published.dmarc_policy(case.site), case.site.dns.users_post_to_lists
+        wanted = (
+            "a DMARC policy of quarantine or reject, since users post to lists" if lists else "a DMARC policy of reject"
+        )
+        yield claim(wanted, [f"p={policy}"], published.strictness(policy) >= (1 if lists else 2), "dns.dmarc.policy")
+
+
+class DmarcExternal(Control):
+    """Whoever gets reports about another domain has allowed it in DNS.
+
+    Without this record reporters send nothing: it keeps others from flooding a stranger with reports. Strict parsers
+    want the semicolon that RFC 7489's grammar has after the version.
+    """
+
+    id, level, sources = (
+        "auth.dmarc-extreport",
+        "basic",
+        ("RFC 9990", "RFC 7489", "internet.nl mail test: dmarc_policy"),
+    )
+    live = ("dmarc-reports",)
+
+    @classmethod
+    def of_domain(cls, case: DomainCase) -> Iterable[Claim]:
+        """The record lies in the zone of the address that gets reports, of each there is."""
+        for target, zone in case.report_zones.items():
+            name = f"{case.domain.name}._report._dmarc.{target}"
+            found = at(case.records, name, "TXT")
+            if not found and case.zone == zone:
+                continue
+            yield claim(f'{name} TXT "v=DMARC1;"', found, found == ["v=DMARC1;"])
+
+    @classmethod
+    def unseen(cls, case: SiteCase, hosts: Sequence[HostCase]) -> str:
+        """In a domain of others the record is theirs to publish."""
+        del hosts
+        theirs = [
+            t
+            for t in published.report_domains(case.site)
+            if not any(f".{t}".endswith(f".{d.name}") for d in case.site.domains)
+        ]
+        return (
+            f"whether the keeper of {' and of '.join(theirs)} has published it; gmconf dns check asks" if theirs else ""
+        )

@@ -12,6 +12,17 @@ from gmconf.controls.files import MAIN, MAPS, RSPAMD
 from gmconf.derived.accounts import OPERATOR_ADDRESSES, ROLE_ADDRESSES, Directory
 from gmconf.model import Role
 
+
+class CustomerDuty(Control):
+    """Customers are told which addresses their domain must have, and that these are theirs to answer.
+
+    RFC 2142 names them.
+    """
+
+    id, level, sources = "role.customer-duty", "basic", ("M:17", "RFC 2142")
+    documents = ("onboarding",)
+
+
 BY_MTA = (Role.MTA,)
 
 

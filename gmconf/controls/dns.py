@@ -1,5 +1,4 @@
-"""DNS: names that fit, a resolver that validates, and what the zone's keeper must show. What records must say is in
-zone.py."""
+"""DNS: records, names that fit, a resolver that validates, and evidence of the zone's keeper."""
 
 from __future__ import annotations
 
@@ -10,11 +9,104 @@ from gmconf.controls.case import Claim, DomainCase, HostCase, SiteCase
 from gmconf.controls.control import Control, Evidence, Fact
 from gmconf.controls.expect import SECOND, AtLeast, Model
 from gmconf.controls.files import KNOT, MAIN, NFT, OPTIONS, RESOLV, UNBOUND
-from gmconf.controls.zone import at
+from gmconf.controls.records import at, claim
 from gmconf.derived import tag_lists as taglist
 from gmconf.derived.zones import reverse_name
 from gmconf.model import Role
 from gmconf.model.networks import private
+
+
+class MxValid(Control):
+    """Every domain that receives has MX records that name hosts with addresses.
+
+    A host name: neither an address, nor an alias, nor localhost. Anything else loses mail with a part of the senders.
+    """
+
+    id, level = "dns.mx-valid", "basic"
+    sources = ("RFC 5321", "RFC 2181", "internet.nl mail test: MX")
+    live = ("mx",)
+
+    @classmethod
+    def of_domain(cls, case: DomainCase) -> Iterable[Claim]:
+        """Targets are hosts of the site, which have addresses."""
+        if case.domain.kind == "parked":
+            return
+        hosts = {f"{h.name}." for h in case.site.hosts if h.addresses}
+        if own := case.domain.own_mx:
+            hosts = {f"{own}."} if any(r.owner == own and r.type in ("A", "AAAA") for r in case.records) else set()
+        found = at(case.records, case.domain.name, "MX")
+        targets = {value.partition(" ")[2] for value in found}
+        yield claim(
+            f"MX of {case.domain.name} name hosts with addresses", found, bool(targets) and targets <= hosts, "hosts"
+        )
+
+
+class NullMx(Control):
+    """Domains that never receive publish a null MX.
+
+    Mail to them fails at once at its sender, instead of after days of trying whatever listens at their address.
+    """
+
+    id, level, sources = "dns.null-mx", "basic", ("RFC 7505", "BSI TR-03182-11-M", "internet.nl mail test: null MX")
+    live = ("null-mx",)
+
+    @classmethod
+    def applies(cls, case: SiteCase) -> str:
+        """Only where there are such domains."""
+        return "" if any(d.kind == "parked" for d in case.site.domains) else "the site has no parked domain"
+
+    @classmethod
+    def of_domain(cls, case: DomainCase) -> Iterable[Claim]:
+        """It is the only MX."""
+        if case.domain.kind == "parked":
+            found = at(case.records, case.domain.name, "MX")
+            yield claim(f"{case.domain.name} MX 0 .", found, found == ["0 ."])
+
+
+class Caa(Control):
+    """CAA records say which CA may certify the hosts, for which account.
+
+    Without them every CA of the world may, asked by whoever bends a route for an hour. Names of customers' domains are
+    left to them: their web sites have CAs of their own.
+    """
+
+    id, level = "dns.caa", "bronze"
+    sources = ("RFC 8659", "RFC 8657", "internet.nl mail test: mail_caa", "BSI Grundschutz++ KONF.13.10")
+    live = ("caa",)
+
+    @classmethod
+    def of_site(cls, case: SiteCase) -> Iterable[Claim]:
+        """The site names its CAs, or has its own."""
+        named = [i.name for i in case.site.dns.caa]
+        yield claim(
+            "dns.caa in site.yml",
+            named or [case.site.tls.source],
+            bool(named) or case.site.tls.source == "internal-ca",
+            "dns.caa",
+        )
+
+    @classmethod
+    def of_host(cls, case: HostCase) -> Iterable[Claim]:
+        """There is an issue property for the host's name."""
+        found = at(case.records, case.host.name, "CAA")
+        yield claim(f"CAA issue for {case.host.name}", found, any(v.startswith("0 issue ") for v in found), "dns.caa")
+
+    @classmethod
+    def of_domain(cls, case: DomainCase) -> Iterable[Claim]:
+        """The same for a domain's own names for the hosts."""
+        for name in case.domain.own_names:
+            found = at(case.records, name, "CAA")
+            yield claim(f"CAA issue for {name}", found, any(v.startswith("0 issue ") for v in found), "dns.caa")
+
+
+class TwoNs(Control):
+    """Two name servers at least keep the zones.
+
+    When the only one is away, so is the mail.
+    """
+
+    id, level, sources = "dns.two-ns", "bronze", ("RFC 1034", "RFC 2182 section 5", "internet.nl mail test: ns_aaaa")
+    facts = (Fact("dns.nameservers", least=2),)
 
 
 class Fcrdns(Control):
@@ -174,16 +266,6 @@ class Sync(Control):
 
     id, level, sources = "dns.sync", "bronze", ("F:79c",)
     evidence = Evidence("the monitoring of the zones' serial numbers on every name server", 184)
-
-
-class Provider(Control):
-    """The limits of the DNS provider are known, and there is a quick way to reach them.
-
-    A level that needs TLSA or DNSSEC cannot be held with a provider who has neither.
-    """
-
-    id, level, sources = "doc.dns-provider", "bronze", ("F:79d",)
-    facts = (Fact("dns.provider"),)
 
 
 class Parked(Control):

@@ -7,27 +7,54 @@ from functools import partial
 from typing import ClassVar
 
 from gmconf.controls.case import Claim, DomainCase, HostCase, SiteCase
-from gmconf.controls.control import Control
+from gmconf.controls.control import Control, Evidence
 from gmconf.controls.expect import Has, Model, OneOf, Only, Parts, exactly, on_msa, spelled
-from gmconf.controls.files import (
-    ACME,
-    DOVECOT,
-    INN,
-    MAIN,
-    MASTER,
-    NGINX,
-    NNTPS,
-    OPENSSL,
-    PROSODY,
-    READERS,
-    STS,
-    TLS_POLICY,
-)
+from gmconf.controls.files import ACME, DOVECOT, INN, MAIN, MASTER, NGINX, NNTPS, OPENSSL, PROSODY, READERS
+from gmconf.controls.records import at, claim
 from gmconf.controls.routes import filters, route
-from gmconf.derived.policies import sts_id, sts_mode
+from gmconf.controls.sts import webs
+from gmconf.derived import tag_lists as taglist
 from gmconf.keys.certificates import distrusted, weak
 from gmconf.keys.names import server_names, tells_programs
 from gmconf.model import Role
+
+
+class TlsReports(Control):
+    """Domains that receive ask for reports about TLS, by mail.
+
+    They tell who could not deliver to us and why, before anybody calls.
+    """
+
+    id, level = "tls.rpt", "bronze"
+    sources = ("RFC 8460", "BSI TR-03108-10-M", "BSI IT-Grundschutz APP.5.3.A13")
+    live = ("tls-reports",)
+
+    @classmethod
+    def of_domain(cls, case: DomainCase) -> Iterable[Claim]:
+        """One record, mailto only."""
+        if case.domain.kind != "parked":
+            found = at(case.records, f"_smtp._tls.{case.domain.name}", "TXT")
+            seen = taglist.parse("".join(found[:1]))
+            good = (
+                len(found) == 1
+                and not seen.wrong
+                and seen.tags.get("v") == "TLSRPTv1"
+                and seen.tags.get("rua", "").startswith("mailto:")
+            )
+            yield claim(f"one TLSRPT record of {case.domain.name} with a mail address", found, good, "dns.tls_reports")
+
+
+class TlsReportsEval(Control):
+    """Reports about TLS are counted regularly, and somebody reads the numbers.
+
+    A certificate or policy that senders refuse costs mail that nobody here sees. ``gmconf reports`` counts them.
+    """
+
+    id, level, sources = "tls.rpt-eval", "silver", ("BSI TR-03108-11-R", "RFC 8460")
+    evidence = Evidence(
+        "how often gmconf reports, or another program, counts the reports, and who reads the numbers", 92
+    )
+
 
 TLS, SNI = "/etc/gmconf/tls", "/etc/postfix/maps/server-names"
 SUITES = "ECDHE+AESGCM:ECDHE+CHACHA20"
@@ -44,22 +71,9 @@ def _by_address(case: HostCase, role: Role) -> str:
     return first.name if first and first.public_addresses else ""
 
 
-def _webs(case: HostCase, shape: str = "{}") -> list[str]:
-    return (
-        [shape.format(f"mta-sts.{d.name}") for d in case.site.domains if d.kind != "parked"]
-        if case.has(Role.WEB)
-        else []
-    )
-
-
 def _programs(case: HostCase, shape: str = "autoconfig.{}") -> list[str]:
     told = case.has(Role.WEB) and tells_programs(case.site)
     return [shape.format(d.name) for d in case.site.domains if d.kind != "parked"] if told else []
-
-
-def _policies(case: HostCase) -> list[str]:
-    receiving = [d for d in case.site.domains if d.kind != "parked"] if case.has(Role.WEB) else []
-    return [f"/etc/nginx/gmconf-policies/{d.name}.txt" if d.own_mx else "/etc/nginx/mta-sts.txt" for d in receiving]
 
 
 def _own(case: HostCase, shape: str = "{}", *roles: Role) -> list[str]:
@@ -110,108 +124,6 @@ class MtaOut(Control):
             "smtp_dns_support_level": "dnssec",
         }
     }
-
-
-class DaneOut(Control):
-    """Published TLSA records are enforced: no TLS, or another certificate, and the message waits.
-
-    DNSSEC tells in advance what the other side must show, so that nobody in between can take TLS away.
-    """
-
-    id, level, sources = "dane.out", "silver", ("BSI TR-03108-06-M", "RFC 7672", "BSI Grundschutz++ KONF.13.10")
-    on = (Role.MTA,)
-    settings: ClassVar = {MAIN: {"smtp_tls_security_level": "dane", "smtp_dns_support_level": "dnssec"}}
-
-
-class StsIn(Control):
-    """Senders without DNSSEC learn over https that our MX take mail over TLS, with certificates for their names.
-
-    Who stands in between cannot strip TLS, once a sender has read the policy.
-    """
-
-    id, level, sources = "sts.in", "bronze", ("RFC 8461", "BSI TR-03108-07-R", "BSI Grundschutz++ KONF.13.11")
-    on = (Role.WEB,)
-    settings: ClassVar = {
-        NGINX: {
-            "servers[*].name": Model(_webs, "mta-sts. and each domain that receives"),
-            "servers[*].policy": Model(_policies, "the policy, another one where MX have names of the domain's own"),
-        }
-    }
-    live = ("mta-sts",)
-
-    @classmethod
-    def of_host(cls, case: HostCase) -> Iterable[Claim]:
-        """The policies are on the host."""
-        yield from case.there(*dict.fromkeys(_policies(case)))
-
-    @classmethod
-    def of_site(cls, case: SiteCase) -> Iterable[Claim]:
-        """A host serves it, and it asks for something."""
-        served = any(Role.WEB in h.roles for h in case.site.hosts)
-        yield Claim(
-            "a host with the role web",
-            "there" if served else "none",
-            served,
-            "hosts",
-            remedy="give the role web to a host",
-        )
-        mode = sts_mode(case.site)
-        yield Claim("web.mta_sts: testing or enforce", mode, mode != "none", "web.mta_sts")
-
-    @classmethod
-    def of_domain(cls, case: DomainCase) -> Iterable[Claim]:
-        """The record that tells of it, and the name under which it is found."""
-        if case.domain.kind != "parked":
-            found = [
-                "".join(r.rdata) for r in case.records if r.owner == f"_mta-sts.{case.domain.name}" and r.type == "TXT"
-            ]
-            there = any(r.owner == f"mta-sts.{case.domain.name}" and r.type in ("A", "AAAA") for r in case.records)
-            good = len(found) == 1 and found[0] == f"v=STSv1; id={sts_id(case.site, case.domain)}" and there
-            yield Claim(
-                f"_mta-sts.{case.domain.name} TXT with the policy's id, and an address of mta-sts.{case.domain.name}",
-                ", ".join(found) or "nothing",
-                good,
-                "dns",
-            )
-
-
-class StsEnforce(Control):
-    """The MTA-STS policy is enforced: without TLS and a right certificate senders do not deliver.
-
-    As long as it is only tested, an attack is reported and the message delivered all the same.
-    """
-
-    id, level, sources = "sts.enforce", "silver", ("RFC 8461", "BSI TR-03108-07-R")
-    live = ("mta-sts",)
-
-    @classmethod
-    def of_site(cls, case: SiteCase) -> Iterable[Claim]:
-        """As web.mta_sts says."""
-        mode = sts_mode(case.site)
-        yield Claim("web.mta_sts: enforce", mode, mode == "enforce", "web.mta_sts")
-
-
-class StsOut(Control):
-    """MTA-STS policies of receivers are enforced, unless DANE says more: a certificate for a name of the policy, or the
-    message waits.
-
-    Receivers without DNSSEC say it over https. Where both are published DANE decides (RFC 8461): the packaged resolver
-    does not know, so gmconf's program asks DNS before Postfix hears its answer.
-    """
-
-    id, level, sources = "sts.out", "silver", ("BSI TR-03108-08-R", "RFC 8461", "BSI Grundschutz++ KONF.13.11")
-    on = (Role.MTA,)
-    settings: ClassVar = {
-        MAIN: {
-            "smtp_tls_policy_maps": ["lmdb:/etc/postfix/maps/tls-destinations", "socketmap:inet:127.0.0.1:8462:postfix"]
-        },
-        STS: {"host": "127.0.0.1", "port": 8461, "refresh": "true"},
-        TLS_POLICY: {
-            "command": ["/usr/local/lib/gmconf/tls-policy", "127.0.0.1:8462", "127.0.0.1:8461", "127.0.0.1:53"]
-        },
-    }
-    files = ("/usr/local/lib/gmconf/tls-policy",)
-    live = ("tls-policy",)
 
 
 class Implicit(Control):
@@ -458,7 +370,7 @@ class Certificate(Control):
         INN: {"tls.certificate": "/etc/news/tls/host.crt", "tls.key": "/etc/news/tls/host.key"},
         NGINX: {
             f"{rows}[*].{key}": Model(partial(names, shape=f"/etc/nginx/gmconf-tls/{shape}.{end}"), "that of its name")
-            for rows, names, shape in (("servers", _webs, "{}"), ("programs", _programs, "autoconfig.{}"))
+            for rows, names, shape in (("servers", webs, "{}"), ("programs", _programs, "autoconfig.{}"))
             for key, end in (("certificate", "crt"), ("key", "key"))
         },
     }
@@ -496,7 +408,7 @@ class Certificate(Control):
         if case.has(Role.NEWS):
             paths += ["/etc/news/tls/host.crt", "/etc/news/tls/host.key"]
         paths += [
-            f"/etc/nginx/gmconf-tls/{name}.{end}" for name in (*_webs(case), *_programs(case)) for end in ("crt", "key")
+            f"/etc/nginx/gmconf-tls/{name}.{end}" for name in (*webs(case), *_programs(case)) for end in ("crt", "key")
         ]
         if case.site.tls.source == "acme":
             paths += [f"/etc/gmconf/acme/{name}.{end}" for name in _shown(case) for end in ("crt", "key")]
@@ -505,7 +417,7 @@ class Certificate(Control):
 
 def _shown(case: HostCase) -> list[str]:
     chat = [d.name for d in case.site.domains if d.kind == "hosted"] if case.has(Role.CHAT) else []
-    return sorted({case.host.name, *chat, *_webs(case), *_programs(case), *_own(case)})
+    return sorted({case.host.name, *chat, *webs(case), *_programs(case), *_own(case)})
 
 
 class CertificateTrust(Control):

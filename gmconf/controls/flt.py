@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
-from gmconf.controls.authentication import milter
 from gmconf.controls.case import Claim, HostCase
 from gmconf.controls.control import Control
-from gmconf.controls.expect import NOTHING, AtLeast, Has, Model, Only, Wanted, Within, exactly
-from gmconf.controls.files import ACTIONS, CLAMD, GUARD, HEADERS, LUA, MAIN, MAPS, OPTIONS, PROOF, PROXY, RSPAMD, WHOLE
+from gmconf.controls.expect import NOTHING, AtLeast, Has, Model, Only, Wanted, Within
+from gmconf.controls.files import ACTIONS, CLAMD, GUARD, LUA, MAIN, MAPS, OPTIONS, PROOF, PROXY, RSPAMD, WHOLE
+from gmconf.controls.routes import milter
 from gmconf.derived.limits import MIB, chain
 from gmconf.model import Role
 
@@ -167,60 +167,3 @@ class RiskyAttachments(Control):
     }
     files = (f"{RSPAMD}/files.lua", "/etc/gmconf/clamav/gmconf.cdb")
     live = ("attachment",)
-
-
-class SpamMark(Control):
-    """Probable spam is marked in a header.
-
-    The recipient decides; a rule of the mailbox, or of the reader, can act on it.
-    """
-
-    id, level, sources = "mda.spam-mark", "basic", ("G:5c",)
-    on = BY_FILTER
-    settings: ClassVar = {
-        ACTIONS: {"mark": Model(lambda c: c.site.filter.mark, "filter.mark")},
-        HEADERS: {
-            "use": exactly(
-                "x-spamd-bar",
-                "x-spam-level",
-                "x-spam-status",
-                "authentication-results",
-                "spam-header",
-                "remove-headers",
-            ),
-            "flag": "X-Spam-Flag",
-            "yes": "YES",
-            "all": 0,
-        },
-    }
-    files = (HEADERS,)
-
-
-class Conform(Control):
-    """Submitted messages are completed as far as RFC 6409 allows, and refused when they stay non-compliant.
-
-    Added before signing: Date and Message-ID that are missing, domains that local parts lack. Whatever else breaks the
-    standard is refused with 5.6.0, so that its author mends it; a rewritten message would carry a signature for what
-    nobody wrote.
-    """
-
-    id, level, sources = "msg.conform-msa", "bronze", ("G:8a", "RFC 6409 section 8", "RFC 5322")
-    on = (Role.FILTER, *SENDING)
-    settings: ClassVar = {LUA: {"repair": True, "strict": True}, MAIN: {"message_reject_characters": "\\0"}}
-    live = ("submission-malformed",)
-
-
-class ConformIn(Control):
-    """Incoming messages that are unsigned and repairable are repaired before delivery; gross violations are refused.
-
-    A missing Date or Message-ID is added, doubled headers are reduced to the first. Signed messages are never touched:
-    their signature is worth more than their form.
-    """
-
-    id, level, sources = "msg.conform-in", "bronze", ("G:8a", "RFC 5322")
-    on = (Role.FILTER, *SENDING)
-    settings: ClassVar = {
-        LUA: {"repair": True, "strict": True},
-        MAIN: {"message_reject_characters": "\\0", "lmtp_line_length_limit": 0},
-    }
-    live = ("malformed",)

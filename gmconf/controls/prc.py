@@ -1,4 +1,4 @@
-"""People who help, and what they promise."""
+"""Procedures that people follow."""
 
 from __future__ import annotations
 
@@ -8,93 +8,35 @@ from typing import ClassVar
 from gmconf.controls.case import Claim, HostCase, SiteCase
 from gmconf.controls.control import Control, Evidence, Fact
 from gmconf.controls.expect import AtMost, Model
-from gmconf.controls.files import APT, DOVECOT, ISOLATE, LUA, NEEDRESTART, NFT, PROSODY, RSPAMD
-from gmconf.controls.network import admin
+from gmconf.controls.files import APT, DOVECOT, ISOLATE, LUA, NEEDRESTART, PROSODY, RSPAMD
+from gmconf.controls.net import admin
 from gmconf.model import Role
+
+
+class LogReview(Control):
+    """Somebody reads what the logs add up to, regularly.
+
+    Abuse that no rule knows yet shows in numbers first.
+    """
+
+    id, level, sources = "prc.log-review", "basic", ("F:23c",)
+    evidence = Evidence("who reads the summary of the logs, how often, and when last", 31)
+
+
+class IncidentLogs(Control):
+    """Logs survive the host they are about.
+
+    Whoever breaks in wipes them first.
+    """
+
+    id, level, sources = "prc.incident-logs", "basic", ("P:120",)
+    evidence = Evidence("where the hosts' journals are copied to, and who can delete there", 366)
+
 
 REVIEW_DAYS, LIFETIME = 731, 100 * 366
 SUSPENDED = "/etc/dovecot/suspended"
 ENDS = "/usr/local/lib/gmconf/end-"
 """How the programs begin that end sessions of single accounts."""
-
-
-class SupportExists(Control):
-    """There is support, with hours and a way to reach it.
-
-    A service is not a service unless it is supported.
-    """
-
-    id, level, sources = "sup.exists", "basic", ("G:10",)
-    facts = (Fact("support.hours"), Fact("support.email"))
-    documents = ("support",)
-
-
-class Tickets(Control):
-    """A question goes to a ticket system, or back to the person who took it.
-
-    Nobody explains a problem twice.
-    """
-
-    id, level, sources = "sup.tickets", "basic", ("G:13",)
-    facts = (Fact("support.tickets"),)
-    documents = ("support",)
-
-    @classmethod
-    def of_site(cls, case: SiteCase) -> Iterable[Claim]:
-        """One of the two ways."""
-        tickets = case.site.support.tickets if case.site.support else None
-        if tickets:
-            ways = [name for name, on in (("system", tickets.system), ("single_owner", tickets.single_owner)) if on]
-            yield Claim(
-                "either a ticket system or one owner for each question",
-                " and ".join(ways) or "neither",
-                len(ways) == 1,
-                "support.tickets",
-            )
-
-
-class Media(Control):
-    """The programs and settings a client needs can be had on a portable medium.
-
-    Who has no working mail cannot be sent a link. ``gmconf medium`` makes the image, with checksums.
-    """
-
-    id, level, sources = "sup.client-media", "basic", ("G:14",)
-    facts = (Fact("support.media"),)
-    documents = ("client-setup", "support")
-
-
-class Phone(Control):
-    """Paying users can call.
-
-    Telephone is what works when mail does not.
-    """
-
-    id, level, sources = "sup.phone", "bronze", ("G:15a",)
-    facts = (Fact("support.phone"),)
-    documents = ("support",)
-
-
-class HoldTime(Control):
-    """A caller waits no more than fifteen minutes.
-
-    The founding document says "no less than fifteen minutes", which can only be a slip; it is read as "no more than".
-    """
-
-    id, level, sources = "sup.hold-time", "bronze", ("G:15b",)
-    facts = (Fact("support.max_hold_minutes", most=15),)
-    documents = ("support", "sla")
-
-
-class Escalation(Control):
-    """Whoever answers knows the service, or passes the question to somebody who does and calls back.
-
-    At least two tiers are named.
-    """
-
-    id, level, sources = "sup.escalation", "bronze", ("G:15c",)
-    facts = (Fact("support.escalation", least=2),)
-    documents = ("support",)
 
 
 class AbuseProcedure(Control):
@@ -329,116 +271,3 @@ class HeadersProof(Control):
 
     id, level, sources = "prc.headers-proof", "basic", ("P:131",)
     documents = ("abuse",)
-
-
-class Aup(Control):
-    """There is an acceptable use policy, and every customer has agreed to it.
-
-    It bans spam, says what happens, and from how many messages on mail counts as marketing.
-    """
-
-    id, level, sources = "doc.aup", "basic", ("M:91", "M:98", "P:134")
-    facts = (Fact("policies.bulk_threshold"),)
-    documents = ("acceptable-use",)
-    evidence = Evidence("how customers agree to the policy", 731)
-
-
-class Suspend(Control):
-    """The terms allow to suspend an account at once.
-
-    Else the contract protects the spammer.
-    """
-
-    id, level, sources = "doc.tc-suspend", "basic", ("M:112",)
-    documents = ("acceptable-use",)
-
-
-class BulkPath(Control):
-    """Customers who want to send marketing mail are told how.
-
-    Else they do it the way that hurts everybody.
-    """
-
-    id, level, sources = "doc.bulk-path", "bronze", ("M:88",)
-    facts = (Fact("policies.bulk_contact"),)
-    documents = ("acceptable-use",)
-
-
-class CustomerDuty(Control):
-    """Customers are told which addresses their domain must have, and that these are theirs to answer.
-
-    RFC 2142 names them.
-    """
-
-    id, level, sources = "role.customer-duty", "basic", ("M:17", "RFC 2142")
-    documents = ("onboarding",)
-
-
-class AbuseContact(Control):
-    """Strangers find out how to report abuse.
-
-    A page on the web, abuse@, and a header in every message.
-    """
-
-    id, level, sources = "doc.abuse-contact", "basic", ("M:66",)
-    facts = (Fact("organisation.abuse_url"),)
-    documents = ("abuse",)
-
-
-class SecurityTxt(Control):
-    """Finders of security holes find out whom to tell.
-
-    ``build/documents`` has the file for /.well-known/security.txt of the organisation's web site.
-    """
-
-    id, level, sources = "doc.security-txt", "bronze", ("M:69", "RFC 9116")
-    facts = (Fact("policies.security_contact"), Fact("policies.security_expires"))
-    documents = ("security",)
-    evidence = Evidence("that the file is published", 366)
-
-    @classmethod
-    def of_site(cls, case: SiteCase) -> Iterable[Claim]:
-        """Its date of expiry lies ahead: after it finders take the file for abandoned (RFC 9116 section 2.5.5)."""
-        expires = case.site.policies.security_expires if case.site.policies else None
-        if expires:
-            yield Claim(
-                f"security.txt is valid on {case.today}",
-                f"until {expires}",
-                expires >= case.today,
-                "policies.security_expires",
-                remedy="set a day within the next year, render, and publish the file again",
-            )
-
-
-class Sla(Control):
-    """A service level agreement names numbers: availability, delay, answers.
-
-    What is not promised cannot be kept.
-    """
-
-    id, level, sources = "doc.sla", "bronze", ("Q:8",)
-    facts = (Fact("policies.sla"),)
-    documents = ("sla",)
-
-
-class Topology(Control):
-    """A page shows hosts, roles, ports and who may reach what.
-
-    Rendered from the site, so it is never out of date; with it, who runs the network can be reached.
-    """
-
-    id, level, sources = "doc.topology", "basic", ("F:64", "F:82")
-    facts = (Fact("procedures.incident_contacts", least=1),)
-    documents = ("topology",)
-
-
-class Firewall(Control):
-    """The firewall's rules are a table with reasons.
-
-    Whoever asks for a change knows what there is; the contact stands in it.
-    """
-
-    id, level, sources = "doc.firewall", "basic", ("F:75",)
-    files = (NFT,)
-    facts = (Fact("procedures.incident_contacts", least=1),)
-    documents = ("topology",)

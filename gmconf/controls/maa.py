@@ -1,11 +1,11 @@
-"""Mailboxes: delivery into them and access to them."""
+"""Access to mailboxes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import ClassVar
 
-from gmconf.controls.case import Claim, HostCase, SiteCase
+from gmconf.controls.case import Claim, HostCase
 from gmconf.controls.control import Control
 from gmconf.controls.expect import AtMost, Begins, Has, Model, OneOf, Only, Within
 from gmconf.controls.files import DOVECOT, MAIN, PROTOCOLS
@@ -13,22 +13,6 @@ from gmconf.derived.limits import chain
 from gmconf.model import Role
 
 BY_STORE = (Role.STORE,)
-
-
-class MdaPresent(Control):
-    """A mail delivery agent runs on a server of the site.
-
-    Mail that is accepted must have somewhere to go.
-    """
-
-    id, level, sources = "mda.present", "basic", ("H:mda",)
-    live = ("roundtrip",)
-
-    @classmethod
-    def of_site(cls, case: SiteCase) -> Iterable[Claim]:
-        """At least one store."""
-        names = [h.name for h in case.site.hosts if Role.STORE in h.roles]
-        yield Claim("a host with role store", ", ".join(names) or "none", bool(names), "hosts")
 
 
 class MaaPresent(Control):
@@ -151,27 +135,3 @@ class Dos(Control):
         },
     }
     documents = ("topology",)
-
-
-class Durable(Control):
-    """What was accepted is on disk.
-
-    A mailbox that says "delivered" and loses the message with the power has lied.
-    """
-
-    id, level, sources = "mda.durable", "basic", ("RFC 5321 section 6.1",)
-    on = BY_STORE
-    settings: ClassVar = {DOVECOT: {"mail.fsync": OneOf("optimized", "always")}}
-
-
-class JunkFolder(Control):
-    """Marked mail is filed into Junk, unless the user says otherwise.
-
-    On the server, so that every program of the user shows the same; a user's own Sieve script comes first.
-    """
-
-    id, level, sources = "mda.junk-folder", "basic", ("G:5d",)
-    on = BY_STORE
-    settings: ClassVar = {DOVECOT: {"sieve.junk": "/etc/dovecot/sieve/junk.sieve"}}
-    files = ("/etc/dovecot/sieve/junk.sieve",)
-    live = ("imap-login",)

@@ -16,8 +16,6 @@ from gmconf.model import Role
 from gmconf.model.networks import private
 from gmconf.settings import Value
 
-CHAT, NEWS = (5222, 5223, 5269), (119, 563)
-
 
 def _inside(case: HostCase) -> list[int]:
     others = [h for h in case.site.hosts if h.name != case.host.name]
