@@ -7,7 +7,7 @@ import os
 import sys
 from typing import NoReturn
 
-from gmconf.cli import build, dns, keys, report, reports
+from gmconf.cli import build, dns, docs, keys, report, reports
 from gmconf.cli import check as judgement
 from gmconf.cli import medium as papers
 from gmconf.cli import passwd as secrets
@@ -16,7 +16,7 @@ from gmconf.cli.app import app
 from gmconf.errors import GmconfError, SiteError
 from gmconf.printable import printing
 
-__all__ = ["app", "build", "dns", "judgement", "keys", "live", "main", "papers", "report", "reports", "secrets"]
+__all__ = ["app", "build", "dns", "docs", "judgement", "keys", "live", "main", "papers", "report", "reports", "secrets"]
 
 
 def _die(message: str) -> NoReturn:
