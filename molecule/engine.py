@@ -110,8 +110,8 @@ class Podman:
         self.argv = [*wrapper(), "podman"]
         self.env = {**os.environ, "CONTAINERS_CONF": str(conf)}
 
-    def __call__(self, *args: str, check: bool = True, **more: object) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run([*self.argv, *args], env=self.env, text=True, capture_output=True, **more)
+    def __call__(self, *args: str, check: bool = True, told: str | None = None) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run([*self.argv, *args], env=self.env, text=True, capture_output=True, input=told)
         if check and done.returncode:
             stop(f"podman {' '.join(args[:3])}: {done.stderr.strip()}")
         return done

@@ -199,7 +199,7 @@ def _create(podman: Podman, machine: Machine) -> None:
             "-c",
             f"umask 077; mkdir -p {os.path.dirname(path)}; cat > {path}; chmod go+r {path}",
         ]
-        podman(*argv, input=text)
+        podman(*argv, told=text)
     podman(
         "exec",
         machine.container,

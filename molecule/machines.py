@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn, TypedDict, Unpack
 
 ROOT = Path(__file__).resolve().parents[1]
 STATE = ROOT / ".lab"
@@ -66,7 +67,7 @@ def say(text: str) -> None:
     print(f"--> {text}", flush=True)
 
 
-def stop(text: str, code: int = 1) -> None:
+def stop(text: str, code: int = 1) -> NoReturn:
     """End with a message."""
     print(f"lab: {text}", file=sys.stderr)
     sys.exit(code)
@@ -78,6 +79,15 @@ def key() -> None:
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "gmconf lab", "-f", str(KEY)], check=True)
 
 
-def ssh(machine: Machine, *command: str, **more: object) -> subprocess.CompletedProcess[str]:
+class Streams(TypedDict, total=False):
+    """What a command reads, and where its output goes."""
+
+    input: str
+    capture_output: bool
+    check: bool
+    timeout: float
+
+
+def ssh(machine: Machine, *command: str, **more: Unpack[Streams]) -> subprocess.CompletedProcess[str]:
     """Run a command on a host."""
     return subprocess.run(["ssh", *SSH, "-i", str(KEY), f"root@{machine.addresses[0]}", *command], text=True, **more)

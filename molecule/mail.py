@@ -59,8 +59,9 @@ def main(argv: list[str]) -> None:
     if len(argv) != 5:
         print(__doc__, file=sys.stderr)
         sys.exit(2)
-    seconds = exchange(*argv, password=os.environ["GMCONF_PASSWORD"])
-    print(f"sent by {argv[3]} over port 465, fetched by {argv[4]} over IMAPS {seconds:.1f} s later")
+    name, address, ca, sender, recipient = argv
+    seconds = exchange(name, address, ca, sender, recipient, password=os.environ["GMCONF_PASSWORD"])
+    print(f"sent by {sender} over port 465, fetched by {recipient} over IMAPS {seconds:.1f} s later")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ import lab
 
 def follow(name: str, process: subprocess.Popen[str]) -> None:
     """Prints each line with the host before it."""
+    assert process.stdout
     for line in process.stdout:
         print(f"{name}  {line.rstrip()}", flush=True)
 

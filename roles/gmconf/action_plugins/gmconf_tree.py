@@ -13,10 +13,22 @@ import re
 import tarfile
 import tempfile
 import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import IO, TYPE_CHECKING, Any
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.plugins.connection import ConnectionBase
+
+if TYPE_CHECKING:  # module_utils of a role are importable on hosts only
+    from ansible.module_utils.gmconf_host.manifest import Entry, Found, Manifest
+
+Vars = Mapping[str, Any] | None
+"""The variables of a task."""
+Result = dict[str, Any]
+"""The result of a task or module: whatever keys Ansible knows or adds."""
+Sources = Mapping[str, str | bytes]
+"""Digest of a file: its path in build/, or its bytes where it was decrypted."""
 
 MODULE = "gmconf_tree"
 KINDS = ("missing_packages", "files", "removed", "retired", "directories", "compiled", "users", "units", "interrupted")
@@ -41,15 +53,15 @@ APT = {
 }
 
 
-class ActionModule(ActionBase):
+class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no types
     """gmconf_tree: build, host."""
 
     TRANSFERS_FILES = True
     _supports_check_mode = True
     _supports_async = False
 
-    def run(self, tmp=None, task_vars=None):
-        result = super().run(tmp, task_vars)
+    def run(self, tmp: str | None = None, task_vars: Vars = None) -> Result:
+        result: Result = super().run(tmp, task_vars)
         build, host = self._task.args["build"], self._task.args["host"]
         manifest, sources = self._read(build, host)
         call = {"manifest": json.dumps(manifest, sort_keys=True)}
@@ -69,13 +81,13 @@ class ActionModule(ActionBase):
             self._archive(found["need"], sources, file)
             return {**result, **self._apply(call, host, found, archive, task_vars)}
 
-    def _apply(self, call, host, found, archive, task_vars):
+    def _apply(self, call: Mapping[str, str], host: str, found: Found, archive: str, task_vars: Vars) -> Result:
         """Packages, then the roll-out itself; the archive was made before, so that a tree that is not what was rendered
         stops everything."""
         missing = found["missing_packages"]
         if missing:
             wanted = {**APT, "name": missing}
-            apt = self._execute_module("ansible.builtin.apt", wanted, task_vars=task_vars)
+            apt: Result = self._execute_module("ansible.builtin.apt", wanted, task_vars=task_vars)
             if apt.get("failed"):
                 # Lists that look fresh may be empty (a new image) or name packages that have been replaced since.
                 apt = self._execute_module(
@@ -87,7 +99,7 @@ class ActionModule(ActionBase):
         self._transfer_file(archive, remote)
         within = 0 if self._task.check_mode else int((task_vars or {}).get(CONFIRM, WITHIN))
         try:
-            done = self._execute_module(
+            done: Result = self._execute_module(
                 MODULE, {**call, "phase": "apply", "archive": remote, "within": within}, task_vars=task_vars
             )
         except AnsibleConnectionFailure as error:
@@ -102,7 +114,7 @@ class ActionModule(ActionBase):
         self._remove_tmp_path(self._connection._shell.tmpdir)
         return done
 
-    def _confirm(self, call, host, within, task_vars):
+    def _confirm(self, call: Mapping[str, str], host: str, within: int, task_vars: Vars) -> Result:
         """Come over a new connection, as the next roll-out will; the failure when that is not possible."""
         start, shut = time.monotonic(), ""
         while time.monotonic() < start + within + PATIENCE:
@@ -131,17 +143,17 @@ class ActionModule(ActionBase):
             ),
         }
 
-    def _read(self, build, host):
+    def _read(self, build: str, host: str) -> tuple[Manifest, Sources]:
         """Manifest with the digest of every file, and where the content of each digest comes from."""
         folder = os.path.join(build, "hosts", host)
         try:
             with open(os.path.join(folder, "manifest.json"), encoding="utf-8") as file:
-                manifest = json.load(file)
+                manifest: Manifest = json.load(file)
         except OSError as error:
             raise AnsibleError(f"no rendered tree for {host}: {error}; render the site again") from None
         except ValueError:
             raise AnsibleError(f"{folder}/manifest.json is not what was rendered; render the site again") from None
-        sources = {}
+        sources: dict[str, str | bytes] = {}
         for entry in manifest["files"]:
             if "secret" in entry:
                 data = self._decrypt(os.path.join(build, entry["secret"]))
@@ -151,7 +163,7 @@ class ActionModule(ActionBase):
                 sources[entry["sha256"]] = os.path.join(folder, entry["source"])
         return manifest, sources
 
-    def _decrypt(self, path):
+    def _decrypt(self, path: str) -> bytes:
         # Decrypted in memory: the loader's own helper would leave the plain text in a temporary file for a while.
         try:
             with open(path, "rb") as file:
@@ -175,7 +187,7 @@ class ActionModule(ActionBase):
             )
         return plain
 
-    def _archive(self, digests, sources, raw):
+    def _archive(self, digests: Sequence[str], sources: Sources, raw: IO[bytes]) -> None:
         """A tar with one member per digest. Raises AnsibleError where a file is not what was rendered."""
         with (
             gzip.GzipFile(fileobj=raw, mode="wb", compresslevel=1, mtime=0) as packed,
@@ -190,7 +202,7 @@ class ActionModule(ActionBase):
 
 
 @contextlib.contextmanager
-def memory():
+def memory() -> Iterator[tuple[IO[bytes], str]]:
     """(file, path under which programs of this user can read it): decrypted secrets lie on no disk here, whenever this
     process ends."""
     if hasattr(os, "memfd_create"):
@@ -201,7 +213,7 @@ def memory():
             yield file, file.name
 
 
-def content(sources, digest):
+def content(sources: Sources, digest: str) -> bytes:
     """The bytes of a digest. Raises AnsibleError where a file is not what was rendered."""
     source = sources[digest]
     if isinstance(source, bytes):
@@ -218,7 +230,7 @@ def content(sources, digest):
     return data
 
 
-def unbundled(data, decrypt):
+def unbundled(data: bytes, decrypt: Callable[[bytes], bytes]) -> bytes:
     """login:hash lines of gmconf's password files: each hash is encrypted with one of the keys, which are vault texts,
     and bound to its login."""
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -233,7 +245,7 @@ def unbundled(data, decrypt):
     return "".join(lines).encode()
 
 
-def in_clear(plain):
+def in_clear(plain: bytes) -> list[str]:
     """Logins of login:hash lines whose hash is the password itself, or nothing with a scheme."""
     pairs = [line.partition(":")[::2] for line in plain.decode("utf-8", "replace").splitlines() if line]
     return [
@@ -243,10 +255,11 @@ def in_clear(plain):
     ]
 
 
-def contradictions(manifest, sources, found):
+def contradictions(manifest: Manifest, sources: Sources, found: Found) -> tuple[list[str], list[str]]:
     """Sentences about records that say otherwise than the files that would change, and names that DNS did not answer
     for."""
-    sentences, unasked = [], []
+    sentences: list[str] = []
+    unasked: list[str] = []
     different = set(found["files"]) if any("records" in entry for entry in manifest["files"]) else ()
     for entry in manifest["files"]:
         if "records" not in entry or entry["path"] not in different or entry["sha256"] not in found["need"]:
@@ -257,7 +270,7 @@ def contradictions(manifest, sources, found):
     return sentences, unasked
 
 
-def against(entry, data, published, removed):
+def against(entry: Entry, data: bytes, published: Mapping[str, Sequence[str]], removed: Sequence[str]) -> Iterator[str]:
     """What DNS says otherwise than a file; ``published`` are its records that DNS answered for."""
     for record, texts in published.items():
         name, kind = record.split()
@@ -273,7 +286,7 @@ def against(entry, data, published, removed):
             yield wrong
 
 
-def against_policy(name, data, exchanges, announced):
+def against_policy(name: str, data: bytes, exchanges: Sequence[str], announced: Sequence[str]) -> str | None:
     """What is wrong with the MX records of a domain for an MTA-STS policy; None where it allows all, or nobody is told
     of it (RFC 8461)."""
     pairs = [
@@ -291,13 +304,13 @@ def against_policy(name, data, exchanges, announced):
     )
 
 
-def signs(entry, name, removed):
+def signs(entry: Entry, name: str, removed: Sequence[str]) -> bool:
     """Whether the host signs for the domain with another key now, which this roll-out would take away."""
     start = os.path.join(os.path.dirname(entry["path"]), name.partition("._domainkey.")[2]) + "."
     return any(path.startswith(start) and path[len(start) :].count(".") == 1 for path in removed)
 
 
-def against_dkim(name, data, published, signing):
+def against_dkim(name: str, data: bytes, published: Sequence[str], signing: bool) -> str | None:
     """What is wrong with the TXT records of a selector for a private key;
     None where they fit (RFC 6376 section 3.6.1).
     """
@@ -314,7 +327,7 @@ def against_dkim(name, data, published, signing):
     )
 
 
-def public_forms(data):
+def public_forms(data: bytes) -> list[str]:
     """How p= may spell the public half of a private key: RSA in two ways (RFC 6376 section 3.6.1), Ed25519 in one (RFC
     8463 section 3).
 
@@ -335,7 +348,7 @@ def public_forms(data):
     return [base64.b64encode(form).decode() for form in found]
 
 
-def against_tlsa(name, data, published):
+def against_tlsa(name: str, data: bytes, published: Sequence[str]) -> str | None:
     """What is wrong with TLSA records for a chain (PEM); None where one fits or none can be used (RFC 7672 section
     3.1)."""
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -368,7 +381,7 @@ def against_tlsa(name, data, published):
     )
 
 
-def refusal(host, sentences):
+def refusal(host: str, sentences: Sequence[str]) -> str:
     """Why, and what to do."""
     return (
         f"{host}: refused, nothing was touched. DNS says otherwise, and mail would be refused elsewhere:\n  "
@@ -379,6 +392,6 @@ def refusal(host, sentences):
     )
 
 
-def named(texts):
+def named(texts: Sequence[str]) -> str:
     """A few of many."""
     return ", ".join(texts[:3]) + (f" and {len(texts) - 3} more" if len(texts) > 3 else "")

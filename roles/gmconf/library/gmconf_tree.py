@@ -11,6 +11,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.gmconf_host.compare import compare
 from ansible.module_utils.gmconf_host.host import Refused
 from ansible.module_utils.gmconf_host.journal import FULL
+from ansible.module_utils.gmconf_host.manifest import Done, Found, Manifest
 from ansible.module_utils.gmconf_host.places import Unsafe
 from ansible.module_utils.gmconf_host.rollout import apply, confirmed
 
@@ -32,7 +33,7 @@ EXAMPLES = ""
 RETURN = ""
 
 
-def main():
+def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "manifest": {"type": "str", "required": True, "no_log": False},
@@ -42,7 +43,8 @@ def main():
         },
         supports_check_mode=True,
     )
-    manifest = json.loads(module.params["manifest"])
+    manifest: Manifest = json.loads(module.params["manifest"])
+    result: Found | Done
     try:
         if module.params["phase"] == "compare":
             result = compare(manifest)

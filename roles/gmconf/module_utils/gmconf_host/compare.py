@@ -6,13 +6,16 @@ import grp
 import hashlib
 import pwd
 import stat
+from collections.abc import Sequence
 
 from ansible.module_utils.gmconf_host.host import STATE, filesystem, run
+from ansible.module_utils.gmconf_host.manifest import Compile, Differs, Entry, Found, Manifest, Placed, User
+from ansible.module_utils.gmconf_host.places import Places
 from ansible.module_utils.gmconf_host.published import ask
 from ansible.module_utils.gmconf_host.units import wrong_units
 
 
-def digest_of(path, places):
+def digest_of(path: str, places: Places) -> str | None:
     """SHA-256 of a regular file, None when there is none."""
     try:
         with places.open(path) as file:
@@ -21,7 +24,7 @@ def digest_of(path, places):
         return None
 
 
-def ids(entry):
+def ids(entry: Placed) -> tuple[int, int] | None:
     """(uid, gid), or None while user or group do not exist yet."""
     try:
         return pwd.getpwnam(entry["owner"]).pw_uid, grp.getgrnam(entry["group"]).gr_gid
@@ -29,7 +32,7 @@ def ids(entry):
         return None
 
 
-def meta_differs(entry, places):
+def meta_differs(entry: Placed, places: Places) -> bool:
     """Whether owner, group or mode differ from what is wanted."""
     found = places.stat(entry["path"])
     wanted = ids(entry)
@@ -38,25 +41,25 @@ def meta_differs(entry, places):
     )
 
 
-def missing_packages(manifest):
+def missing_packages(manifest: Manifest) -> list[str]:
     """Packages that are not installed."""
-    code, out = run(["dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\n", *manifest["packages"]])
+    _, out = run(["dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\n", *manifest["packages"]])
     have = {line.split()[0] for line in out.splitlines() if line.endswith(" installed")}
     return sorted(set(manifest["packages"]) - have)
 
 
-def changed_files(manifest, places):
+def changed_files(manifest: Manifest, places: Places) -> list[Entry]:
     """Entries whose content or metadata differ."""
     return [f for f in manifest["files"] if content_differs(f, places) or meta_differs(f, places)]
 
 
-def content_differs(entry, places):
+def content_differs(entry: Entry, places: Places) -> bool:
     """Whether the content is another one; what is initial is the host's own from then on."""
     found = digest_of(entry["path"], places)
     return found is None if entry.get("initial") else found != entry["sha256"]
 
 
-def unwanted(manifest, places):
+def unwanted(manifest: Manifest, places: Places) -> list[str]:
     """Files that may not be there: in owned directories, and those named absent."""
     keep = {f["path"] for f in manifest["files"]} | {c["makes"] for c in manifest["compile"]}
     found = [path for path in manifest["absent"] if places.stat(path)]
@@ -65,18 +68,18 @@ def unwanted(manifest, places):
     return sorted(found)
 
 
-def retired(manifest, places):
+def retired(manifest: Manifest, places: Places) -> list[str]:
     """Places where an earlier gmconf kept files that lie elsewhere now."""
     return [path for path in manifest["retired"] if places.stat(path)]
 
 
-def stale_compiled(manifest, changed, places):
+def stale_compiled(manifest: Manifest, changed: Sequence[Entry], places: Places) -> list[Compile]:
     """Derived files to be made again."""
     paths = {f["path"] for f in changed}
     return [c for c in manifest["compile"] if c["source"] in paths or not places.stat(c["makes"])]
 
 
-def missing_users(manifest):
+def missing_users(manifest: Manifest) -> list[User]:
     """Users, or memberships of groups, that are not there."""
     found = []
     for user in manifest["users"]:
@@ -90,7 +93,7 @@ def missing_users(manifest):
     return found
 
 
-def is_member(name, group):
+def is_member(name: str, group: str) -> bool:
     """Whether a user is in a group by name."""
     try:
         return name in grp.getgrnam(group).gr_mem
@@ -98,7 +101,7 @@ def is_member(name, group):
         return False
 
 
-def compare(manifest):
+def compare(manifest: Manifest) -> Found:
     """What differs, by kind. ``need`` are the digests of contents that the host lacks.
 
     ``published``: what DNS says under the names that files about to change must agree with.
@@ -107,7 +110,7 @@ def compare(manifest):
     with filesystem() as places:
         changed = changed_files(manifest, places)
         live = {digest_of(f["path"], places) for f in manifest["files"]}
-        found = {
+        found: Differs = {
             "missing_packages": packages,
             "files": [f["path"] for f in changed],
             "removed": unwanted(manifest, places),

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from io import BufferedReader
+
+Read = Callable[[str], BufferedReader]
+
 ALL = ["*"]
 
 
-def changed(paths, before, after):
+def changed(paths: Iterable[str], before: Read, after: Read) -> list[str]:
     """Names of the entries that are added, gone or other ones; ``before`` and ``after`` read a table. ALL where that
     cannot be told."""
-    names = set()
+    names: set[str] = set()
     for path in paths:
         try:
             names |= {name for name, _ in _entries(before, path) ^ _entries(after, path)}
@@ -17,10 +22,10 @@ def changed(paths, before, after):
     return sorted(names)
 
 
-def _entries(read, path):
+def _entries(read: Read, path: str) -> set[tuple[str, tuple[str, ...]]]:
     with read(path) as file:
         lines = file.read().decode().split("\n")
-    found = {}
+    found: dict[str, tuple[str, ...]] = {}
     for line in lines:
         if line and not line.startswith("#"):
             name, colon, rest = line.partition(":")

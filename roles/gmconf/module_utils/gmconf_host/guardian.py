@@ -12,6 +12,7 @@ import os
 import signal
 import syslog
 import time
+from collections.abc import Callable
 
 from ansible.module_utils.gmconf_host.host import filesystem, run
 from ansible.module_utils.gmconf_host.journal import AWAITING
@@ -22,7 +23,7 @@ OVER = b"over"
 class Guardian:
     """Lives from the first step of a roll-out to its end; ``back`` and ``finish`` are what it does at its own end."""
 
-    def __init__(self, back, finish):
+    def __init__(self, back: Callable[[], None], finish: Callable[[], None]) -> None:
         reader, self._writer = os.pipe()
         self.pid = os.fork()
         if self.pid == 0:
@@ -34,14 +35,14 @@ class Guardian:
                 os._exit(0)
         os.close(reader)
 
-    def until_confirmed(self, seconds):
+    def until_confirmed(self, seconds: int) -> None:
         """From here on a confirmation within these seconds is needed; the guardian outlives this process."""
         with filesystem() as places:
             places.put(AWAITING, b"", 0o600)
         os.write(self._writer, b"%d" % seconds)
         os.close(self._writer)
 
-    def over(self):
+    def over(self) -> None:
         """The roll-out has come to an end of its own."""
         with contextlib.suppress(BrokenPipeError):
             os.write(self._writer, OVER)
@@ -49,7 +50,7 @@ class Guardian:
         os.waitpid(self.pid, 0)
 
 
-def _leave_the_session():
+def _leave_the_session() -> None:
     """Neither the end of the connection nor that of the login ends this process."""
     os.setsid()
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -58,7 +59,7 @@ def _leave_the_session():
         os.dup2(null, stream)
 
 
-def _watch(reader, back, finish):
+def _watch(reader: int, back: Callable[[], None], finish: Callable[[], None]) -> None:
     said = os.read(reader, 64)
     if said == OVER:
         return
@@ -98,7 +99,7 @@ def _watch(reader, back, finish):
         finish()
 
 
-def _try(back):
+def _try(back: Callable[[], None]) -> None:
     try:
         back()
     except Exception as error:
@@ -106,6 +107,6 @@ def _try(back):
         raise
 
 
-def _note(text):
+def _note(text: str) -> None:
     syslog.openlog("gmconf")
     syslog.syslog(syslog.LOG_WARNING, text)

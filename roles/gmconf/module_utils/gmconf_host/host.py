@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Sequence
 
 from ansible.module_utils.gmconf_host.places import Places
 
@@ -17,22 +18,22 @@ switched (present only meanwhile), ``generation`` what is live."""
 class Refused(Exception):
     """The roll-out stops; the text is for the operator. ``details`` goes into the task's result."""
 
-    def __init__(self, message, **details):
+    def __init__(self, message: str, **details: bool) -> None:
         super().__init__(message)
         self.details = details
 
 
-def at(path):
+def at(path: str) -> str:
     """A host path below the root."""
     return ROOT + path
 
 
-def filesystem():
+def filesystem() -> Places:
     """The host's files, below the root."""
     return Places(ROOT)
 
 
-def run(argv, timeout=120, told=None):
+def run(argv: Sequence[str], timeout: float = 120, told: str | None = None) -> tuple[int, str]:
     """(exit code, output of both streams); ``told`` is what the command reads."""
     try:
         done = subprocess.run(

@@ -11,11 +11,13 @@ import json
 import os
 import shutil
 import stat
+from collections.abc import Mapping, Sequence
+from typing import NotRequired, TypedDict
 
 try:
     from ansible.module_utils.gmconf_host.places import Places, Unsafe
 except ImportError:  # a program, with that file beside it
-    from places import Places, Unsafe
+    from places import Places, Unsafe  # type: ignore[no-redef]  # the same file
 
 STATE = "/var/lib/gmconf"
 AWAITING = f"{STATE}/awaiting"
@@ -27,15 +29,44 @@ so that its end needs no room.
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
+class State(TypedDict):
+    """How a unit is; ``not_here``: a condition keeps it from running on this host."""
+
+    enabled: bool
+    masked: bool
+    known: bool
+    active: bool
+    not_here: bool
+
+
+class Saved(TypedDict):
+    """How a path was: a link, a file whose bytes are ``saved`` under a number, or not there."""
+
+    path: str
+    saved: str | None
+    link: NotRequired[str]
+    uid: NotRequired[int]
+    gid: NotRequired[int]
+    mode: NotRequired[int]
+
+
+class Noted(TypedDict):
+    """What to put back, how the units were, the names of changed entries."""
+
+    files: list[Saved]
+    units: dict[str, State]
+    told: NotRequired[dict[str, list[str]]]
+
+
 class Journal:
     """The journal in a state directory; ``root`` stands before every path of the host."""
 
-    def __init__(self, folder=STATE, root=""):
+    def __init__(self, folder: str = STATE, root: str = "") -> None:
         self.root = root
         self.path = f"{folder}/journal"
         self.saved = f"{folder}/saved"
 
-    def open(self, paths, units, told):
+    def open(self, paths: Sequence[str], units: Mapping[str, State], told: Mapping[str, list[str]]) -> None:
         """Save the present state of all paths, and note the one of all units and what commands are told, durably."""
         with Places(self.root) as places:
             places.remove_all(self.saved)
@@ -43,7 +74,7 @@ class Journal:
             entries = [self._save(places, path, str(number)) for number, path in enumerate(paths)]
             places.put(self.path, json.dumps({"files": entries, "units": units, "told": told}).encode(), 0o600)
 
-    def _save(self, places, path, number):
+    def _save(self, places: Places, path: str, number: str) -> Saved:
         found = places.stat(path)
         if found is not None and stat.S_ISLNK(found.st_mode):
             return {"path": path, "saved": None, "link": places.read_link(path)}
@@ -54,16 +85,17 @@ class Journal:
             places.put(f"{self.saved}/{number}", live.read(), 0o600)
         return {"path": path, "saved": number, "uid": found.st_uid, "gid": found.st_gid, "mode": found.st_mode & 0o777}
 
-    def read(self):
+    def read(self) -> Noted | None:
         """{"files": what to put back, "units": how they were, "told": names of changed entries}, or None when nothing
         is being switched."""
         try:
             with Places(self.root) as places, places.open(self.path) as file:
-                return json.load(file)
+                noted: Noted = json.load(file)
+                return noted
         except (OSError, ValueError):
             return None
 
-    def roll_back(self):
+    def roll_back(self) -> list[str]:
         """Put all files back; returns the paths touched. The journal stays until ``close``.
 
         Raises OSError when some could not be put back, after the others were.
@@ -83,7 +115,7 @@ class Journal:
             raise failed
         return [entry["path"] for entry in entries]
 
-    def _put_back(self, places, entry):
+    def _put_back(self, places: Places, entry: Saved) -> None:
         if entry.get("link"):
             places.put_link(entry["path"], entry["link"])
         elif entry["saved"] is None:
@@ -92,7 +124,7 @@ class Journal:
             self._put_file_back(places, entry, f"{self.saved}/{entry['saved']}")
 
     @staticmethod
-    def _put_file_back(places, entry, saved):
+    def _put_file_back(places: Places, entry: Saved, saved: str) -> None:
         path, mode, owner = entry["path"], entry["mode"], (entry["uid"], entry["gid"])
         with places.open(saved) as file:
             data = file.read()
@@ -109,13 +141,13 @@ class Journal:
             except OSError:  # another file system: there has to be room
                 raise error from None
 
-    def close(self):
+    def close(self) -> None:
         """The switch is over."""
         with Places(self.root) as places:
             places.remove(self.path)
 
 
-def _is_back(places, path, data, mode, owner):
+def _is_back(places: Places, path: str, data: bytes, mode: int, owner: tuple[int, int]) -> bool:
     found = places.stat(path)
     if (
         found is None

@@ -13,6 +13,8 @@ import os
 import shutil
 import stat
 from collections import deque
+from collections.abc import Iterator
+from io import BufferedReader
 
 STAFF = 50
 """Debian's group for /usr/local, which its policy calls as powerful as root."""
@@ -25,35 +27,35 @@ FRESH = ".gmconf-new"
 class Unsafe(OSError):
     """A way that leads through what others than root can change; the text is for the operator."""
 
-    def __str__(self):
+    def __str__(self) -> str:
         return str(self.args[0])
 
 
 class Places:
     """The file system of the host; ``root`` stands before every path. Directories stay open until ``close``."""
 
-    def __init__(self, root=""):
+    def __init__(self, root: str = "") -> None:
         self._root = (os.open(root or "/", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC), True)
-        self._opened = {}
+        self._opened: dict[str, tuple[int, bool]] = {}
 
-    def __enter__(self):
+    def __enter__(self) -> Places:
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self.close()
 
-    def close(self):
+    def close(self) -> None:
         """Let go of all directories."""
         self.forget()
         os.close(self._root[0])
 
-    def forget(self):
+    def forget(self) -> None:
         """Look at every directory anew: owner or mode of one has changed."""
         for descriptor, _ in self._opened.values():
             os.close(descriptor)
         self._opened.clear()
 
-    def directory(self, path, guarded=True):
+    def directory(self, path: str, guarded: bool = True) -> int:
         """The descriptor of a directory, valid until ``forget``. Raises Unsafe when others can write there, OSError
         when there is none."""
         if path not in self._opened:
@@ -66,12 +68,12 @@ class Places:
             )
         return descriptor
 
-    def is_closed(self, path):
+    def is_closed(self, path: str) -> bool:
         """Whether nobody but root can change what lies in a directory."""
         self.directory(path, guarded=False)
         return self._opened[path][1]
 
-    def _walk(self, path):
+    def _walk(self, path: str) -> tuple[int, bool]:
         held, names, links = [(os.dup(self._root[0]), True)], deque(path.split("/")), 0
         try:
             while names:
@@ -106,7 +108,7 @@ class Places:
             for descriptor, _ in held:
                 os.close(descriptor)
 
-    def stat(self, path):
+    def stat(self, path: str) -> os.stat_result | None:
         """What lies there, links not followed; None: nothing."""
         folder, _, name = path.rpartition("/")
         try:
@@ -114,7 +116,7 @@ class Places:
         except (FileNotFoundError, NotADirectoryError):
             return None
 
-    def open(self, path):
+    def open(self, path: str) -> BufferedReader:
         """A regular file for reading, in bytes. Raises OSError when there is none; a pipe or a link is none."""
         folder, _, name = path.rpartition("/")
         descriptor = os.open(
@@ -127,12 +129,12 @@ class Places:
             raise FileNotFoundError(f"{path}: not a regular file")
         return os.fdopen(descriptor, "rb")
 
-    def read_link(self, path):
+    def read_link(self, path: str) -> str:
         """Where a symbolic link points."""
         folder, _, name = path.rpartition("/")
         return os.readlink(name, dir_fd=self.directory(folder, guarded=False))
 
-    def files(self, path):
+    def files(self, path: str) -> Iterator[str]:
         """Paths of all that is no directory below one, in any depth; nothing when there is none."""
         try:
             descriptor = self.directory(path.rstrip("/"), guarded=False)
@@ -145,7 +147,7 @@ class Places:
             else:
                 yield below
 
-    def make(self, path, mode=0o755, owner=None):
+    def make(self, path: str, mode: int = 0o755, owner: tuple[int, int] | None = None) -> None:
         """A directory, and those above it; one that is there gets owner and mode. Only its place has to be root's."""
         above, _, name = path.rpartition("/")
         try:
@@ -169,7 +171,7 @@ class Places:
             os.close(descriptor)
         self.forget()
 
-    def put(self, path, data, mode, owner=None):
+    def put(self, path: str, data: bytes, mode: int, owner: tuple[int, int] | None = None) -> None:
         """A whole file, durable: made anew beside, renamed over."""
         folder, _, name = path.rpartition("/")
         parent = self._folder(folder)
@@ -189,7 +191,7 @@ class Places:
             raise
         os.fsync(parent)
 
-    def move(self, source, path, mode, owner=None):
+    def move(self, source: str, path: str, mode: int, owner: tuple[int, int] | None = None) -> None:
         """A file to another place of the same file system, durable; it needs no room. Raises OSError when that is
         another file system."""
         below, _, was = source.rpartition("/")
@@ -201,7 +203,7 @@ class Places:
         os.replace(was, name, src_dir_fd=here, dst_dir_fd=parent)
         os.fsync(parent)
 
-    def put_link(self, path, target):
+    def put_link(self, path: str, target: str) -> None:
         """A symbolic link, put in place atomically."""
         folder, _, name = path.rpartition("/")
         parent = self._folder(folder)
@@ -210,7 +212,7 @@ class Places:
         os.replace(name + FRESH, name, src_dir_fd=parent, dst_dir_fd=parent)
         os.fsync(parent)
 
-    def _folder(self, path):
+    def _folder(self, path: str) -> int:
         try:
             return self.directory(path)
         except FileNotFoundError:
@@ -218,16 +220,16 @@ class Places:
             return self.directory(path)
 
     @staticmethod
-    def _clear(parent, name):
+    def _clear(parent: int, name: str) -> None:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(name + FRESH, dir_fd=parent)
 
-    def sweep(self, path):
+    def sweep(self, path: str) -> None:
         """What a ``put`` that was cut short left beside a file."""
         folder, _, name = path.rpartition("/")
         self._clear(self.directory(folder), name)
 
-    def remove(self, path):
+    def remove(self, path: str) -> bool:
         """A file or link, with what a ``put`` that was cut short left beside it; whether there was one."""
         folder, _, name = path.rpartition("/")
         try:
@@ -239,7 +241,7 @@ class Places:
         os.fsync(parent)
         return True
 
-    def remove_all(self, path):
+    def remove_all(self, path: str) -> None:
         """Whatever lies there, wherever it lies: only names go, and no link is followed. Raises OSError when something
         of it stays."""
         folder, _, name = path.rpartition("/")
@@ -255,21 +257,21 @@ class Places:
         self.forget()
 
 
-def _belongs(descriptor, mode, owner):
+def _belongs(descriptor: int, mode: int, owner: tuple[int, int] | None) -> None:
     if owner and os.geteuid() == 0:
         os.fchown(descriptor, *owner)
     os.fchmod(descriptor, mode)
 
 
-def _is_roots(uid):
+def _is_roots(uid: int) -> bool:
     return uid in (0, os.geteuid())
 
 
-def _only_root_writes(seen):
+def _only_root_writes(seen: os.stat_result) -> bool:
     shared = seen.st_mode & stat.S_IWGRP and seen.st_gid not in (0, STAFF, os.getegid())
     return _is_roots(seen.st_uid) and not shared and not seen.st_mode & stat.S_IWOTH
 
 
-def _whose(descriptor):
+def _whose(descriptor: int) -> str:
     seen = os.fstat(descriptor)
     return f"it belongs to user {seen.st_uid} and group {seen.st_gid}, mode {stat.S_IMODE(seen.st_mode):04o}"

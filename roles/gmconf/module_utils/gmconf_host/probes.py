@@ -9,6 +9,7 @@ import time
 
 from ansible.module_utils.gmconf_host import units
 from ansible.module_utils.gmconf_host.host import run
+from ansible.module_utils.gmconf_host.manifest import Manifest, Probe
 
 WITHIN = 45
 """Seconds a probe is tried for when it does not say so itself."""
@@ -17,13 +18,16 @@ STILL, LONGEST = 20, 900
 first start takes minutes."""
 
 
-def probe(manifest):
+def probe(manifest: Manifest) -> list[str]:
     """Try every probe until it answers or its time is over; returns complaints.
 
     All times run from the start. A probe whose service is still starting or computing has more of it.
     """
-    start, complaints, left = time.monotonic(), [], list(manifest["probes"])
-    seen_at_work, in_a_row, restarts = {}, {}, None
+    start, left = time.monotonic(), list(manifest["probes"])
+    complaints: list[str] = []
+    seen_at_work: dict[str, float] = {}
+    in_a_row: dict[str, int] = {}
+    restarts: dict[str, str] | None = None
     while left:
         silent = []
         for wanted in left:
@@ -55,7 +59,7 @@ def probe(manifest):
     return complaints
 
 
-def observe(wanted):
+def observe(wanted: Probe) -> str:
     """What a probe sees, as text; problems start with "error: "."""
     try:
         if wanted["kind"] == "exec":

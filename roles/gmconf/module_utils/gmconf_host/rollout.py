@@ -11,6 +11,8 @@ import json
 import os
 import pwd
 import time
+from collections.abc import Iterator, Sequence
+from typing import TextIO
 
 from ansible.module_utils.gmconf_host import entries, units
 from ansible.module_utils.gmconf_host.compare import (
@@ -28,7 +30,8 @@ from ansible.module_utils.gmconf_host.compare import (
 from ansible.module_utils.gmconf_host.guardian import Guardian
 from ansible.module_utils.gmconf_host.host import STATE, Refused, at, filesystem, run
 from ansible.module_utils.gmconf_host.journal import AWAITING, FULL, NEXT, Journal
-from ansible.module_utils.gmconf_host.places import Unsafe
+from ansible.module_utils.gmconf_host.manifest import Compile, Diff, Done, Entry, Manifest, Readable
+from ansible.module_utils.gmconf_host.places import Places, Unsafe
 from ansible.module_utils.gmconf_host.probes import probe
 from ansible.module_utils.gmconf_host.stage import Stage
 
@@ -36,7 +39,14 @@ DIFF_LIMIT = 100_000
 """Bytes from which --diff names a file only."""
 
 
-def switch(manifest, stage, journal, changed, compiled, extra):
+def switch(
+    manifest: Manifest,
+    stage: Stage,
+    journal: Journal,
+    changed: Sequence[Entry],
+    compiled: Sequence[Compile],
+    extra: Sequence[str],
+) -> tuple[list[str], dict[str, list[str]]]:
     """Replace files one by one; the journal lies ready to undo it. Returns the paths touched, and what commands are
     told of them."""
     paths = [*(f["path"] for f in changed), *(c["makes"] for c in compiled), *extra]
@@ -67,7 +77,9 @@ def switch(manifest, stage, journal, changed, compiled, extra):
     return paths, told
 
 
-def unsafe(manifest, changed, compiled, extra, places):
+def unsafe(
+    manifest: Manifest, changed: Sequence[Entry], compiled: Sequence[Compile], extra: Sequence[str], places: Places
+) -> Iterator[str]:
     """Sentences about folders to write in where others than root can write too; those that the roll-out gives to root
     are none."""
     given = {folder["path"] for folder in manifest["directories"] if folder["owner"] == "root"}
@@ -84,7 +96,7 @@ def unsafe(manifest, changed, compiled, extra, places):
             yield str(error)
 
 
-def make_users(manifest):
+def make_users(manifest: Manifest) -> None:
     """System users, then memberships: a group may be that of another user made here."""
     missing = missing_users(manifest)
     for user in missing:
@@ -111,15 +123,15 @@ def make_users(manifest):
                 _must(["usermod", "-a", "-G", group, user["name"]])
 
 
-def _must(argv):
+def _must(argv: Sequence[str]) -> None:
     code, out = run(argv)
     if code:
         raise Refused(f"{' '.join(argv)}: {out}")
 
 
-def diffs(changed, extra, stage, places):
+def diffs(changed: Sequence[Entry], extra: Sequence[str], stage: Readable, places: Readable) -> list[Diff]:
     """Per-file before and after for --diff; secrets and large files are named only."""
-    found = []
+    found: list[Diff] = []
     for entry in changed:
         path = entry["path"]
         if "secret" in entry:
@@ -137,7 +149,7 @@ def diffs(changed, extra, stage, places):
     return found
 
 
-def text_of(path, places):
+def text_of(path: str, places: Readable) -> str:
     """A file's text; empty when it is missing, a note when it is large or others than root may have put it there."""
     try:
         if not places.is_closed(path.rpartition("/")[0]):
@@ -149,7 +161,7 @@ def text_of(path, places):
         return ""
 
 
-def apply(manifest, archive, check=False, confirm=0):
+def apply(manifest: Manifest, archive: str, check: bool = False, confirm: int = 0) -> Done:
     """Roll out, or with ``check`` say what would happen. Raises Refused.
 
     With ``confirm`` the roll-out stands only when ``confirmed`` is called within so many seconds.
@@ -164,7 +176,7 @@ def apply(manifest, archive, check=False, confirm=0):
                 places.remove_all(STATE)
 
 
-def confirmed(manifest):
+def confirmed(manifest: Manifest) -> Done:
     """The controller has come over a new connection: the roll-out stands. Raises Refused when it came too late."""
     with filesystem() as places:
         in_time = places.remove(AWAITING)
@@ -177,7 +189,7 @@ def confirmed(manifest):
     return {"changed": True}
 
 
-def _state():
+def _state() -> bool:
     """Whether the state directory had to be made."""
     with filesystem() as places:
         made = not places.stat(STATE)
@@ -188,7 +200,7 @@ def _state():
 
 
 @contextlib.contextmanager
-def _locked(wait=0):
+def _locked(wait: float = 0) -> Iterator[TextIO]:
     end = time.monotonic() + wait
     with open(at(f"{STATE}/lock"), "a+", encoding="utf-8") as lock:
         while True:
@@ -205,13 +217,13 @@ def _locked(wait=0):
         yield lock
 
 
-def _say(lock, text):
+def _say(lock: TextIO, text: str) -> None:
     lock.truncate(0)
     lock.write(text)
     lock.flush()
 
 
-def _apply(manifest, archive, check, confirm, lock):
+def _apply(manifest: Manifest, archive: str, check: bool, confirm: int, lock: TextIO) -> Done:
     packages = missing_packages(manifest)
     journal = Journal(STATE, at(""))
     if journal.read() is not None and not check:
@@ -219,7 +231,7 @@ def _apply(manifest, archive, check, confirm, lock):
     if not check:
         make_users(manifest)
 
-    def back():
+    def back() -> None:
         if not check:
             _go_back(manifest, journal)
         _unstage()
@@ -237,7 +249,7 @@ def _apply(manifest, archive, check, confirm, lock):
             found = list(unsafe(manifest, changed, compiled, extra, places))
             if found:
                 raise Refused("nothing was touched:\n" + "\n".join(found))
-            result = {
+            result: Done = {
                 "changed": True,
                 "diff": diffs(changed, extra, stage, places),
                 "files": [f["path"] for f in changed],
@@ -271,7 +283,7 @@ def _apply(manifest, archive, check, confirm, lock):
             guardian.over()
 
 
-def _finish(manifest, journal):
+def _finish(manifest: Manifest, journal: Journal) -> None:
     """The new generation stands; places of an earlier gmconf are emptied."""
     with filesystem() as places:
         if places.stat(NEXT):
@@ -282,14 +294,14 @@ def _finish(manifest, journal):
                 places.remove_all(path)
 
 
-def _unstage():
+def _unstage() -> None:
     """Secrets lie in both."""
     with filesystem() as places:
         for folder in ("stage", "judge"):
             places.remove_all(f"{STATE}/{folder}")
 
 
-def _go_back(manifest, journal):
+def _go_back(manifest: Manifest, journal: Journal) -> None:
     """Put files and units back as the journal has them; without one nothing was touched."""
     noted = journal.read()
     if noted is None:

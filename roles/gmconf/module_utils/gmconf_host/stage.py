@@ -7,15 +7,18 @@ import os
 import re
 import shutil
 import tarfile
+from collections.abc import Iterator, Sequence
+from io import BufferedReader
 
 from ansible.module_utils.gmconf_host.compare import digest_of, ids
 from ansible.module_utils.gmconf_host.host import STATE, Refused, at, filesystem, run
+from ansible.module_utils.gmconf_host.manifest import Entry, Manifest, Pair
 
 
 class Stage:
     """The new tree in a directory of its own, as it will lie on the host, and a copy for the judges."""
 
-    def __init__(self, manifest, archive):
+    def __init__(self, manifest: Manifest, archive: str) -> None:
         self.manifest = manifest
         self.root = at(f"{STATE}/stage")
         self.judged = at(f"{STATE}/judge")
@@ -25,14 +28,15 @@ class Stage:
                 places.make(f"{STATE}/{folder}", 0o700)
         self._contents(archive)
 
-    def _contents(self, archive):
-        by_digest = {}
+    def _contents(self, archive: str) -> None:
+        by_digest: dict[str, list[Entry]] = {}
         for entry in self.manifest["files"]:
             by_digest.setdefault(entry["sha256"], []).append(entry)
         with open(archive, "rb") as packed, tarfile.open(fileobj=packed) as tar:
             os.unlink(archive)  # decrypted secrets lie in it: it goes with this process, whatever ends that
             for member in tar:
-                data = tar.extractfile(member).read()
+                packed_file = tar.extractfile(member)
+                data = packed_file.read() if packed_file else b""
                 if hashlib.sha256(data).hexdigest() != member.name:
                     raise Refused(f"the archive is damaged: {member.name}")
                 for entry in by_digest.pop(member.name, ()):
@@ -47,15 +51,15 @@ class Stage:
                 for entry in entries:
                     self._put(entry, data)
 
-    def open(self, path):
+    def open(self, path: str) -> BufferedReader:
         """A file of the new tree for reading, in bytes."""
         return open(self.root + path, "rb")
 
-    def is_closed(self, _folder):
+    def is_closed(self, _path: str) -> bool:
         """Nobody but root reaches the new tree."""
         return True
 
-    def _put(self, entry, data):
+    def _put(self, entry: Entry, data: bytes) -> None:
         # Both copies lie where nobody but root can even enter, and were made from nothing.
         for root, content in ((self.root, data), (self.judged, self._rewritten(data))):
             path = root + entry["path"]
@@ -67,7 +71,7 @@ class Stage:
                     os.fchown(file.fileno(), *owner)
                 os.fchmod(file.fileno(), int(entry["mode"], 8))
 
-    def _rewritten(self, data):
+    def _rewritten(self, data: bytes) -> bytes:
         """Paths that this roll-out delivers, as they lie in the copy for the judges."""
         if b"\0" in data:
             return data
@@ -80,15 +84,15 @@ class Stage:
             return data
         return self._pattern.sub(lambda m: self.judged.encode() + m.group(), data)
 
-    def argv(self, words):
+    def argv(self, words: Sequence[str]) -> list[str]:
         """{/path} becomes the path in the copy for the judges."""
         return [re.sub(r"\{(/[^}]*)\}", lambda m: self.judged + m.group(1), word) for word in words]
 
-    def clean(self, text):
+    def clean(self, text: str) -> str:
         """Judges speak of the copy; the operator knows the real paths."""
         return text.replace(self.judged, "")
 
-    def compile(self):
+    def compile(self) -> None:
         """Make derived files in the copy and take them over."""
         for step in self.manifest["compile"]:
             code, out = run(self.argv(step["argv"]))
@@ -99,7 +103,7 @@ class Stage:
             shutil.copy2(made, self.root + step["makes"])
             os.chmod(self.root + step["makes"], 0o644)
 
-    def judge(self):
+    def judge(self) -> None:
         """Ask the host's own tools; all complaints together. They read, and write in the copy only."""
         complaints = []
         for step in self.manifest["validate"]:
@@ -117,7 +121,7 @@ class Stage:
         if complaints:
             raise Refused("\n\n".join(complaints))
 
-    def _pair(self, pair):
+    def _pair(self, pair: Pair) -> Iterator[str]:
         certificate, key = self.root + pair["certificate"], self.root + pair["key"]
         _, of_certificate = run(["openssl", "x509", "-in", certificate, "-noout", "-pubkey"])
         _, of_key = run(["openssl", "pkey", "-in", key, "-pubout"])

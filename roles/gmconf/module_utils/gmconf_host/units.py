@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import fnmatch
+from collections.abc import Iterable, Mapping, Sequence
 
 from ansible.module_utils.gmconf_host.entries import ALL
 from ansible.module_utils.gmconf_host.host import run
+from ansible.module_utils.gmconf_host.journal import State
+from ansible.module_utils.gmconf_host.manifest import Manifest, Service
 
 ENABLED = {"enabled", "static", "alias", "generated", "enabled-runtime"}
 MASKED = {"masked", "masked-runtime"}
 
 
-def state(unit):
+def state(unit: str) -> State:
     """Properties of a unit: UnitFileState, ActiveState and whether a condition keeps it from running here."""
     wanted = "UnitFileState,ActiveState,ConditionResult,ConditionTimestampMonotonic"
     pairs = [line.partition("=") for line in run(["systemctl", "show", "-p", wanted, unit])[1].splitlines()]
@@ -28,7 +31,7 @@ def state(unit):
     }
 
 
-def _properties(unit, wanted):
+def _properties(unit: str, wanted: str) -> dict[str, str]:
     return {
         key: value
         for key, _, value in (
@@ -37,12 +40,12 @@ def _properties(unit, wanted):
     }
 
 
-def restarts(unit):
+def restarts(unit: str) -> str:
     """How often systemd has started a unit again by itself."""
     return _properties(unit, "NRestarts").get("NRestarts", "0")
 
 
-def works(unit, restarted):
+def works(unit: str, restarted: str) -> bool:
     """Whether a unit is on its way up, or a process of it computes or waits for a disk; one that dies and is started
     again is not."""
     found = _properties(unit, "NRestarts,ActiveState,SubState,ControlGroup")
@@ -53,14 +56,14 @@ def works(unit, restarted):
     )
 
 
-def _processes(group):
+def _processes(group: str) -> list[str]:
     for base in ("/sys/fs/cgroup", "/sys/fs/cgroup/systemd"):
         with contextlib.suppress(OSError), open(f"{base}{group}/cgroup.procs", encoding="ascii") as file:
             return file.read().split() if group else []
     return []
 
 
-def _process_state(pid):
+def _process_state(pid: str) -> str:
     try:
         with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
             return file.read().rpartition(")")[2].split()[0]
@@ -68,7 +71,7 @@ def _process_state(pid):
         return "X"
 
 
-def wrong_units(manifest):
+def wrong_units(manifest: Manifest) -> list[str]:
     """Units that do not run or are not enabled, and units that are not masked."""
     found = []
     for service in manifest["services"]:
@@ -83,23 +86,23 @@ def wrong_units(manifest):
     return found
 
 
-def snapshot(manifest):
+def snapshot(manifest: Manifest) -> dict[str, State]:
     """How all units of a manifest are, so that they can be put back."""
     return states((*(s["unit"] for s in manifest["services"]), *manifest["mask"]))
 
 
-def states(units):
+def states(units: Iterable[str]) -> dict[str, State]:
     """How each of these units is."""
     return {unit: state(unit) for unit in units}
 
 
-def of_files(paths):
+def of_files(paths: Iterable[str]) -> list[str]:
     """The units of gmconf's own whose files are among these paths."""
     parted = [path.rpartition("/") for path in paths]
     return [name for folder, _, name in parted if folder == "/etc/systemd/system" and name.startswith("gmconf-")]
 
 
-def put_back(units):
+def put_back(units: Mapping[str, State]) -> None:
     """Masks and enablement as in an earlier snapshot; files come first, so that the units exist again."""
     for unit, before in units.items():
         now = state(unit)
@@ -117,17 +120,17 @@ def put_back(units):
             run(["systemctl", "stop", unit])
 
 
-def matches(paths, patterns):
+def matches(paths: Iterable[str], patterns: Sequence[str]) -> bool:
     """Whether any path fits any pattern."""
     return any(fnmatch.fnmatch(path, pattern) for path in paths for pattern in patterns)
 
 
-def act(manifest, paths, told):
+def act(manifest: Manifest, paths: Sequence[str], told: Mapping[str, list[str]]) -> list[str]:
     """Reload or restart what the changed paths concern, start what does not run. Returns complaints.
 
     ``told``: for commands that want it, the names of the changed entries.
     """
-    complaints = []
+    complaints: list[str] = []
     by_path = {f["path"]: f["service"] for f in manifest["files"]}
     by_path |= {c["makes"]: by_path.get(c["source"], "") for c in manifest["compile"]}
     touched = {by_path.get(path, "") for path in paths}
@@ -147,7 +150,7 @@ def act(manifest, paths, told):
     return complaints
 
 
-def _bring_up(service, touched, paths):
+def _bring_up(service: Service, touched: bool, paths: Sequence[str]) -> list[str]:
     unit = service["unit"]
     now = state(unit)
     if not now["enabled"]:
@@ -156,6 +159,7 @@ def _bring_up(service, touched, paths):
     if service["at_boot"]:
         return []
     changed = touched or matches(paths, service["watch"])
+    verb: str | None
     if not now["active"]:
         verb = "start" if changed or not now["not_here"] else None
     elif matches(paths, service["restart_paths"]):
@@ -168,5 +172,5 @@ def _bring_up(service, touched, paths):
     return [f"systemctl {verb} {unit}: {out}\n{_last_words(unit)}"] if code else []
 
 
-def _last_words(unit):
+def _last_words(unit: str) -> str:
     return run(["journalctl", "-u", unit, "-n", "8", "--no-pager", "-o", "cat"])[1]
