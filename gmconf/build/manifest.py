@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
 from functools import cache
 
 from gmconf.model import Host
-from gmconf.services.plan import File, Plan, SecretFile
+from gmconf.services.plan import Command, Compile, File, Judge, Pair, Plan, Probe, SecretFile, User
 
 FORMAT = 1
 _encode = json.JSONEncoder(sort_keys=True, ensure_ascii=False).encode
@@ -56,9 +57,9 @@ def _facts(host: Host, plans: Sequence[Plan]) -> dict[str, object]:
         "stage_prefixes": sorted({path for plan in plans for path in (*plan.stage_prefixes, *plan.owned)}),
         "absent": sorted({path for plan in plans for path in plan.absent}),
         "retired": sorted({path for plan in plans for path in plan.retired}),
-        "compile": [dict(step) for plan in plans for step in plan.compile],
-        "validate": [{"name": plan.name, **judge} for plan in plans for judge in plan.validate],
-        "tls": [dict(pair) for plan in plans for pair in plan.tls],
+        "compile": [_written(step) for plan in plans for step in plan.compile],
+        "validate": [{"name": plan.name, **_written(judge)} for plan in plans for judge in plan.validate],
+        "tls": [_written(pair) for plan in plans for pair in plan.tls],
         "services": [
             {
                 "unit": unit.unit,
@@ -73,24 +74,29 @@ def _facts(host: Host, plans: Sequence[Plan]) -> dict[str, object]:
             for unit in plan.units
         ],
         "mask": sorted({unit for plan in plans for unit in plan.mask}),
-        "commands": [dict(command) for plan in plans for command in plan.commands],
-        "probes": [{**probe, "units": [unit.unit for unit in plan.units]} for plan in plans for probe in plan.probes],
+        "commands": [_written(command) for plan in plans for command in plan.commands],
+        "probes": [
+            {**_written(probe), "kind": probe.kind, "units": [unit.unit for unit in plan.units]}
+            for plan in plans
+            for probe in plan.probes
+        ],
     }
 
 
 def _users(plans: Sequence[Plan]) -> list[dict[str, object]]:
     users: dict[str, dict[str, object]] = {}
+    groups: dict[str, set[str]] = {}
     for plan in plans:
         for wanted in plan.users:
-            user = users.setdefault(str(wanted["name"]), {})
-            groups = {*_words(user.get("groups")), *_words(wanted.get("groups"))}
-            user |= wanted
-            user["groups"] = sorted(groups)
-    return list(users.values())
+            users.setdefault(wanted.name, {}).update(_written(wanted))
+            groups.setdefault(wanted.name, set()).update(wanted.groups)
+    return [{**user, "groups": sorted(groups[name])} for name, user in users.items()]
 
 
-def _words(value: object) -> list[str]:
-    return [str(word) for word in value] if isinstance(value, list | tuple) else []
+def _written(part: User | Compile | Judge | Pair | Command | Probe) -> dict[str, object]:
+    """A part as the role reads it: a field that has its default is left out."""
+    values = ((field.name, getattr(part, field.name), field.default) for field in fields(part))
+    return {name: list(value) if isinstance(value, tuple) else value for name, value, usual in values if value != usual}
 
 
 def _public(file: File, digest: str) -> str:

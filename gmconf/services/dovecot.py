@@ -9,7 +9,20 @@ from gmconf.derived.limits import chain
 from gmconf.dialects.dovecot import spell
 from gmconf.model import LOGIN_ROLES, Role
 from gmconf.services import ending, host_mail, tls
-from gmconf.services.plan import File, Plan, Reach, SecretFile, Unit, View
+from gmconf.services.plan import (
+    Command,
+    File,
+    Judge,
+    Plan,
+    Probe,
+    Reach,
+    SecretFile,
+    TcpProbe,
+    Unit,
+    UnixProbe,
+    User,
+    View,
+)
 from gmconf.settings import Reason, Settings, Value, need
 
 CONF, PROTOCOLS, FOLDER = "/etc/dovecot/dovecot.conf", "/etc/dovecot/protocols.conf", "/etc/dovecot"
@@ -77,19 +90,19 @@ def plan(view: View) -> Plan:
         name="dovecot",
         packages=tuple(packages),
         files=tuple(files),
-        users=({"name": "vmail", "group": "vmail", "home": MAIL, "groups": []},) if store else (),
+        users=(User("vmail", group="vmail", home=MAIL),) if store else (),
         directories=(
             ((MAIL, "vmail", "vmail", "0700"), (SIEVE, "root", "root", "0755"), ending.DIRECTORY) if store else ()
         ),
         stage_prefixes=(f"{FOLDER}/",),
         validate=(
-            {"argv": ["doveconf", "-c", f"{{{CONF}}}", "-n"], "refuse": [r"(?i)\b(warning|error|fatal): "]},
-            *({"argv": ["sievec", "-c", f"{{{CONF}}}", f"{{{SIEVE}/{name}.sieve}}"]} for name in _scripts(view)),
+            Judge(("doveconf", "-c", f"{{{CONF}}}", "-n"), refuse=(r"(?i)\b(warning|error|fatal): ",)),
+            *(Judge(("sievec", "-c", f"{{{CONF}}}", f"{{{SIEVE}/{name}.sieve}}")) for name in _scripts(view)),
         ),
         # Compiled in place: a compiled script knows its path, and mail processes may not write here.
         commands=(
             (
-                {"name": "sievec", "argv": ["sievec", SIEVE], "when": [f"{SIEVE}/*.sieve", CONF]},
+                Command("sievec", argv=("sievec", SIEVE), when=(f"{SIEVE}/*.sieve", CONF)),
                 ending.command(
                     "sessions",
                     END_ALL,
@@ -124,32 +137,14 @@ def _remote(view: View) -> bool:
     return any(host.name != view.host.name for host in (*view.hosts(Role.MTA), *view.hosts(Role.MSA)))
 
 
-def _probes(view: View) -> tuple[dict[str, object], ...]:
+def _probes(view: View) -> tuple[Probe, ...]:
     if not view.has(Role.STORE):
-        return ({"name": "logins", "kind": "unix", "path": "/run/dovecot/auth-smtp"},)
+        return (UnixProbe("logins", path="/run/dovecot/auth-smtp"),)
     return (
-        {
-            "name": "imaps",
-            "kind": "tcp",
-            "address": "127.0.0.1",
-            "port": 993,
-            "tls": True,
-            "expect": r"^\* OK ",
-            "within": 20,
-        },
-        {"name": "lmtp", "kind": "unix", "path": "/run/dovecot/lmtp", "expect": "^220 ", "within": 20},
+        TcpProbe("imaps", address="127.0.0.1", port=993, tls=True, expect=r"^\* OK ", within=20),
+        UnixProbe("lmtp", path="/run/dovecot/lmtp", expect="^220 ", within=20),
         *(
-            [
-                {
-                    "name": "pop3s",
-                    "kind": "tcp",
-                    "address": "127.0.0.1",
-                    "port": 995,
-                    "tls": True,
-                    "expect": r"^\+OK",
-                    "within": 20,
-                }
-            ]
+            [TcpProbe("pop3s", address="127.0.0.1", port=995, tls=True, expect=r"^\+OK", within=20)]
             if view.site.pop3.enabled
             else []
         ),

@@ -3,12 +3,11 @@ alone."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 
 from gmconf.controls import control
 from gmconf.resources import program
-from gmconf.services.plan import File
+from gmconf.services.plan import Command, File
 
 FOLDER = "/usr/local/lib/gmconf"
 DIRECTORY = (FOLDER, "root", "root", "0755")
@@ -35,14 +34,9 @@ def file(service: str, name: str) -> File:
     )
 
 
-def command(name: str, otherwise: str, *, when: tuple[str, ...] = LOGINS, first: str = "") -> Mapping[str, object]:
+def command(name: str, otherwise: str, *, when: tuple[str, ...] = LOGINS, first: str = "") -> Command:
     """Runs it when logins change; ``otherwise`` ends everybody's sessions, where it is not sure that theirs have ended.
 
     Dovecot looks at its tables once a second: before that somebody would come in again.
     """
-    return {
-        "name": name,
-        "argv": ["sh", "-c", f"{first}sleep 2; {path(name)} || {otherwise}"],
-        "when": list(when),
-        "entries": True,
-    }
+    return Command(name, argv=("sh", "-c", f"{first}sleep 2; {path(name)} || {otherwise}"), when=when, entries=True)

@@ -9,7 +9,7 @@ from gmconf.dialects import ini, inn
 from gmconf.model import News, Role
 from gmconf.services import ending, tls
 from gmconf.services.dovecot import auth_socket, user_socket
-from gmconf.services.plan import File, Plan, SecretFile, Unit, View
+from gmconf.services.plan import ExecProbe, File, Judge, Plan, SecretFile, TcpProbe, Unit, View
 from gmconf.services.prosody import days
 from gmconf.settings import Settings, need
 
@@ -77,17 +77,16 @@ def _store(view: View, news: News) -> Plan:
         stage_prefixes=(f"{FOLDER}/",),
         retired=("/var/spool/news/backoff",),
         validate=(
-            {"argv": ["env", f"INNCONF={{{CONF}}}", "/usr/lib/news/bin/innconfval", "-C"]},
-            {"argv": ["env", f"INNCONF={{{CONF}}}", "/usr/lib/news/bin/inncheck", "--noperm", *CHECKED]},
+            Judge(("env", f"INNCONF={{{CONF}}}", "/usr/lib/news/bin/innconfval", "-C")),
+            Judge(("env", f"INNCONF={{{CONF}}}", "/usr/lib/news/bin/inncheck", "--noperm", *CHECKED)),
         ),
         units=(Unit("inn2.service", restart_paths=(CONF, f"{FOLDER}/storage.conf", unit.file)),),
         probes=(
-            {
-                "name": "news store",
-                "kind": "exec",
-                "argv": ["/usr/sbin/ctlinnd", "-t", "10", "mode"],
-                "expect": "Server (running|paused|throttled loadav)",
-            },
+            ExecProbe(
+                "news store",
+                argv=("/usr/sbin/ctlinnd", "-t", "10", "mode"),
+                expect="Server (running|paused|throttled loadav)",
+            ),
         ),
     )
 
@@ -135,18 +134,11 @@ def _readers(view: View) -> Plan:
         files=tuple(files),
         directories=((f"{FOLDER}/tls", "root", "news", "0750"), (f"{FOLDER}/filter", "root", "root", "0755")),
         owned=(f"{FOLDER}/tls/", f"{FOLDER}/filter/"),
-        validate=({"argv": ["perl", "-c", f"{{{FOLDER}/filter/filter_nnrpd.pl}}"]},),
+        validate=(Judge(("perl", "-c", f"{{{FOLDER}/filter/filter_nnrpd.pl}}")),),
         commands=(ending.command("readers", "systemctl stop 'gmconf-nntp*@*.service'"),),
         units=tuple(Unit(f"gmconf-{name}.socket", on_change="restart") for name in PORTS),
         probes=tuple(
-            {
-                "name": name,
-                "kind": "tcp",
-                "address": "127.0.0.1",
-                "port": port,
-                "tls": name == "nntps",
-                "expect": "^(20[01]|400 load) ",
-            }
+            TcpProbe(name, address="127.0.0.1", port=port, tls=name == "nntps", expect="^(20[01]|400 load) ")
             for name, port in PORTS.items()
         ),
         tls=tls.judged(view, STEM, view.host.name),

@@ -13,7 +13,7 @@ from gmconf.dns.contract import Contract
 from gmconf.dns.zonefile import ZoneFiles
 from gmconf.keys.names import TRANSFER, TRANSFER_KEY
 from gmconf.model import Host
-from gmconf.services.plan import File, Plan, SecretFile, Unit, View
+from gmconf.services.plan import ExecProbe, File, Judge, Plan, SecretFile, Unit, View
 from gmconf.settings import Settings, need
 
 FOLDER = "/etc/knot"
@@ -65,9 +65,9 @@ def plan(view: View) -> Plan:
         files.append(
             File(f"{ZONES}/{name}.zone", "knot", works, lines=partial(published.zone, name, SERIAL), comment="")
         )
-    judged = [{"argv": ["knotc", "-c", f"{{{CONF}}}", "conf-check"], "refuse": ["error", "warning"]}]
+    judged = [Judge(("knotc", "-c", f"{{{CONF}}}", "conf-check"), refuse=("error", "warning"))]
     if primary:
-        judged.append({"argv": ["knotc", "-c", f"{{{CONF}}}", "zone-check"], "refuse": ["error:"]})
+        judged.append(Judge(("knotc", "-c", f"{{{CONF}}}", "zone-check"), refuse=("error:",)))
     return Plan(
         name="knot",
         packages=("knot",),
@@ -80,12 +80,11 @@ def plan(view: View) -> Plan:
         units=(Unit("knot.service", restart_paths=(SERVER,)),),
         # A secondary has no zone before the primary was rolled out.
         probes=(
-            {
-                "name": "zones",
-                "kind": "exec",
-                "argv": ["python3", "-c", _ASK, view.host.addresses[0], zones[0]],
-                "expect": "^authoritative True rcode 0" if primary else "^authoritative",
-            },
+            ExecProbe(
+                "zones",
+                argv=("python3", "-c", _ASK, view.host.addresses[0], zones[0]),
+                expect="^authoritative True rcode 0" if primary else "^authoritative",
+            ),
         ),
         listens=((PORT, "any"),),
         datagrams=(PORT,),

@@ -12,7 +12,7 @@ from gmconf.controls import control
 from gmconf.dialects import ini
 from gmconf.model import Role
 from gmconf.resources import program
-from gmconf.services.plan import File, Plan, Unit, View
+from gmconf.services.plan import File, Plan, TcpProbe, Unit, View
 from gmconf.settings import Settings, need
 
 CONF = "/etc/mta-sts-daemon.yml"
@@ -72,13 +72,8 @@ def plan(view: View) -> Plan:
             Unit("gmconf-tls-policy.service", on_change="restart"),
         ),
         probes=(
-            {
-                "name": "tls-policy",
-                "kind": "tcp",
-                "address": HOST,
-                "port": FIRST,
-                "send": f"{len(question)}:{question},",
-                "expect": "^9:NOTFOUND ,",
-            },
+            TcpProbe(
+                "tls-policy", address=HOST, port=FIRST, send=f"{len(question)}:{question},", expect="^9:NOTFOUND ,"
+            ),
         ),
     )

@@ -12,7 +12,7 @@ from gmconf.dialects.nftables import spell
 from gmconf.model import Role
 from gmconf.services import host_mail, mta_sts
 from gmconf.services.openings import Opening, incoming, merged, outgoing
-from gmconf.services.plan import File, Plan, Reach, Unit, View
+from gmconf.services.plan import ExecProbe, File, Judge, Plan, Reach, Unit, View
 from gmconf.services.prosody import SERVERS, SERVERS_TLS, chat
 from gmconf.settings import Reason, Settings, Value, need
 
@@ -46,16 +46,9 @@ def plan(view: View, others: Sequence[Plan]) -> Plan:
                 mode="0600",
             ),
         ),
-        validate=({"argv": ["nft", "-c", "-f", f"{{{CONF}}}"]}, {"argv": ["nft", "-c", "-f", f"{{{ISOLATE}}}"]}),
+        validate=(Judge(("nft", "-c", "-f", f"{{{CONF}}}")), Judge(("nft", "-c", "-f", f"{{{ISOLATE}}}"))),
         units=(Unit("nftables.service"),),
-        probes=(
-            {
-                "name": "firewall",
-                "kind": "exec",
-                "argv": ["nft", "list", "chain", "inet", "gmconf", "input"],
-                "expect": "policy drop",
-            },
-        ),
+        probes=(ExecProbe("firewall", argv=("nft", "list", "chain", "inet", "gmconf", "input"), expect="policy drop"),),
         listens=((view.site.network.ssh(view.host), "admin"),),
     )
 

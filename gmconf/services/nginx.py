@@ -12,7 +12,7 @@ from gmconf.dialects.nginx import spell
 from gmconf.keys.names import tells_programs, web_names
 from gmconf.model import Domain
 from gmconf.services import autoconfig, tls
-from gmconf.services.plan import File, Plan, SecretFile, Unit, View
+from gmconf.services.plan import File, Judge, Plan, SecretFile, TcpProbe, Unit, View
 from gmconf.settings import Settings, need
 
 FOLDER = "/etc/nginx"
@@ -48,17 +48,16 @@ def plan(view: View) -> Plan:
         ),
         owned=(f"{CERTIFICATES}/", f"{POLICIES}/", f"{PROGRAMS}/"),
         stage_prefixes=(f"{CERTIFICATES}/",),
-        validate=({"argv": ["nginx", "-t", "-q", "-c", f"{{{CONF}}}"]},),
+        validate=(Judge(("nginx", "-t", "-q", "-c", f"{{{CONF}}}")),),
         units=(Unit("nginx.service", watch=(f"{CERTIFICATES}/*",)),),
         probes=(
-            {
-                "name": "web",
-                "kind": "tcp",
-                "address": "127.0.0.1",
-                "port": PLAIN,
-                "send": f"GET / HTTP/1.0\r\nHost: {names[0]}\r\n\r\n",
-                "expect": "HTTP/1.1 301 ",
-            },
+            TcpProbe(
+                "web",
+                address="127.0.0.1",
+                port=PLAIN,
+                send=f"GET / HTTP/1.0\r\nHost: {names[0]}\r\n\r\n",
+                expect="HTTP/1.1 301 ",
+            ),
         ),
         tls=tuple(pair for name in names for pair in tls.judged(view, f"{CERTIFICATES}/{name}", name)),
         listens=((PLAIN, "any"), (SECURE, "any")),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 from gmconf.derived.accounts import Directory
 from gmconf.keys.rollover import NOTHING, Rollover
@@ -102,14 +102,101 @@ class Unit(NamedTuple):
     """Started by nothing but the next boot: a roll-out only enables it."""
 
 
+@dataclass(frozen=True)
+class User:
+    """A system user to create, or one that is there to be put into groups."""
+
+    name: str
+    groups: tuple[str, ...] = ()
+    group: str | None = None
+    home: str | None = None
+
+
+@dataclass(frozen=True)
+class Compile:
+    """A file that a tool of the host makes of another."""
+
+    source: str
+    makes: str
+    argv: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Judge:
+    """A tool of the host that reads the new configuration before the switch. It refuses by its exit code, or by a line
+    that fits one of the patterns ``refuse``."""
+
+    argv: tuple[str, ...]
+    refuse: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A certificate and its key, to be looked at before the switch: they belong together, are valid, hold the names."""
+
+    certificate: str
+    key: str
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Command:
+    """Run when a file that a glob of ``when`` fits has changed. With ``entries`` it reads the names of changed lines
+    (NAME:...), "*" where that cannot be told."""
+
+    name: str
+    argv: tuple[str, ...]
+    when: tuple[str, ...]
+    entries: bool = False
+
+
+@dataclass(frozen=True)
+class ExecProbe:
+    """A command that has to end well, and print what fits the pattern ``expect``; ``within`` so many seconds."""
+
+    kind: ClassVar[str] = "exec"
+    name: str
+    argv: tuple[str, ...]
+    expect: str = ""
+    within: int | None = None
+
+
+@dataclass(frozen=True)
+class UnixProbe:
+    """A UNIX socket that has to take a connection, and answer what fits ``expect`` if there is one."""
+
+    kind: ClassVar[str] = "unix"
+    name: str
+    path: str
+    expect: str = ""
+    within: int | None = None
+
+
+@dataclass(frozen=True)
+class TcpProbe:
+    """A TCP port that has to answer what fits ``expect``, after ``send`` where the client speaks first."""
+
+    kind: ClassVar[str] = "tcp"
+    name: str
+    address: str
+    port: int
+    expect: str
+    send: str = ""
+    tls: bool | None = None
+    """Whether TLS begins at once; None: it does not, and the manifest does not say so."""
+    within: int | None = None
+
+
+Probe = ExecProbe | UnixProbe | TcpProbe
+
+
 class Plan(NamedTuple):
     """One service on one host. Paths in argv written as {/path} mean the staged copy."""
 
     name: str
     packages: tuple[str, ...] = ()
     files: tuple[File | SecretFile, ...] = ()
-    users: tuple[Mapping[str, object], ...] = ()
-    """{"name","group","home","groups"}: system users to create, or existing ones to put into groups."""
+    users: tuple[User, ...] = ()
     directories: tuple[tuple[str, str, str, str], ...] = ()
     """(path, owner, group, mode)."""
     owned: tuple[str, ...] = ()
@@ -120,15 +207,13 @@ class Plan(NamedTuple):
     retired: tuple[str, ...] = ()
     """Places where an earlier gmconf kept files, in folders of daemons: removed with all in them once the new
     generation stands."""
-    compile: tuple[Mapping[str, object], ...] = ()
-    validate: tuple[Mapping[str, object], ...] = ()
+    compile: tuple[Compile, ...] = ()
+    validate: tuple[Judge, ...] = ()
     units: tuple[Unit, ...] = ()
     mask: tuple[str, ...] = ()
-    commands: tuple[Mapping[str, object], ...] = ()
-    """Run when a file that ``when`` fits has changed; with ``entries`` they read the names of the changed lines
-    (NAME:...), "*" where that cannot be told."""
-    probes: tuple[Mapping[str, object], ...] = ()
-    tls: tuple[Mapping[str, object], ...] = ()
+    commands: tuple[Command, ...] = ()
+    probes: tuple[Probe, ...] = ()
+    tls: tuple[Pair, ...] = ()
     listens: tuple[tuple[int, Reach], ...] = ()
     """(TCP port, who may reach it): what listens on other addresses than loopback, and what the firewall opens."""
     datagrams: tuple[int, ...] = ()

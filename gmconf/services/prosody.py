@@ -8,7 +8,7 @@ from gmconf.keys.names import chat_domains
 from gmconf.model.talk import Chat
 from gmconf.services import ending, tls
 from gmconf.services.dovecot import auth_socket, user_socket
-from gmconf.services.plan import File, Plan, Reach, SecretFile, Unit, View
+from gmconf.services.plan import File, Judge, Plan, Reach, SecretFile, TcpProbe, Unit, View
 from gmconf.settings import Settings, need
 
 CONF, FOLDER = "/etc/prosody/prosody.cfg.lua", "/etc/prosody"
@@ -76,7 +76,7 @@ def plan(view: View) -> Plan:
         directories=((CERTIFICATES, "root", "prosody", "0750"), (PLUGINS, "root", "root", "0755"), ending.DIRECTORY),
         owned=(f"{CERTIFICATES}/",),
         stage_prefixes=(f"{CERTIFICATES}/",),
-        validate=({"argv": ["prosodyctl", "--root", "--config", f"{{{CONF}}}", "check", "config"]},),
+        validate=(Judge(("prosodyctl", "--root", "--config", f"{{{CONF}}}", "check", "config")),),
         commands=(
             ending.command(
                 "chats",
@@ -88,16 +88,7 @@ def plan(view: View) -> Plan:
         units=(
             Unit("prosody.service", restart_paths=(CONF, f"{PLUGINS}/*", AUTHORITIES), watch=(f"{CERTIFICATES}/*",)),
         ),
-        probes=(
-            {
-                "name": "chat",
-                "kind": "tcp",
-                "address": "127.0.0.1",
-                "port": CLIENTS,
-                "send": _hello(names[0]),
-                "expect": "<stream:stream ",
-            },
-        ),
+        probes=(TcpProbe("chat", address="127.0.0.1", port=CLIENTS, send=_hello(names[0]), expect="<stream:stream "),),
         tls=tuple(pair for name in names for pair in tls.judged(view, f"{CERTIFICATES}/{name}", name)),
         listens=_listens(view),
     )

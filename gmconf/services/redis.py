@@ -5,7 +5,7 @@ from __future__ import annotations
 from gmconf.controls import control
 from gmconf.dialects.redis import spell
 from gmconf.model import Role
-from gmconf.services.plan import File, Plan, Unit, View
+from gmconf.services.plan import ExecProbe, File, Plan, Unit, View
 from gmconf.settings import Settings, need
 
 CONF, SOCKET = "/etc/redis/redis.conf", "/run/redis/redis-server.sock"
@@ -25,7 +25,7 @@ def plan(view: View) -> Plan:
         directories=((CONF.rpartition("/")[0], "root", "redis", "0750"),),
         # No judge: redis-server can only be asked by starting it, which would touch the data.
         units=(Unit("redis-server.service", on_change="restart"),),
-        probes=({"name": "redis", "kind": "exec", "argv": ["redis-cli", "-s", SOCKET, "ping"], "expect": "^PONG"},),
+        probes=(ExecProbe("redis", argv=("redis-cli", "-s", SOCKET, "ping"), expect="^PONG"),),
     )
 
 

@@ -7,7 +7,7 @@ from functools import partial
 from gmconf.controls import control
 from gmconf.dialects import ini
 from gmconf.resources import program
-from gmconf.services.plan import File, Plan, Unit, View
+from gmconf.services.plan import Command, File, Judge, Plan, Unit, View
 from gmconf.settings import Settings, need
 
 MIB = 1024 * 1024
@@ -90,7 +90,7 @@ def _logs(view: View) -> Plan:
             ("/var/log/journal", "root", "systemd-journal", "2755"),
         ),
         # What is still in memory only is written down: a crash on the first day would lose it.
-        commands=({"name": "journal", "argv": ["journalctl", "--flush"], "when": [JOURNAL]},),
+        commands=(Command("journal", argv=("journalctl", "--flush"), when=(JOURNAL,)),),
         units=(Unit("systemd-journald.service", on_change="restart"),),
     )
 
@@ -121,8 +121,8 @@ def _updates() -> Plan:
         ),
         directories=(("/etc/needrestart/conf.d", "root", "root", "0755"),),
         validate=(
-            {"argv": ["apt-config", "-c", f"{{{UPDATES}}}", "dump"], "refuse": [r"^E:", "Syntax error"]},
-            {"argv": ["perl", "-c", f"{{{n.file}}}"]},
+            Judge(("apt-config", "-c", f"{{{UPDATES}}}", "dump"), refuse=(r"^E:", "Syntax error")),
+            Judge(("perl", "-c", f"{{{n.file}}}")),
         ),
         units=(Unit("apt-daily.timer", on_change="restart"), Unit("apt-daily-upgrade.timer", on_change="restart")),
     )

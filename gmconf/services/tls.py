@@ -5,7 +5,7 @@ from __future__ import annotations
 from gmconf.controls import control
 from gmconf.keys.names import server_names
 from gmconf.model import Role
-from gmconf.services.plan import File, Plan, SecretFile, View
+from gmconf.services.plan import File, Pair, Plan, SecretFile, View
 from gmconf.settings import Reason, need
 
 FOLDER = "/etc/gmconf/tls"
@@ -66,16 +66,12 @@ def tlsa(view: View, name: str) -> str:
     return f"_25._tcp.{name}" if view.has(Role.MTA) and (name == view.host.name or name in view.mail.mx_names) else ""
 
 
-def judged(view: View, stem: str, *names: str) -> tuple[dict[str, object], ...]:
+def judged(view: View, stem: str, *names: str) -> tuple[Pair, ...]:
     """What a host checks of a pair before it switches: that they belong together, are valid, and hold these names.
 
     Nothing where the host gets certificates by ACME: it checks them when they come.
     """
-    return (
-        ()
-        if view.site.tls.source == "acme"
-        else ({"certificate": f"{stem}.crt", "key": f"{stem}.key", "names": list(names)},)
-    )
+    return () if view.site.tls.source == "acme" else (Pair(certificate=f"{stem}.crt", key=f"{stem}.key", names=names),)
 
 
 def plan(view: View) -> Plan:

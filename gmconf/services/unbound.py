@@ -5,7 +5,7 @@ from __future__ import annotations
 from gmconf.controls import control
 from gmconf.dialects import ini, unbound
 from gmconf.errors import GmconfError
-from gmconf.services.plan import File, Plan, Unit, View
+from gmconf.services.plan import ExecProbe, File, Judge, Plan, Unit, View
 from gmconf.settings import Settings, need
 
 CONF = "/etc/unbound/unbound.conf"
@@ -93,13 +93,13 @@ def plan(view: View) -> Plan:
         validate=(
             # Before its first start the package has not laid down the root key, which the checker asks for: it gets one
             # in the copy.
-            {"argv": ["install", "-D", "-m", "0644", "/usr/share/dns/root.key", f"{{{ROOT_KEY}}}"]},
-            {"argv": ["unbound-checkconf", f"{{{CONF}}}"], "refuse": ["warning:", "error:"]},
+            Judge(("install", "-D", "-m", "0644", "/usr/share/dns/root.key", f"{{{ROOT_KEY}}}")),
+            Judge(("unbound-checkconf", f"{{{CONF}}}"), refuse=("warning:", "error:")),
         ),
         stage_prefixes=(ROOT_KEY,),
         units=(Unit("unbound.service"),),
         mask=("systemd-resolved.service", "unbound-resolvconf.service"),
-        probes=({"name": "dns", "kind": "exec", "argv": ["python3", "-c", _ASK], "expect": "^rcode 0"},),
+        probes=(ExecProbe("dns", argv=("python3", "-c", _ASK), expect="^rcode 0"),),
     )
 
 

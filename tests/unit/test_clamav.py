@@ -67,10 +67,10 @@ def test_freshclam_starts_without_a_mirror():
 def test_the_roll_out_asks_whether_clamav_can_read_its_files(tmp_path):
     urls = ["https://signatures.example.org/own.ndb", "file:///srv/signatures/local.hdb"]
     judges = clamav.plan(view(filter={"signatures": {"urls": urls}})).validate[1:]
-    assert [judge["argv"][:6] + judge["argv"][7:] for judge in judges] == [
-        ["runuser", "-u", "clamav", "--", "sh", "-c", "/srv/signatures/local.hdb"],
+    assert [judge.argv[:6] + judge.argv[7:] for judge in judges] == [
+        ("runuser", "-u", "clamav", "--", "sh", "-c", "/srv/signatures/local.hdb"),
     ]
-    words = judges[0]["argv"][4:7]
+    words = judges[0].argv[4:7]
     there, empty = tmp_path / "there.ndb", tmp_path / "empty.ndb"
     there.write_text("Own:0:*:4142434445464748\n")
     empty.touch()

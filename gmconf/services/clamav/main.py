@@ -11,7 +11,7 @@ from gmconf.dialects.clamav import spell
 from gmconf.model import Role
 from gmconf.services.clamav import signatures as clamav_own
 from gmconf.services.clamav import watch as clamav_watch
-from gmconf.services.plan import File, Plan, Unit, View
+from gmconf.services.plan import Command, ExecProbe, File, Judge, Plan, Unit, View
 from gmconf.settings import Reason, Settings, need
 
 CLAMD, FRESHCLAM = "/etc/clamav/clamd.conf", "/etc/clamav/freshclam.conf"
@@ -100,26 +100,20 @@ def plan(view: View) -> Plan:
         ),
         stage_prefixes=("/etc/clamav/",),
         validate=(
-            {
-                "argv": ["clamconf", "--config-dir={/etc/clamav}"],
-                "refuse": ["^ERROR", "^WARNING", "Unknown option", "Can't parse"],
-            },
-            *({"argv": ["runuser", "-u", "clamav", "--", "sh", "-c", READS, path]} for path in _paths(local)),
+            Judge(
+                ("clamconf", "--config-dir={/etc/clamav}"),
+                refuse=("^ERROR", "^WARNING", "Unknown option", "Can't parse"),
+            ),
+            *(Judge(("runuser", "-u", "clamav", "--", "sh", "-c", READS, path)) for path in _paths(local)),
         ),
         units=tuple(units),
         commands=(
-            {"name": "systemd", "argv": ["systemctl", "daemon-reload"], "when": [UNIT_FILE, *clamav_watch.UNITS]},
-            *(({"name": "apparmor", "argv": ["sh", "-c", CONFINED], "when": [APPARMOR]},) if local else ()),
+            Command("systemd", argv=("systemctl", "daemon-reload"), when=(UNIT_FILE, *clamav_watch.UNITS)),
+            *((Command("apparmor", argv=("sh", "-c", CONFINED), when=(APPARMOR,)),) if local else ()),
         ),
         probes=(
             # What it loads first is fetched meanwhile.
-            {
-                "name": "clamd",
-                "kind": "exec",
-                "argv": [clamav_watch.PROGRAM, "once"],
-                "expect": "^scans",
-                "within": 900 if updates else 60,
-            },
+            ExecProbe("clamd", argv=(clamav_watch.PROGRAM, "once"), expect="^scans", within=900 if updates else 60),
         ),
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
 
 from gmconf.controls import control
@@ -11,7 +11,7 @@ from gmconf.dialects.ini import word
 from gmconf.dialects.postfix import spell
 from gmconf.model import Host, Role
 from gmconf.services import ending, host_mail, mta_sts, tls
-from gmconf.services.plan import File, Plan, Unit, View
+from gmconf.services.plan import Compile, File, Judge, Plan, Probe, TcpProbe, Unit, View
 from gmconf.services.postfix import flush as postfix_flush
 from gmconf.services.postfix import maps as postfix_maps
 from gmconf.settings import Reason, Settings, Value, need
@@ -19,7 +19,7 @@ from gmconf.settings import Reason, Settings, Value, need
 AUTHORITIES = "/etc/ssl/certs"
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20:@SECLEVEL=2"
 NAMED = "it is reached by its own address, which stands in no certificate; its name does"
-COMPLAINTS = [r"\b(warning|fatal|panic): "]
+COMPLAINTS = (r"\b(warning|fatal|panic): ",)
 """How Postfix tools speak of what they do not like."""
 MAIN, MASTER, OPENSSL = "/etc/postfix/main.cf", "/etc/postfix/master.cf", "/etc/postfix/openssl.cnf"
 SIGNATURES = ":".join(
@@ -49,11 +49,11 @@ def plan(view: View) -> Plan:
         files.append(File(settings.file, "postfix", because, "postfix/submission-headers.j2", settings, spell))
         files.append(ending.file("postfix", "submissions"))
     compiled = [
-        {
-            "source": f"{postfix_maps.FOLDER}/{name}",
-            "argv": ["postmap", "-c", "{/etc/postfix}", f"lmdb:{{{postfix_maps.FOLDER}/{name}}}"],
-            "makes": f"{postfix_maps.FOLDER}/{name}.lmdb",
-        }
+        Compile(
+            source=f"{postfix_maps.FOLDER}/{name}",
+            argv=("postmap", "-c", "{/etc/postfix}", f"lmdb:{{{postfix_maps.FOLDER}/{name}}}"),
+            makes=f"{postfix_maps.FOLDER}/{name}.lmdb",
+        )
         for name in postfix_maps.COMPILED
         if any(file.path == f"{postfix_maps.FOLDER}/{name}" for file in files)
     ]
@@ -66,9 +66,9 @@ def plan(view: View) -> Plan:
         stage_prefixes=("/etc/postfix/",),
         compile=tuple(compiled),
         validate=(
-            {"argv": ["postfix", "-c", "{/etc/postfix}", "check"], "refuse": COMPLAINTS},
-            {"argv": ["postconf", "-c", "{/etc/postfix}", "-n"], "refuse": COMPLAINTS},
-            {"argv": ["postconf", "-c", "{/etc/postfix}", "-M"], "refuse": COMPLAINTS},
+            Judge(("postfix", "-c", "{/etc/postfix}", "check"), refuse=COMPLAINTS),
+            Judge(("postconf", "-c", "{/etc/postfix}", "-n"), refuse=COMPLAINTS),
+            Judge(("postconf", "-c", "{/etc/postfix}", "-M"), refuse=COMPLAINTS),
         ),
         commands=(ending.command("submissions", "systemctl restart postfix.service"),) if msa else (),
         units=(Unit("postfix.service", watch=(f"{tls.FOLDER}/*",)), *postfix_flush.units(view)),
@@ -80,23 +80,15 @@ def plan(view: View) -> Plan:
     )
 
 
-def _probes(view: View) -> tuple[Mapping[str, object], ...]:
-    greeting, soon = f"^220 {view.host.name} ESMTP", {"within": 20}
-    probes: list[Mapping[str, object]] = []
+def _probes(view: View) -> tuple[Probe, ...]:
+    greeting = f"^220 {view.host.name} ESMTP"
+    probes: list[Probe] = []
     if view.has(Role.MTA):
-        probes.append({"name": "smtp", "kind": "tcp", "address": "127.0.0.1", "port": 25, "expect": greeting, **soon})
+        probes.append(TcpProbe("smtp", address="127.0.0.1", port=25, expect=greeting, within=20))
     if view.has(Role.MSA):
         probes += [
-            {"name": "submission", "kind": "tcp", "address": "127.0.0.1", "port": 587, "expect": greeting, **soon},
-            {
-                "name": "submissions",
-                "kind": "tcp",
-                "address": "127.0.0.1",
-                "port": 465,
-                "tls": True,
-                "expect": greeting,
-                **soon,
-            },
+            TcpProbe("submission", address="127.0.0.1", port=587, expect=greeting, within=20),
+            TcpProbe("submissions", address="127.0.0.1", port=465, tls=True, expect=greeting, within=20),
         ]
     return tuple(probes)
 

@@ -10,7 +10,7 @@ from gmconf.derived.accounts import Directory
 from gmconf.derived.limits import chain
 from gmconf.dialects.ucl import literal, spell, spell_raw
 from gmconf.model import Role
-from gmconf.services.plan import File, Plan, Reach, SecretFile, Unit, View
+from gmconf.services.plan import File, Judge, Plan, Reach, SecretFile, Unit, UnixProbe, User, View
 from gmconf.services.redis import SOCKET as REDIS
 from gmconf.services.rspamd import dmarc_reports
 from gmconf.services.rspamd import guard as rspamd_guard
@@ -37,7 +37,7 @@ def plan(view: View) -> Plan:
     if not view.has(Role.FILTER):
         return Plan(name="rspamd")
     keys = _keys(view.mail)
-    groups = ["clamav", "postfix", "redis", *(["vmail"] if view.has(Role.STORE) else [])]
+    groups = ("clamav", "postfix", "redis", *(("vmail",) if view.has(Role.STORE) else ()))
     remote = [h for h in view.site.hosts if Role.FILTER not in h.roles and {Role.MTA, Role.MSA} & set(h.roles)]
     files: tuple[File | SecretFile, ...] = (
         *_local(view, bool(remote)),
@@ -50,7 +50,7 @@ def plan(view: View) -> Plan:
     return Plan(
         name="rspamd",
         packages=("rspamd",),
-        users=({"name": "_rspamd", "groups": groups},),
+        users=(User("_rspamd", groups=groups),),
         files=(*files, *rspamd_guard.files(files, view.host.release)),
         directories=(
             (LOCAL, "root", "root", "0755"),
@@ -64,10 +64,10 @@ def plan(view: View) -> Plan:
         owned=(f"{LOCAL}/", f"{OVERRIDE}/", f"{DKIM}/"),
         retired=("/var/lib/rspamd/dkim",),
         validate=(
-            {
-                "argv": ["rspamadm", "--var=LOCAL_CONFDIR={/etc/rspamd}", "configtest", "--strict"],
-                "refuse": [r"\berror\b", r"\bcritical\b", r"cannot ", r"syntax (?!OK)", r"unknown "],
-            },
+            Judge(
+                ("rspamadm", "--var=LOCAL_CONFDIR={/etc/rspamd}", "configtest", "--strict"),
+                refuse=(r"\berror\b", r"\bcritical\b", r"cannot ", r"syntax (?!OK)", r"unknown "),
+            ),
         ),
         # Sockets are bound once, and group membership is taken at the start; all else follows a reload.
         units=(
@@ -84,8 +84,8 @@ def plan(view: View) -> Plan:
             ),
         ),
         probes=(
-            {"name": "milter", "kind": "unix", "path": MILTER, "within": 60},
-            {"name": "controller", "kind": "unix", "path": CONTROLLER, "within": 60},
+            UnixProbe("milter", path=MILTER, within=60),
+            UnixProbe("controller", path=CONTROLLER, within=60),
         ),
         listens=listens,
     )
