@@ -75,7 +75,44 @@ FORMS = {
 }
 """The form of every text that is not free, in words, by its pattern; tests/unit/test_truth.py knows that none is left
 out."""
+LIMITS = {
+    "webmail": ("webmail", "roundcube", "snappymail", "sogo", "rainloop"),
+    "calendars and address books": (
+        "calendar",
+        "calendars",
+        "caldav",
+        "carddav",
+        "contacts",
+        "addressbook",
+        "groupware",
+    ),
+    "directories and databases": ("ldap", "sql", "mysql", "postgresql", "active_directory"),
+    "single sign-on and second factors": ("oauth2", "oidc", "saml", "sso", "totp", "mfa", "2fa", "app_passwords"),
+    "mailing lists": ("lists", "mailing_lists", "mailman", "sympa", "mlmmj", "listserv"),
+    "forwards with SRS": ("srs", "postsrsd"),
+    "routes to other servers": ("transports", "transport", "relay", "relayhost", "smarthost"),
+    "sieve scripts": ("sieve", "rules", "vacation", "autoresponder", "out_of_office"),
+    "search": ("search", "fts", "solr"),
+    "shared folders": ("shared", "shared_folders", "public_folders", "acl"),
+    "undelete": ("undelete", "archive", "archiving", "journaling"),
+    "backup": ("backup", "backups", "restic", "borg"),
+    "monitoring": ("monitoring", "metrics", "prometheus", "nagios", "zabbix", "grafana", "alerts"),
+    "a running server": ("import", "migrate", "migration", "maildir"),
+    "a second store": ("replication", "replica", "cluster", "failover"),
+    "other antivirus programs": ("antivirus", "spamassassin", "amavis", "sophos"),
+    "a web interface": ("admin_ui", "webadmin", "postfixadmin", "panel", "api"),
+}
+"""Headings of docs/limits.md, and the keys that people try for what stands there. No field has such a name."""
 _BOUNDS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
+
+
+def wish(key: str) -> str:
+    """A sentence for a key that people try and that no field has, or nothing."""
+    for topic, keys in LIMITS.items():
+        if key.lower().replace("-", "_") in keys:
+            anchor = topic.lower().replace(" ", "-")
+            return f"gmconf has no field for {topic}; what people use instead: docs/limits.md#{anchor}"
+    return ""
 
 
 def sentence(error: Any) -> str:

@@ -23,7 +23,7 @@ from gmconf.keys.names import MADE, PASSWORDS, optional_files, public_files, ser
 from gmconf.keys.rollover import FILE, NOTHING, Read, Rollover, aged, apply, disagreements
 from gmconf.keys.rollover import read as read_rollover
 from gmconf.model import Site
-from gmconf.model.complaints import sentence
+from gmconf.model.complaints import sentence, wish
 from gmconf.model.document import Document, PathParts, parse_path, read_text, spell_path
 from gmconf.settings import Reason
 from gmconf.site.rules.fields import problems as broken_rules
@@ -157,32 +157,6 @@ def _model(document: Document) -> Site:
         ) from None
 
 
-WISHES = frozenset(
-    {
-        "webmail",
-        "ldap",
-        "sql",
-        "directory",
-        "oauth2",
-        "oidc",
-        "app_passwords",
-        "backup",
-        "monitoring",
-        "metrics",
-        "lists",
-        "mailman",
-        "transports",
-        "sieve",
-        "search",
-        "shared",
-        "undelete",
-        "srs",
-        "import",
-    }
-)
-"""Words that people try, for what this version has no field for."""
-
-
 def _problem(document: Document, error: Any) -> Problem:
     path: PathParts = tuple(p for p in error["loc"] if p != "[key]")
     about_key = error["type"] == "extra_forbidden"
@@ -192,8 +166,7 @@ def _problem(document: Document, error: Any) -> Problem:
         known = sorted(_fields(Site, path[:-1]))
         close = difflib.get_close_matches(str(path[-1]), known, 1, 0.75)
         hint = f'did you mean "{close[0]}"?' if close else f"known here: {', '.join(known)}"
-        if str(path[-1]).lower() in WISHES:
-            hint = f"gmconf does not do {path[-1]} yet; see docs/limits.md"
+        hint = wish(str(path[-1])) or hint
         message = f"unknown key; {hint}"
     else:
         message = sentence(error)

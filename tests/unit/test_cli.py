@@ -164,4 +164,7 @@ def test_wishes_and_empty_questions_get_a_sentence(site) -> None:
     empty = gmconf("explain", "", cwd=site)
     assert (empty.returncode, empty.stderr.startswith("gmconf: name a path")) == (2, True)
     (site / "wish.yml").write_text((site / "site.yml").read_text() + "webmail: {}\n")
-    assert "gmconf does not do webmail yet; see docs/limits.md" in gmconf("validate", "wish.yml", cwd=site).stderr
+    assert (
+        "gmconf has no field for webmail; what people use instead: docs/limits.md#webmail"
+        in gmconf("validate", "wish.yml", cwd=site).stderr
+    )

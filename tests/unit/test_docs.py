@@ -123,3 +123,16 @@ def test_readme_counts_controls() -> None:
     assert f"**basic** asks for {counts['basic']}:" in text
     assert f"**bronze** for {counts['bronze']} more:" in text
     assert f"**silver** for {counts['silver']} more:" in text
+
+
+def test_limits_has_a_section_for_every_wish(places_of) -> None:
+    from gmconf.model.complaints import LIMITS, wish
+
+    known = {row.name for place in places() for row in rows(place.part)}
+    tried = [key for keys in LIMITS.values() for key in keys]
+    assert len(tried) == len(set(tried))
+    for key in tried:
+        target = wish(key).partition("docs/limits.md#")[2]
+        assert target in places_of[ROOT / "docs/limits.md"], key
+    # A word that is a field somewhere is a word in the wrong place there, and gets the usual hint first.
+    assert not set(tried) & known
