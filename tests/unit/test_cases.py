@@ -1,5 +1,9 @@
 """For every control a site that holds it and one that does not: small patches over tests/controls/base.yml.
 
+A table for each area (the first part of the control's id): tests/controls/AREA.yml. Under ``holds`` is a patch with
+which the control holds, often none ({}): base.yml holds nearly all; under ``fails`` one with which it does not. A
+patch:
+
 site:     merged into base.yml (RFC 7396: null removes)
 rendered: file: key: value, on every host that has the file; null takes the line away, as a hand's edit would
 removed:  files that are not on the hosts
@@ -13,7 +17,9 @@ also:     other controls that fail with it, because they ask for the same thing
 
 from __future__ import annotations
 
+import re
 import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -31,7 +37,7 @@ from gmconf.keys import credentials
 from gmconf.keys import make as keys
 from gmconf.model import Role
 from gmconf.settings import Setting
-from gmconf.site.load import load
+from gmconf.site.load import Loaded, load
 
 CASES = Path(__file__).resolve().parents[1] / "controls"
 TODAY = date(2026, 11, 23)
@@ -39,8 +45,8 @@ WAIVED = {"xmpp.server", "ha.two-nodes"}
 """base.yml has waivers, and the cases of each take it away."""
 
 
-@pytest.fixture(scope="module")
-def base(tmp_path_factory) -> Path:
+@pytest.fixture(scope="session")
+def base(tmp_path_factory) -> Bench:
     """The base site with its keys."""
     work = tmp_path_factory.mktemp("base")
     shutil.copyfile(CASES / "base.yml", work / "site.yml")
@@ -50,7 +56,7 @@ def base(tmp_path_factory) -> Path:
     )
     keys.create_missing(chat, work, PASSWORD, now=datetime(2026, 11, 23, tzinfo=UTC))
     credentials.store(work / "keys", {"alice@example.org": "{ARGON2ID}$argon2id$v=19$m=65536,t=3,p=1$YQ$Yg"}, PASSWORD)
-    return work
+    return Bench(work)
 
 
 def merged(old: object, patch: object) -> object:
@@ -103,22 +109,48 @@ def moved(domain: DomainCase, patch: dict) -> DomainCase:
     return domain._replace(publish=lambda: published(domain.records, patch)) if "records" in patch else domain
 
 
-def judged(base: Path, patch: dict) -> list[check.Result]:
-    """All results of a patched site."""
-    site = merged(yaml.load((CASES / "base.yml").read_text(), yaml.BaseLoader), patch.get("site", {}))
-    file = base / "patched.yml"
-    file.write_text(yaml.safe_dump(site, allow_unicode=True))
-    loaded = load(file)
-    loaded = replace(loaded, public={k: v for k, v in loaded.public.items() if k not in patch.get("keys", ())})
-    hosts = [changed(host, patch) for host in check.host_cases(loaded)]
-    return check.judged(
-        loaded, patch.get("day", TODAY), hosts, [moved(domain, patch) for domain in check.domain_cases(loaded)]
-    )
+class Bench:
+    """The base site with its keys; each patched site is read once, and judged once as it is."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.read: dict[str, tuple[Loaded, list[HostCase]]] = {}
+        self.seen: dict[str, list[check.Result]] = {}
+
+    def judged(self, patch: dict) -> list[check.Result]:
+        """All results of a patched site. Raises SiteError."""
+        name = repr(patch)
+        if name not in self.seen:
+            self.seen[name] = self._judged(patch)
+        return self.seen[name]
+
+    def _judged(self, patch: dict) -> list[check.Result]:
+        loaded, hosts = self._loaded(patch.get("site", {}))
+        gone = patch.get("keys")
+        if gone:
+            loaded = replace(loaded, public={k: v for k, v in loaded.public.items() if k not in gone})
+            hosts = check.host_cases(loaded)
+        return check.judged(
+            loaded,
+            patch.get("day", TODAY),
+            [changed(host, patch) for host in hosts],
+            [moved(domain, patch) for domain in check.domain_cases(loaded)],
+        )
+
+    def _loaded(self, patch: dict) -> tuple[Loaded, list[HostCase]]:
+        name = repr(patch)
+        if name not in self.read:
+            site = merged(yaml.load((CASES / "base.yml").read_text(), yaml.BaseLoader), patch)
+            file = self.folder / f"site{len(self.read)}.yml"
+            file.write_text(yaml.safe_dump(site, allow_unicode=True))
+            loaded = load(file)
+            self.read[name] = loaded, check.host_cases(loaded)
+        return self.read[name]
 
 
-def failing(base: Path, patch: dict) -> tuple[set[str], set[str]]:
+def failing(base: Bench, patch: dict) -> tuple[set[str], set[str]]:
     """Controls that fail, and controls that pass."""
-    results = judged(base, patch)
+    results = base.judged(patch)
     # Another day makes evidence old and ends waivers; what the day itself breaks is looked at.
     broken = {
         r.control
@@ -128,8 +160,18 @@ def failing(base: Path, patch: dict) -> tuple[set[str], set[str]]:
     return broken, {r.control for r in results if r.status == "pass"} - broken
 
 
-def patch_of(path: Path) -> dict:
-    return yaml.load(path.read_text("utf-8"), yaml.SafeLoader) or {}
+def tables() -> Iterator[tuple[str, str, dict]]:
+    """Area, control, and its two patches: every row of every table."""
+    for path in sorted(CASES.glob("*.yml")):
+        if path.name != "base.yml":
+            text = path.read_text("utf-8")
+            names = re.findall(r"^(\S+):", text, re.M)
+            assert len(names) == len(set(names)), f"{path.name} has a control twice"
+            yield from ((path.stem, name, both) for name, both in yaml.load(text, yaml.SafeLoader).items())
+
+
+ROWS = list(tables())
+NAMES = [name for _, name, _ in ROWS]
 
 
 def test_base_holds_everything(base) -> None:
@@ -139,27 +181,26 @@ def test_base_holds_everything(base) -> None:
 
 
 def test_every_control_has_both() -> None:
-    there = {p.name for p in CASES.glob("*.yml")} - {"base.yml"}
-    assert there == {f"{name}.{kind}.yml" for name in CATALOGUE for kind in ("pass", "fail")}
+    assert sorted(NAMES) == sorted(CATALOGUE)
+    assert {(area, name) for area, name, _ in ROWS if name.partition(".")[0] != area} == set()
+    assert {name for _, name, both in ROWS if set(both) != {"holds", "fails"}} == set()
 
 
-@pytest.mark.parametrize("path", sorted(CASES.glob("*.pass.yml")), ids=lambda p: p.name)
-def test_passes(base, path: Path) -> None:
-    patch = patch_of(path)
+@pytest.mark.parametrize(("name", "patch"), [(name, both["holds"]) for _, name, both in ROWS], ids=NAMES)
+def test_passes(base, name: str, patch: dict) -> None:
     if "short_of" in patch:
-        assert [r.expected for r in judged(base, patch) if r.status in ("fail", "error")] == [patch["short_of"]]
+        assert [r.expected for r in base.judged(patch) if r.status in ("fail", "error")] == [patch["short_of"]]
         return
     broken, passed = failing(base, patch)
-    assert path.name.removesuffix(".pass.yml") in passed
+    assert name in passed
     assert broken == set()
 
 
-@pytest.mark.parametrize("path", sorted(CASES.glob("*.fail.yml")), ids=lambda p: p.name)
-def test_fails(base, path: Path) -> None:
-    patch = patch_of(path)
+@pytest.mark.parametrize(("name", "patch"), [(name, both["fails"]) for _, name, both in ROWS], ids=NAMES)
+def test_fails(base, name: str, patch: dict) -> None:
     if "refused" in patch:
         with pytest.raises(SiteError, match=patch["refused"]):
             failing(base, patch)
         return
     broken, _ = failing(base, patch)
-    assert broken == {path.name.removesuffix(".fail.yml"), *patch.get("also", ())}
+    assert broken == {name, *patch.get("also", ())}
