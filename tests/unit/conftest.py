@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
 
 import ansible.module_utils
 import pytest
+from commands import gmconf
 
 ROOT = Path(__file__).resolve().parents[2]
 ansible.module_utils.__path__.append(str(ROOT / "roles/gmconf/module_utils"))
@@ -46,23 +46,22 @@ def without_chat(text: str) -> str:
     return text.replace("chat, news, web]", "news, web]") + f"waivers:\n  - {waiver}\n"
 
 
-def gmconf(*argv: str, cwd: Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "gmconf", *argv], cwd=cwd, text=True, capture_output=True, check=False, input=stdin
-    )
+@pytest.fixture(scope="session")
+def keyed_example(tmp_path_factory) -> Path:
+    """The example with keys and a password, made once; fixture ``site`` is a copy of it."""
+    work = tmp_path_factory.mktemp("example") / "work"
+    work.mkdir()
+    shutil.copyfile(ROOT / "examples/single/site.yml", work / "site.yml")
+    vault = work.parent / "vault-password"
+    vault.write_bytes(PASSWORD + b"\n")
+    passwd = ("passwd", "site.yml", "alice@example.org", "--stdin")
+    for command, stdin in ((("keys", "site.yml"), ""), (passwd, "correct-horse-7-battery\n")):
+        done = gmconf(*command, "--vault-password-file", str(vault), cwd=work, stdin=stdin)
+        assert done.returncode == 0, done.stderr
+    return work
 
 
 @pytest.fixture
-def site(tmp_path, vault_password) -> Path:
+def site(tmp_path, keyed_example, vault_password) -> Path:
     """The example with keys."""
-    work = tmp_path / "work"
-    work.mkdir()
-    shutil.copyfile(ROOT / "examples/single/site.yml", work / "site.yml")
-    assert gmconf("keys", "site.yml", cwd=work).returncode == 0
-    assert (
-        gmconf(
-            "passwd", "site.yml", "alice@example.org", "--stdin", cwd=work, stdin="correct-horse-7-battery\n"
-        ).returncode
-        == 0
-    )
-    return work
+    return shutil.copytree(keyed_example, tmp_path / "work")

@@ -10,7 +10,8 @@ import sys
 from datetime import date
 
 import pytest
-from conftest import ROOT, gmconf
+from commands import gmconf
+from conftest import ROOT
 from junitparser import Failure, JUnitXml, Skipped
 from sarif_pydantic import Sarif
 from test_levels import base, patched

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import gmconf
+from commands import gmconf
 from typer.testing import CliRunner
 
 

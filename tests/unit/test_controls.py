@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from conftest import gmconf
+from commands import gmconf
 from test_golden_sites import SITES, prepared
 
 from gmconf.assess import check

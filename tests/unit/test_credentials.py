@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 from ansible.errors import AnsibleError
 from ansible.parsing.vault import VaultLib, VaultSecret
-from conftest import PASSWORD, ROOT, gmconf
+from commands import gmconf
+from conftest import PASSWORD, ROOT
 
 from gmconf.errors import GmconfError
 from gmconf.keys import credentials, schemes, vault

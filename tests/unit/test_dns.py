@@ -19,7 +19,7 @@ import dns.rdata
 import dns.zone
 import pytest
 import yaml
-from conftest import gmconf
+from commands import gmconf
 from dnssite import SITE, made, whole
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -593,7 +593,8 @@ def test_controls_look_at_the_records(site, control, subject, owner, type_, rdat
 
 def test_secrets_are_not_needed(tmp_path, vault_password) -> None:
     """Who publishes the zones has site.yml and the public halves."""
-    from conftest import ROOT, gmconf
+    from commands import gmconf
+    from conftest import ROOT
 
     (tmp_path / "site.yml").write_text((ROOT / "examples/single/site.yml").read_text())
     assert gmconf("keys", "site.yml", cwd=tmp_path).returncode == 0

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import PASSWORD, ROOT, gmconf, without_chat
+from commands import gmconf
+from conftest import PASSWORD, ROOT, without_chat
 from pages import Page
 from test_golden_sites import NOW, SITES, prepared
 

@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from conftest import gmconf
+from commands import gmconf
 from test_documents import example, prepared, rendered
 
 from gmconf.build.explain import NothingFitsError, explain

@@ -7,7 +7,8 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, gmconf, without_chat
+from commands import gmconf
+from conftest import ROOT, without_chat
 from test_cases import CASES, base, merged, yaml
 
 from gmconf.assess import check

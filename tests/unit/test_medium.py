@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import gmconf
+from commands import gmconf
 from pages import Page
 from test_documents import example
 from test_golden_sites import prepared

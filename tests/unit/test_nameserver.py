@@ -7,7 +7,8 @@ from pathlib import Path
 
 import dns.zone
 import pytest
-from conftest import PASSWORD, gmconf
+from commands import gmconf
+from conftest import PASSWORD
 from test_golden_sites import prepared
 
 from gmconf.assess import check

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import gmconf
+from commands import gmconf
 from oscal import OSCAL
 from oscal.oscal_support import configure_support
 from oscal_bindings import models

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import gmconf
+from commands import gmconf, process
 
 from gmconf.build import output
 from gmconf.errors import GmconfError
@@ -82,7 +82,7 @@ def test_command_killed_at_many_moments(site) -> None:
     old = tree(site / "build")
     (site / "site.yml").write_text((site / "site.yml").read_text() + "limits: {message_size: 10 MiB}\n")
     began = time.monotonic()
-    assert gmconf("render", "site.yml", "-o", "whole", cwd=site).returncode == 0
+    assert process("render", "site.yml", "-o", "whole", cwd=site).returncode == 0
     lasts = time.monotonic() - began
     new = tree(site / "whole")
     assert old != new
@@ -168,5 +168,5 @@ def test_any_locale_writes_utf8(site, monkeypatch) -> None:
         done = subprocess.run([sys.executable, "-m", "gmconf", *argv], cwd=site, capture_output=True, check=False)
         assert b"Traceback" not in done.stderr
         done.stdout.decode("utf-8")
-    done = gmconf("explain", "", cwd=site)
+    done = process("explain", "", cwd=site)
     assert (done.returncode, "Traceback" in done.stderr) == (2, False)

@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from conftest import gmconf
+from commands import gmconf
 
 from gmconf.controls import CATALOGUE
 from gmconf.controls import proofs as module

@@ -13,7 +13,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from conftest import gmconf
+from commands import gmconf
 from report_sites import DAY, NAMES, edited, prepared
 
 from gmconf.controls import CATALOGUE

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from conftest import gmconf
+from commands import gmconf
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from dnssite import PASSWORD, SITE, made, whole, zones

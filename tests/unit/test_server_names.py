@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import gmconf
+from commands import gmconf
 
 OWN = "server_names: {clients: imap.example.org, mx: mx.example.org}"
 

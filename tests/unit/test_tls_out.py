@@ -10,7 +10,8 @@ import dns.asyncresolver
 import dns.flags
 import dns.resolver
 import pytest
-from conftest import gmconf, program
+from commands import gmconf
+from conftest import program
 from internetnl import serving
 
 host = program("tls_policy")

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from datetime import date
 
 import pytest
-from conftest import gmconf
+from commands import gmconf
 
 from gmconf.assess.check import check
 from gmconf.assess.text import live

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from conftest import gmconf
+from commands import gmconf
 from dnssite import SITE, made, whole, zones
 from nameserver import Knot, free_port
 
