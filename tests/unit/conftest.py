@@ -11,12 +11,11 @@ from types import ModuleType
 import ansible.module_utils
 import pytest
 from commands import gmconf
+from sitekeys import PASSWORD
 
 ROOT = Path(__file__).resolve().parents[2]
 ansible.module_utils.__path__.append(str(ROOT / "roles/gmconf/module_utils"))
 sys.path.append(str(ROOT / "roles/gmconf/module_utils/gmconf_host"))  # programs find places.py beside them
-
-PASSWORD = b"of the vault"
 
 
 def program(name: str) -> ModuleType:

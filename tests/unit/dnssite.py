@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 
+from sitekeys import with_keys
+
 from gmconf.dns.zonefile import line
-from gmconf.keys import credentials
-from gmconf.keys import make as keys
 from gmconf.site.load import Loaded, load
 
-PASSWORD = b"of the vault"
 SITE = """\
 organisation: {name: Example Organisation, postmaster: alice@example.org}
 domains:
@@ -34,13 +32,7 @@ def made(folder: Path, text: str = SITE, level: str = "", more: str = "") -> Loa
     """The site in a folder, with keys."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "site.yml").write_text((f"level: {level}\n" if level else "") + text + more)
-    site = load(folder / "site.yml", keys=False).site
-    keys.create_missing(site, folder, PASSWORD, now=datetime(2026, 11, 23, tzinfo=UTC))
-    if credentials.kept(folder / "keys") == "none":
-        credentials.store(
-            folder / "keys", {"alice@example.org": "{ARGON2ID}$argon2id$v=19$m=65536,t=3,p=1$YQ$Yg"}, PASSWORD
-        )
-    return load(folder / "site.yml")
+    return load(with_keys(folder) / "site.yml")
 
 
 def zones(records) -> dict[str, list[str]]:

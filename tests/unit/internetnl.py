@@ -13,8 +13,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import NameOID
-from dnssite import PASSWORD, whole, zones
+from dnssite import whole, zones
 from nameserver import Knot, Unbound, free_port
+from sitekeys import PASSWORD
 
 from gmconf.dns import records
 from gmconf.dns.tlsa import associations

@@ -6,11 +6,10 @@ import shutil
 from datetime import date
 from pathlib import Path
 
-from conftest import PASSWORD, ROOT, without_chat
-from test_golden_sites import NOW, SITES
+from conftest import ROOT, without_chat
+from sitekeys import with_keys
+from test_golden_sites import SITES
 
-from gmconf.keys import credentials
-from gmconf.keys import make as keys
 from gmconf.site.load import Loaded, load
 
 DAY = date(2026, 11, 24)
@@ -24,15 +23,7 @@ def prepared(name: str, work: Path) -> Path:
     shutil.copytree(source, work, dirs_exist_ok=True)
     if name == "bronze":
         (work / "site.yml").write_text(without_chat((work / "site.yml").read_text()))
-    return with_keys(work)
-
-
-def with_keys(work: Path) -> Path:
-    path = work / "site.yml"
-    site = load(path, keys=False).site
-    keys.create_missing(site, work, PASSWORD, now=NOW)
-    credentials.store(work / "keys", {"alice@example.org": "{ARGON2ID}$argon2id$v=19$m=65536,t=3,p=1$YQ$Yg"}, PASSWORD)
-    return path
+    return with_keys(work) / "site.yml"
 
 
 def many(count: int, work: Path) -> Loaded:
@@ -50,7 +41,7 @@ def many(count: int, work: Path) -> Loaded:
         "organisation: {name: Many, postmaster: alice@example.org}\n"
         "domains: [{name: example.org, mailboxes: [{name: alice}]}]\nhosts:\n" + "".join(hosts)
     )
-    return load(with_keys(work))
+    return load(with_keys(work) / "site.yml")
 
 
 def edited(path: Path, old: str, new: str) -> Loaded:

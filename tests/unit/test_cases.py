@@ -46,7 +46,7 @@ WAIVED = {"xmpp.server", "ha.two-nodes"}
 
 
 @pytest.fixture(scope="session")
-def base(tmp_path_factory) -> Bench:
+def base(tmp_path_factory) -> Path:
     """The base site with its keys."""
     work = tmp_path_factory.mktemp("base")
     shutil.copyfile(CASES / "base.yml", work / "site.yml")
@@ -56,7 +56,12 @@ def base(tmp_path_factory) -> Bench:
     )
     keys.create_missing(chat, work, PASSWORD, now=datetime(2026, 11, 23, tzinfo=UTC))
     credentials.store(work / "keys", {"alice@example.org": "{ARGON2ID}$argon2id$v=19$m=65536,t=3,p=1$YQ$Yg"}, PASSWORD)
-    return Bench(work)
+    return work
+
+
+@pytest.fixture(scope="session")
+def bench(base) -> Bench:
+    return Bench(base)
 
 
 def merged(old: object, patch: object) -> object:
@@ -148,9 +153,9 @@ class Bench:
         return self.read[name]
 
 
-def failing(base: Bench, patch: dict) -> tuple[set[str], set[str]]:
+def failing(bench: Bench, patch: dict) -> tuple[set[str], set[str]]:
     """Controls that fail, and controls that pass."""
-    results = base.judged(patch)
+    results = bench.judged(patch)
     # Another day makes evidence old and ends waivers; what the day itself breaks is looked at.
     broken = {
         r.control
@@ -174,8 +179,8 @@ ROWS = list(tables())
 NAMES = [name for _, name, _ in ROWS]
 
 
-def test_base_holds_everything(base) -> None:
-    broken, passed = failing(base, {})
+def test_base_holds_everything(bench) -> None:
+    broken, passed = failing(bench, {})
     assert broken == set()
     assert passed == set(CATALOGUE) - WAIVED
 
@@ -187,20 +192,20 @@ def test_every_control_has_both() -> None:
 
 
 @pytest.mark.parametrize(("name", "patch"), [(name, both["holds"]) for _, name, both in ROWS], ids=NAMES)
-def test_passes(base, name: str, patch: dict) -> None:
+def test_passes(bench, name: str, patch: dict) -> None:
     if "short_of" in patch:
-        assert [r.expected for r in base.judged(patch) if r.status in ("fail", "error")] == [patch["short_of"]]
+        assert [r.expected for r in bench.judged(patch) if r.status in ("fail", "error")] == [patch["short_of"]]
         return
-    broken, passed = failing(base, patch)
+    broken, passed = failing(bench, patch)
     assert name in passed
     assert broken == set()
 
 
 @pytest.mark.parametrize(("name", "patch"), [(name, both["fails"]) for _, name, both in ROWS], ids=NAMES)
-def test_fails(base, name: str, patch: dict) -> None:
+def test_fails(bench, name: str, patch: dict) -> None:
     if "refused" in patch:
         with pytest.raises(SiteError, match=patch["refused"]):
-            failing(base, patch)
+            failing(bench, patch)
         return
-    broken, _ = failing(base, patch)
+    broken, _ = failing(bench, patch)
     assert broken == {name, *patch.get("also", ())}

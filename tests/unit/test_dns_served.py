@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from dnssite import PASSWORD, SITE, made, whole, zones
+from dnssite import SITE, made, whole, zones
 from nameserver import Knot, free_port
 from policyserver import GOOD, PolicyServer
+from sitekeys import PASSWORD
 from tlsserver import Kind, TlsServer
 
 from gmconf.derived import policies as published

@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 import yaml
 from commands import gmconf
-from conftest import PASSWORD, ROOT, without_chat
+from conftest import ROOT, without_chat
 from pages import Page
-from test_golden_sites import NOW, SITES, prepared
+from sitekeys import with_keys
+from test_golden_sites import SITES, prepared
 
 from gmconf.build import explain, output, tree
 from gmconf.controls import CATALOGUE, LEVELS
@@ -25,8 +26,6 @@ from gmconf.derived.documents import DOCUMENTS
 from gmconf.dns import contract
 from gmconf.documents import html
 from gmconf.errors import SiteError
-from gmconf.keys import credentials
-from gmconf.keys import make as keys
 from gmconf.model import Site
 from gmconf.site.load import load
 
@@ -38,9 +37,7 @@ GOLDEN = ("everything", "six")
 def example(work: Path) -> Path:
     """The example of level bronze, with keys."""
     shutil.copyfile(EXAMPLE, work / "site.yml")
-    keys.create_missing(load(work / "site.yml", keys=False).site, work, PASSWORD, now=NOW)
-    credentials.store(work / "keys", {"alice@example.org": "{ARGON2ID}$argon2id$v=19$m=65536,t=3,p=1$YQ$Yg"}, PASSWORD)
-    return work
+    return with_keys(work)
 
 
 def rendered(work: Path) -> Path:

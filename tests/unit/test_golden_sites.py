@@ -6,29 +6,21 @@ import hashlib
 import os
 import re
 import shutil
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from conftest import PASSWORD
+from sitekeys import with_keys
 
 from gmconf.build import explain, output, tree
-from gmconf.keys import credentials
-from gmconf.keys import make as keys
 from gmconf.site.load import load
 
 SITES = Path(__file__).resolve().parents[1] / "golden/sites"
 NAMES = sorted(p.name for p in SITES.iterdir())
-NOW = datetime(2026, 11, 23, tzinfo=UTC)
 
 
 def prepared(name: str, work: Path) -> Path:
-    """A golden site with fresh keys in a directory of its own."""
-    shutil.copytree(SITES / name, work, dirs_exist_ok=True)
-    site = load(work / "site.yml", keys=False).site
-    keys.create_missing(site, work, PASSWORD, now=NOW)
-    credentials.store(work / "keys", {"alice@example.org": "{ARGON2ID}$argon2id$v=19$m=65536,t=3,p=1$YQ$Yg"}, PASSWORD)
-    return work
+    """A golden site with keys in a directory of its own."""
+    return with_keys(shutil.copytree(SITES / name, work, dirs_exist_ok=True))
 
 
 @pytest.fixture(scope="session", params=NAMES)

@@ -14,8 +14,9 @@ import pytest
 from ansible.module_utils.gmconf_host import compare, host, published
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 from cryptography.x509 import load_pem_x509_certificates
-from dnssite import PASSWORD, SITE, made, whole, zones
+from dnssite import SITE, made, whole, zones
 from nameserver import Knot, free_port
+from sitekeys import PASSWORD
 
 from gmconf.build.tree import build
 from gmconf.dns import records

@@ -11,10 +11,11 @@ import pytest
 from commands import gmconf
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
-from dnssite import PASSWORD, SITE, made, whole, zones
+from dnssite import SITE, made, whole, zones
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from nameserver import Knot, free_port
+from sitekeys import PASSWORD
 
 from gmconf.build.tree import build
 from gmconf.dns import records
