@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 import typer
-from conftest import ROOT, gmconf
+from commands import gmconf
+from conftest import ROOT
 
 from gmconf.cli import app
 from gmconf.controls import CATALOGUE
