@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args, get_origin
 
 from gmconf.errors import GmconfError
 from gmconf.model import Site
-from gmconf.model.base import Part
+from gmconf.model.base import Part, docstrings
 from gmconf.model.document import Data, PathParts, spell_path
 
 GONE = object()
@@ -33,6 +33,11 @@ class Field:
     def name(self) -> str:
         """As people write it: ``domains[0].name``."""
         return spell_path(self.path)
+
+    @property
+    def about(self) -> str:
+        """Its description, as in the schema; may be empty."""
+        return dict(docstrings(self.owner)).get(self.attribute, "")
 
 
 def field_of(site: Site, name: str) -> Field:
@@ -82,9 +87,9 @@ def alternatives(field: Field, data: Data) -> Iterator[tuple[str, object]]:
         texts = [raw] if isinstance(raw, str) else list(_spelled(field.value))
         for text in dict.fromkeys(near for old in texts for near in (*_words(field), *_near(old))):
             if text not in (raw, str(field.value)):
-                yield f"if it were {text!r}", text
+                yield f"With {text!r}", text
     if raw is not GONE:
-        yield "if it were not there", GONE
+        yield "Without it", GONE
 
 
 def _words(field: Field) -> Iterator[str]:

@@ -23,7 +23,6 @@ from gmconf.controls import control
 from gmconf.controls.choices import choices
 from gmconf.dns.spelling import zones
 from gmconf.errors import GmconfError
-from gmconf.model.base import docstrings
 from gmconf.render.trace import SITE
 from gmconf.site.load import Loaded, otherwise
 
@@ -52,7 +51,6 @@ def influence(loaded: Loaded, name: str, today: date) -> Influence:
     """
     found = field_of(loaded.site, name)
     why = loaded.why(found.name)
-    about = dict(docstrings(found.owner)).get(found.attribute, "")
     before = _Outcome(loaded, today)
     kept: list[tuple[str, Loaded]] = []
     broken: list[tuple[str, Loaded]] = []
@@ -65,8 +63,8 @@ def influence(loaded: Loaded, name: str, today: date) -> Influence:
         except (GmconfError, LookupError, StopIteration):
             continue  # no key files for it, or rules broken without which nothing can be rendered
         if answers:
-            return Influence(found.name, why.ref, about, tried, answers)
-    return Influence(found.name, why.ref, about, "", ())
+            return Influence(found.name, why.ref, found.about, tried, answers)
+    return Influence(found.name, why.ref, found.about, "", ())
 
 
 class _Outcome:

@@ -11,13 +11,14 @@ import typer
 
 from gmconf.cli import completion
 from gmconf.cli.app import Format, Formatted, OutputFormat, SitePath, VaultFile, app, load_site, print_json, say_notices
-from gmconf.errors import SiteError
+from gmconf.errors import GmconfError, SiteError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from gmconf.build.diff import Change
     from gmconf.build.explain import Answer
+    from gmconf.build.sources import Sources
     from gmconf.site.load import Loaded
 
 
@@ -164,41 +165,52 @@ def _print_changes(found: list[Change], *, diff: bool) -> None:
 @app.command(
     cls=Formatted,
     epilog=(
-        "Examples: gmconf explain main.cf:smtpd_tls_security_level; gmconf explain /etc/postfix/main.cf:12; "
-        "gmconf explain limits.message_size"
+        "Examples: gmconf explain main.cf:smtpd_tls_security_level; gmconf explain /etc/dovecot/users:4; "
+        "gmconf explain master.cf:submission; gmconf explain alice@example.org; "
+        "gmconf explain limits.message_size --what-if"
     ),
 )
 def explain(
     what: Annotated[
         str,
         typer.Argument(
-            help="PATH, PATH:LINE, FILE:KEY, or a field of the site.", autocompletion=completion.rendered_files
+            help="PATH, PATH:LINE, FILE:KEY, master.cf:SERVICE, an address, or a field of the site.",
+            autocompletion=completion.rendered_files,
         ),
     ],
     build: Annotated[Path, typer.Option("--build", "-b", help="The rendered tree.")] = Path("build"),
     site: Annotated[
-        Path, typer.Option("--site", "-s", help="The site; asked about fields that no rendered line names.")
+        Path, typer.Option("--site", "-s", help="The site; read for rows of tables, addresses and fields.")
     ] = Path("site.yml"),
     host: Annotated[
         str | None, typer.Option("--host", help="One host only.", autocompletion=completion.rendered_hosts)
     ] = None,
+    what_if: Annotated[
+        bool, typer.Option("--what-if", help="Try another value of a field, and show which lines would change.")
+    ] = False,
     output: OutputFormat = Format.text,
 ) -> None:
-    """Explain why a rendered line is there.
+    """Explain why a rendered line is there, and where to change it.
 
-    And where it can be changed; or, of a field of the site, what it does. Of a comment it explains the line that
-    follows.
+    A row of a table is traced to its line in site.yml or in a user file, an address to its account and to every line
+    that names it, a field to the lines that come from it. For a comment the line that follows is explained.
     """
     from gmconf.build.explain import NothingFitsError
     from gmconf.build.explain import explain as ask
 
-    try:
-        answers = ask(build, what, host)
-    except NothingFitsError:
-        if not site.is_file() or ":" in what or "/" in what:
-            raise
-        answers = list(_tried(site, what, quiet=output is Format.json))
-    if output is Format.json:
+    quiet = output is Format.json
+    if what_if:
+        answers = list(_tried(site, what, quiet=quiet))
+    else:
+        try:
+            answers = ask(build, what, host, lambda: _sources(site))
+        except NothingFitsError:
+            if not site.is_file() or ":" in what or "/" in what:
+                raise
+            answers = []
+        if not quiet and site.is_file():
+            _introduce(site, what, answered=bool(answers))
+    if quiet:
         print_json({"answers": [answer.json() for answer in answers]})
         return
     for answer in answers:
@@ -206,6 +218,35 @@ def explain(
         print(f"{answer.host} {place}" + (f"  {answer.text.strip()}" if answer.text else ""))
         for reason in answer.because:
             print(f"    {_sentence(reason)}")
+
+
+def _sources(site: Path) -> Sources | None:
+    """Where rows and addresses come from; None where the site is not at hand."""
+    if not site.is_file():
+        return None
+    from gmconf.build.sources import Sources
+    from gmconf.site.load import load
+
+    return Sources(load(site, keys="public"))
+
+
+def _introduce(site: Path, what: str, *, answered: bool) -> None:
+    """Say where a field stands and what it is for. Raises GmconfError when nothing was answered and it is no field."""
+    from gmconf.build.variants import field_of
+    from gmconf.site.load import load
+
+    if any(sign in what for sign in "@:/"):
+        return
+    loaded = load(site, keys=False)
+    try:
+        field = field_of(loaded.site, what)
+    except GmconfError:
+        if answered:  # the name of a rendered file
+            return
+        raise
+    print(f"{field.name} at {loaded.why(field.name).ref}" + (f": {field.about}" if field.about else ""))
+    if not answered:
+        print(f"No rendered line names it. To try other values: gmconf explain {field.name!r} --what-if")
 
 
 def _tried(site: Path, what: str, *, quiet: bool) -> Sequence[Answer]:
@@ -218,16 +259,16 @@ def _tried(site: Path, what: str, *, quiet: bool) -> Sequence[Answer]:
     if not quiet:
         print(f"{found.field} at {found.place}" + (f": {found.about}" if found.about else ""))
         print(
-            f"{found.tried}, these would be others:"
+            f"{found.tried} these would change:"
             if found.answers
-            else "No rendered line and no control depends on it."
+            else "No other value that was tried changes a rendered line or a control."
         )
     return found.answers
 
 
 def _sentence(reason: dict[str, str]) -> str:
     if reason["kind"] == "site":
-        return f"set by the site: {reason['text']} at {reason['ref']}; change it there"
+        return f"set by {reason['text']} at {reason['ref']}; change it there"
     if reason["kind"] == "control":
         return f"control {reason['ref']}: {reason['text']}"
     return f"{reason['ref']} needs it: {reason['text']}"

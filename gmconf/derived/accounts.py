@@ -69,6 +69,11 @@ class Directory:
         return tuple(a for host in self.site.hosts if Role.MTA not in host.roles for a in host.addresses)
 
     @cached_property
+    def places(self) -> dict[str, str]:
+        """Domain -> its path in the site, such as ``domains[0]``."""
+        return {domain.name: f"domains[{number}]" for number, domain in enumerate(self.site.domains)}
+
+    @cached_property
     def hosted(self) -> tuple[Domain, ...]:
         """Domains with addresses of their own, by name."""
         return tuple(sorted((d for d in self.site.domains if d.kind == "hosted"), key=lambda d: d.name))

@@ -16,7 +16,9 @@ from gmconf.services.plan import (
     Plan,
     Probe,
     Reach,
+    Rows,
     SecretFile,
+    Source,
     TcpProbe,
     Unit,
     UnixProbe,
@@ -58,7 +60,7 @@ def plan(view: View) -> Plan:
             f"{FOLDER}/suspended",
             "dovecot",
             control("prc.abuse-stop"),
-            lines=lambda: _suspended(view),
+            lines=Rows(lambda: _suspended(view)),
             shared=True,
             group="dovecot",
             mode="0640",
@@ -75,7 +77,7 @@ def plan(view: View) -> Plan:
                 f"{FOLDER}/users",
                 "dovecot",
                 because,
-                lines=lambda: _users(view, quota),
+                lines=Rows(lambda: _users(view, quota)),
                 shared=True,
                 group="dovecot",
                 mode="0640",
@@ -151,15 +153,15 @@ def _probes(view: View) -> tuple[Probe, ...]:
     )
 
 
-def _suspended(view: View) -> Iterator[str]:
+def _suspended(view: View) -> Iterator[tuple[str, Source]]:
     for account in view.mail.accounts:
         if account.suspended:
-            yield f"{account.login}:{{PLAIN}}!"
+            yield f"{account.login}:{{PLAIN}}!", account.login
 
 
-def _users(view: View, quota: str) -> Iterator[str]:
+def _users(view: View, quota: str) -> Iterator[tuple[str, Source]]:
     for account in view.mail.mailboxes:
-        yield f"{account.login}:::::::{quota}{account.quota}"
+        yield f"{account.login}:::::::{quota}{account.quota}", account.login
 
 
 def _sieve(view: View) -> list[File]:

@@ -9,7 +9,7 @@ from gmconf.dialects import ini, inn
 from gmconf.model import News, Role
 from gmconf.services import ending, tls
 from gmconf.services.dovecot import auth_socket, user_socket
-from gmconf.services.plan import ExecProbe, File, Judge, Plan, SecretFile, TcpProbe, Unit, View
+from gmconf.services.plan import ExecProbe, File, Judge, Plan, Rows, SecretFile, Source, TcpProbe, Unit, View
 from gmconf.services.prosody import days
 from gmconf.settings import Settings, need
 
@@ -64,7 +64,7 @@ def _store(view: View, news: News) -> Plan:
             ),
             File(f"{FOLDER}/control.ctl", "inn", alone, "inn/control.ctl.j2", Settings("")),
             File(shell.file, "inn", because, "inn/innshellvars.j2", shell, ini.word, mode="0755"),
-            File(GROUPS, "inn", because, lines=lambda: _groups(news)),
+            File(GROUPS, "inn", because, lines=Rows(lambda: _groups(news))),
             File(SYNC, "inn", because, "inn/news-groups.j2", Settings(""), comment="", mode="0755"),
             File(unit.file, "inn", because, "inn/inn2.conf.j2", unit, ini.spell),
             File(cron.file, "inn", view.why("news.retention"), "inn/cron.j2", cron, ini.spell),
@@ -146,9 +146,9 @@ def _readers(view: View) -> Plan:
     )
 
 
-def _groups(news: News) -> Iterator[str]:
-    for group in sorted(news.groups, key=lambda g: g.name):
-        yield f"{group.name}\t{group.description}"
+def _groups(news: News) -> Iterator[tuple[str, Source]]:
+    for number, group in sorted(enumerate(news.groups), key=lambda pair: pair[1].name):
+        yield f"{group.name}\t{group.description}", f"news.groups[{number}]"
 
 
 def _settings(view: View, news: News) -> Settings:

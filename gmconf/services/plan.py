@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal, NamedTuple
 
@@ -12,6 +12,7 @@ from gmconf.model import Host, Role, Site
 from gmconf.settings import Reason, Settings, Value
 
 Spell = Callable[[Value], str]
+Source = str | tuple[str, ...]
 Reach = Literal["any", "admin", "site"]
 """Everybody, the networks of network.admin, or the other hosts of the site."""
 
@@ -47,6 +48,24 @@ class View:
         return any(role in self.host.roles for role in roles)
 
 
+class Rows:
+    """Lines of a table, each with the source that it comes from; made anew whenever somebody asks, kept by nobody.
+
+    A source is an address (mailbox, alias, ``@domain`` for a catch-all), a path of the site (``domains[0]``), or a
+    tuple of such; ``build/sources.py`` finds their places.
+    """
+
+    __slots__ = ("pairs",)
+
+    def __init__(self, pairs: Callable[[], Iterable[tuple[str, Source]]]) -> None:
+        self.pairs = pairs
+        """Yields (line, source)."""
+
+    def __call__(self) -> Iterator[str]:
+        """Yield the lines alone, as ``File.lines`` does."""
+        return (line for line, _ in self.pairs())
+
+
 class File(NamedTuple):
     """A whole file on a host, owned by gmconf: printed by a template, or bulk lines written by code."""
 
@@ -58,7 +77,7 @@ class File(NamedTuple):
     settings: Settings | None = None
     spell: Spell = str
     lines: Callable[[], Iterable[str]] | None = None
-    """For bulk data: yields lines without line feed, sorted; the reason is the file's."""
+    """For bulk data: yields lines without line feed, sorted; the reason is the file's. ``Rows`` for tables."""
     shared: bool = False
     """Bulk data that follows from the site alone: made once, and the same on every host that has the file."""
     comment: str = "# "

@@ -106,7 +106,7 @@ WORDS = (
 OPTIONS = {
     "validate": ("--format", "--vault-password-file", "--strict"),
     "render": ("-o", "--check", "--diff", "--strict", "--format"),
-    "explain": ("-b", "-s", "--host", "--format"),
+    "explain": ("-b", "-s", "--host", "--what-if", "--format"),
     "schema": (),
     "controls": ("--level", "-b", "-s", "--date", "--format"),
     "check": ("--level", "--format", "--annotate", "--date", "--profile", "--vault-password-file"),

@@ -1,4 +1,4 @@
-"""gmconf explain about any field of a site: what would be otherwise if it said something else."""
+"""gmconf explain --what-if: which lines, records and controls change with a field of a site."""
 
 from __future__ import annotations
 
@@ -51,21 +51,20 @@ def test_every_value_has_an_answer(name: str, tmp_path: Path) -> None:
 def test_a_quota_and_its_line(site) -> None:
     """The line is that of the rendered file, whoever wrote it."""
     gmconf("render", "site.yml", cwd=site)
-    (answer,) = json.loads(gmconf("explain", "domains[0].mailboxes[1].quota", "--format", "json", cwd=site).stdout)[
-        "answers"
-    ]
+    asked = ("explain", "domains[0].mailboxes[1].quota", "--what-if")
+    (answer,) = json.loads(gmconf(*asked, "--format", "json", cwd=site).stdout)["answers"]
     lines = (site / "build/hosts/mail.example.org/tree/etc/dovecot/users").read_text().splitlines()
     assert (answer["path"], answer["text"]) == ("/etc/dovecot/users", lines[answer["line"] - 1])
     assert "bob@example.org" in answer["text"]
-    said = gmconf("explain", "domains[0].mailboxes[1].quota", cwd=site).stdout
+    said = gmconf(*asked, cwd=site).stdout
     assert said.startswith("domains[0].mailboxes[1].quota at site.yml:10:43")
-    assert "if it were '501 MiB', these would be others:" in said
+    assert "With '501 MiB' these would change:" in said
 
 
 def test_nothing_is_written_by_asking(site) -> None:
     gmconf("render", "site.yml", cwd=site)
     before = {p: p.read_bytes() for p in site.rglob("*") if p.is_file()}
-    assert gmconf("explain", "domains[0].mailboxes[0].name", cwd=site).returncode == 0
+    assert gmconf("explain", "domains[0].mailboxes[0].name", "--what-if", cwd=site).returncode == 0
     assert {p: p.read_bytes() for p in site.rglob("*") if p.is_file()} == before
 
 

@@ -8,7 +8,7 @@ from ipaddress import ip_address
 from gmconf.controls import control
 from gmconf.model import Role
 from gmconf.services import tls
-from gmconf.services.plan import File, View
+from gmconf.services.plan import File, Rows, Source, View
 from gmconf.settings import Reason, need
 
 FOLDER = "/etc/postfix/maps"
@@ -56,14 +56,14 @@ def files(view: View) -> tuple[File, ...]:
             lambda: _destinations(view),
         ),
         _table("blocked-clients", control("mta.blocklist"), lambda: _blocked_clients(view)),
-        File(OWN_CLIENTS, "postfix", control("msa.sender-rights"), lines=lambda: _own_clients(view)),
+        File(OWN_CLIENTS, "postfix", control("msa.sender-rights"), lines=Rows(lambda: _own_clients(view))),
         *(
-            (File(SNI, "postfix", control("tls.cert"), lines=lambda: _server_names(view)),)
+            (File(SNI, "postfix", control("tls.cert"), lines=Rows(lambda: _server_names(view))),)
             if tls.own_names(view)
             else ()
         ),
         *(
-            (File(HANDED, "postfix", control("flt.fail-closed"), lines=lambda: _handed_over(view), shared=True),)
+            (File(HANDED, "postfix", control("flt.fail-closed"), lines=Rows(lambda: _handed_over(view)), shared=True),)
             if trusted(view)
             else ()
         ),
@@ -71,99 +71,115 @@ def files(view: View) -> tuple[File, ...]:
             f"{FOLDER}/postscreen-access",
             "postfix",
             control("mta.flood-control"),
-            lines=lambda: _known(view),
+            lines=Rows(lambda: _known(view)),
             shared=True,
         ),
     )
 
 
-def _table(name: str, because: Reason, lines: Callable[[], Iterable[str]], *, shared: bool = True) -> File:
-    return File(f"{FOLDER}/{name}", "postfix", because, lines=lines, shared=shared)
+def _table(
+    name: str, because: Reason, pairs: Callable[[], Iterable[tuple[str, Source]]], *, shared: bool = True
+) -> File:
+    return File(f"{FOLDER}/{name}", "postfix", because, lines=Rows(pairs), shared=shared)
 
 
-def _domains(view: View) -> Iterator[str]:
+def _domains(view: View) -> Iterator[tuple[str, Source]]:
     for domain in view.mail.hosted:
-        yield f"{domain.name} hosted"
+        yield f"{domain.name} hosted", view.mail.places[domain.name]
 
 
-def _mirrors(view: View) -> Iterator[str]:
+def _mirrors(view: View) -> Iterator[tuple[str, Source]]:
     for domain in view.mail.mirrored:
-        yield f"{domain.name} alias of {domain.alias_of}"
+        yield f"{domain.name} alias of {domain.alias_of}", f"{view.mail.places[domain.name]}.alias_of"
 
 
-def _mailboxes(view: View) -> Iterator[str]:
+def _mailboxes(view: View) -> Iterator[tuple[str, Source]]:
     for account in view.mail.receiving:
-        yield f"{account.login} mailbox"
+        yield f"{account.login} mailbox", account.login
 
 
-def _host_aliases(view: View) -> Iterator[str]:
+def _host_aliases(view: View) -> Iterator[tuple[str, Source]]:
     organisation = view.site.organisation
     for name in ("abuse", "mailer-daemon", "postmaster", "root"):
-        target = organisation.abuse if name == "abuse" and organisation.abuse else organisation.postmaster
-        yield f"{name}@{view.host.name} {target}"
+        own = name == "abuse" and organisation.abuse
+        target = own or organisation.postmaster
+        yield f"{name}@{view.host.name} {target}", f"organisation.{'abuse' if own else 'postmaster'}"
 
 
-def _aliases(view: View) -> Iterator[str]:
+def _aliases(view: View) -> Iterator[tuple[str, Source]]:
     for address, targets in view.mail.aliases.items():
-        yield f"{address} {', '.join(targets)}"
+        yield f"{address} {', '.join(targets)}", address
 
 
-def _senders(view: View) -> Iterator[str]:
+def _senders(view: View) -> Iterator[tuple[str, Source]]:
     for address, logins in view.mail.senders.items():
-        yield f"{address} {', '.join(logins)}"
+        yield f"{address} {', '.join(logins)}", (address, *logins)
 
 
-def _silent(view: View) -> Iterator[str]:
+def _silent(view: View) -> Iterator[tuple[str, Source]]:
     for account in view.mail.accounts:
         if not account.send:
-            yield (
-                f"{account.login} 550 5.7.1 This account"
-                f" {'is suspended' if account.suspended else 'only receives mail'}"
-            )
+            why = "is suspended" if account.suspended else "only receives mail"
+            yield f"{account.login} 550 5.7.1 This account {why}", account.login
 
 
-def _own(view: View) -> Iterator[str]:
+def _own(view: View) -> Iterator[tuple[str, Source]]:
     for domain in sorted(view.site.domains, key=lambda d: d.name):
-        yield f"{domain.name} {NOT_OURS}"
+        yield f"{domain.name} {NOT_OURS}", view.mail.places[domain.name]
 
 
-def _host_exempt(view: View) -> Iterator[str]:
-    yield f"abuse@{view.host.name} OK"
-    yield f"postmaster@{view.host.name} OK"
-    yield "postmaster OK"
+def _host_exempt(view: View) -> Iterator[tuple[str, Source]]:
+    place = f"hosts[{view.site.hosts.index(view.host)}]"
+    yield f"abuse@{view.host.name} OK", place
+    yield f"postmaster@{view.host.name} OK", place
+    yield "postmaster OK", ()
 
 
-def _exempt(view: View) -> Iterator[str]:
+def _exempt(view: View) -> Iterator[tuple[str, Source]]:
     for domain in view.mail.sending:
-        yield f"abuse@{domain.name} OK"
-        yield f"postmaster@{domain.name} OK"
+        yield f"abuse@{domain.name} OK", view.mail.places[domain.name]
+        yield f"postmaster@{domain.name} OK", view.mail.places[domain.name]
 
 
-def _blocked_senders(view: View) -> Iterator[str]:
-    for sender in sorted({block.sender for block in view.site.filter.blocks if block.sender}):
-        yield f"{sender} {BLOCKED}"
+def _blocked_senders(view: View) -> Iterator[tuple[str, Source]]:
+    for sender, places in _blocked(view, "sender"):
+        yield f"{sender} {BLOCKED}", places
 
 
-def _blocked_clients(view: View) -> Iterator[str]:
-    for client in sorted({block.client for block in view.site.filter.blocks if block.client}):
-        yield f"{client} {BLOCKED}"
+def _blocked_clients(view: View) -> Iterator[tuple[str, Source]]:
+    for client, places in _blocked(view, "client"):
+        yield f"{client} {BLOCKED}", places
 
 
-def _destinations(view: View) -> Iterator[str]:
-    for one in sorted(view.site.tls.destinations, key=lambda d: d.domain):
-        yield f"{one.domain} {one.level}{' match=' + ':'.join(one.match) if one.match else ''}"
+def _blocked(view: View, field: str) -> list[tuple[str, tuple[str, ...]]]:
+    """Who is refused, sorted, and where the site says so."""
+    found: dict[str, list[str]] = {}
+    for number, block in enumerate(view.site.filter.blocks):
+        if named := getattr(block, field):
+            found.setdefault(named, []).append(f"filter.blocks[{number}]")
+    return sorted((named, tuple(places)) for named, places in found.items())
 
 
-def _server_names(view: View) -> Iterator[str]:
+def _destinations(view: View) -> Iterator[tuple[str, Source]]:
+    for number, one in sorted(enumerate(view.site.tls.destinations), key=lambda pair: pair[1].domain):
+        match = f" match={':'.join(one.match)}" if one.match else ""
+        yield f"{one.domain} {one.level}{match}", f"tls.destinations[{number}]"
+
+
+def _server_names(view: View) -> Iterator[tuple[str, Source]]:
     """The host's own name too: a client that asks for it is told that it was heard, and the log is not full of
     mismatches."""
-    for name in sorted({view.host.name, *tls.own_names(view)}):
-        yield f"{name} {tls.FOLDER}/{name}.key, {tls.FOLDER}/{name}.crt"
+    own = {name: why.text.removesuffix(" (default)") for name, why in tls.own_names(view).items()}
+    for name, place in sorted((own | {view.host.name: f"hosts[{view.site.hosts.index(view.host)}].name"}).items()):
+        yield f"{name} {tls.FOLDER}/{name}.key, {tls.FOLDER}/{name}.crt", place
 
 
-def _own_clients(view: View) -> Iterator[str]:
-    for address in ("127.0.0.0/8", "::1/128", *(f"{a}/{ip_address(a).max_prefixlen}" for a in view.host.addresses)):
-        yield f"{address} {SENDMAIL}"
+def _own_clients(view: View) -> Iterator[tuple[str, Source]]:
+    place = f"hosts[{view.site.hosts.index(view.host)}].addresses"
+    for address in ("127.0.0.0/8", "::1/128"):
+        yield f"{address} {SENDMAIL}", ()
+    for number, address in enumerate(view.host.addresses):
+        yield f"{address}/{ip_address(address).max_prefixlen} {SENDMAIL}", f"{place}[{number}]"
 
 
 def trusted(view: View) -> tuple[str, ...]:
@@ -171,17 +187,24 @@ def trusted(view: View) -> tuple[str, ...]:
     return view.mail.handing_over if view.has(Role.MTA) else ()
 
 
-def _handed_over(view: View) -> Iterator[str]:
+def _handed_over(view: View) -> Iterator[tuple[str, Source]]:
     """What users submitted was judged and signed by their MSA host; other hosts hand over what nobody has looked at
     yet."""
-    judged = {a for host in view.hosts(Role.MSA) for a in host.addresses}
-    for address in sorted(judged.intersection(trusted(view))):
-        yield f"{address}/{ip_address(address).max_prefixlen} DISABLE"
+    handing = set(trusted(view))
+    judged = {
+        address: f"hosts[{number}].addresses[{place}]"
+        for number, host in enumerate(view.site.hosts)
+        if Role.MSA in host.roles
+        for place, address in enumerate(host.addresses)
+        if address in handing
+    }
+    for address, where in sorted(judged.items()):
+        yield f"{address}/{ip_address(address).max_prefixlen} DISABLE", where
 
 
-def _known(view: View) -> Iterator[str]:
-    yield "127.0.0.0/8 permit"
-    yield "::1/128 permit"
-    for host in view.site.hosts:
-        for address in host.addresses:
-            yield f"{address}/{ip_address(address).max_prefixlen} permit"
+def _known(view: View) -> Iterator[tuple[str, Source]]:
+    yield "127.0.0.0/8 permit", ()
+    yield "::1/128 permit", ()
+    for number, host in enumerate(view.site.hosts):
+        for place, address in enumerate(host.addresses):
+            yield f"{address}/{ip_address(address).max_prefixlen} permit", f"hosts[{number}].addresses[{place}]"
