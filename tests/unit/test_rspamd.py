@@ -103,7 +103,7 @@ def test_filter_for_other_hosts():
     found = texts(rspamd, v)
     assert '"*:11332"' in found[f"{LOCAL}/worker-proxy.inc"]
     assert "11334" not in found[f"{LOCAL}/worker-controller.inc"], "nobody elsewhere teaches"
-    assert "vmail" not in plan.users[0]["groups"]
+    assert "vmail" not in plan.users[0].groups
     assert '"192.0.2.2"' in found[f"{LOCAL}/rspamd.lua"] and '"192.0.2.1"' not in found[f"{LOCAL}/rspamd.lua"]
 
 
