@@ -10,7 +10,7 @@ from functools import lru_cache, partial
 from typing import Literal, get_args
 
 from gmconf.controls.case import Claim, DomainCase, HostCase
-from gmconf.controls.control import CATALOGUE, LEVELS, Control
+from gmconf.controls.control import CATALOGUE, Control
 from gmconf.controls.expect import Model, holds, spelled, words
 from gmconf.controls.files import belongs, counts
 from gmconf.controls.result import Method, Result, Status
@@ -18,7 +18,8 @@ from gmconf.controls.site_claims import case_of, claims, shown
 from gmconf.derived.records import Record
 from gmconf.dns import Contract, contract
 from gmconf.model.document import parse_path
-from gmconf.model.site import Level
+from gmconf.model.levels import LEVELS, Level, up_to
+from gmconf.model.operation import ANY_DAY
 from gmconf.services.effective import host_case
 from gmconf.services.plan import View
 from gmconf.services.registry import plans
@@ -49,16 +50,16 @@ def judged(
     """The same, of hosts and domains that are given as they are or will be."""
     site = loaded.site
     case = case_of(site, loaded.mail, today)._replace(public=loaded.public, hashes=hashes)
-    waived = {w.control: w for w in site.waivers}
-    asked = [c for c in CATALOGUE.values() if c.sees_domains() and c.id not in waived and not c.applies(case)]
+    waivers, waived = site.waived(ANY_DAY), site.waived(today)
+    asked = [c for c in CATALOGUE.values() if c.sees_domains() and c.id not in waivers and not c.applies(case)]
     of_domains: dict[str, list[Result]] = {c.id: [] for c in asked}
     for domain in domains:  # one after the other, so that each one's records are made once
         for control in asked:
             of_domains[control.id] += _judged(control, list(control.of_domain(domain)), domain.domain.name)
     found: list[Result] = []
     for control in CATALOGUE.values():
-        waiver = waived.get(control.id)
-        if waiver and waiver.until < today:
+        waiver = waivers.get(control.id)
+        if waiver and control.id not in waived:
             found.append(
                 _result(
                     control,
@@ -265,7 +266,7 @@ class Verdict:
         """Whether the declared level holds, its waivers granted; ``waived`` says which they are."""
         if self.declared is None:
             return True
-        return self.granted is not None and LEVELS.index(self.granted) >= LEVELS.index(self.declared)
+        return self.declared in up_to(self.granted)
 
 
 _WORST: tuple[Status, ...] = ("error", "fail", "waived", "unseen", "pass", "na")
@@ -308,9 +309,9 @@ def verdict(results: Iterable[Result], declared: Level | None) -> Verdict:
     areas: dict[str, dict[str, Status]] = {}
     for name, worst in status.items():
         areas.setdefault(CATALOGUE[name].area(), {})[name] = worst
-    reach = LEVELS.index(declared) if declared else len(LEVELS) - 1
+    reach = up_to(declared or LEVELS[-1])
     counts: dict[Status, int] = dict.fromkeys(_WORST, 0)
-    asked = {name: worst for name, worst in status.items() if LEVELS.index(CATALOGUE[name].level) <= reach}
+    asked = {name: worst for name, worst in status.items() if CATALOGUE[name].level in reach}
     for worst in asked.values():
         counts[worst] += 1
     waived, unseen = (

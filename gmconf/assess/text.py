@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from gmconf.assess.check import Verdict
 from gmconf.controls.choices import Choice
-from gmconf.controls.control import CATALOGUE, LEVELS
+from gmconf.controls.control import CATALOGUE
 from gmconf.controls.result import Result
-from gmconf.model.site import Level
+from gmconf.model.levels import LEVELS, Level, rank, up_to
 
 
 def lines(
@@ -26,7 +26,7 @@ def lines(
     for row in results:
         if row.status == "waived":
             yield f"waived: {row.control}: {row.observed}"
-        if row.status == "unseen" and LEVELS.index(row.level) <= LEVELS.index(verdict.declared or LEVELS[-1]):
+        if row.status == "unseen" and row.level in up_to(verdict.declared or LEVELS[-1]):
             yield f"not looked at: {row.control}: {row.observed}"
     yield from loose(chosen)
     yield by_area(verdict)
@@ -35,10 +35,10 @@ def lines(
 
 def findings(results: Iterable[Result], wanted: str) -> Iterator[str]:
     """What a level asks for and does not find, control by control, the lowest level first, with what to do."""
-    reach, order = LEVELS.index(next(level for level in LEVELS if level == wanted)), list(CATALOGUE)
+    reach, order = up_to(wanted), list(CATALOGUE)
     last = ""
-    for row in sorted(results, key=lambda r: (LEVELS.index(r.level), order.index(r.control))):
-        if row.status not in ("fail", "error") or LEVELS.index(row.level) > reach:
+    for row in sorted(results, key=lambda r: (rank(r.level), order.index(r.control))):
+        if row.status not in ("fail", "error") or row.level not in reach:
             continue
         if row.control != last:
             yield f"{row.control} ({row.level}): {CATALOGUE[row.control].title}"
@@ -51,15 +51,15 @@ def findings(results: Iterable[Result], wanted: str) -> Iterator[str]:
 def todo(results: Iterable[Result], level: Level, name: str) -> Iterator[str]:
     """What is still to be done for the declared level: a headline with the count, and a line for each thing. Nothing
     when it holds."""
-    reach = LEVELS.index(level)
-    rows = [r for r in results if r.status in ("fail", "error") and LEVELS.index(r.level) <= reach]
+    reach = up_to(level)
+    rows = [r for r in results if r.status in ("fail", "error") and r.level in reach]
     if not rows:
         return
     yield (
         f"{name}: level {level} does not hold yet; {len({r.control for r in rows})} controls are missing (all about"
         f" them: gmconf check {name}):"
     )
-    for row in sorted(rows, key=lambda r: LEVELS.index(r.level)):
+    for row in sorted(rows, key=lambda r: rank(r.level)):
         remedy = f"; {row.remedy}" if row.remedy else ""
         yield f"  {row.control} ({row.level}): {row.subject} {row.where}".rstrip() + f": {told(row)}{remedy}"
 
@@ -164,9 +164,9 @@ def annotated(text: str, marks: Iterable[tuple[int, str]]) -> str:
 
 def marks(results: Iterable[Result], wanted: str | None, name: str) -> Iterator[tuple[int, str]]:
     """(line, note) of every finding up to a level; line 0 when it belongs to no line of the file ``name``."""
-    reach = LEVELS.index(wanted) if wanted in LEVELS else len(LEVELS) - 1
+    reach = up_to(wanted or LEVELS[-1])
     for row in results:
-        if row.status in ("fail", "error", "waived") and LEVELS.index(row.level) <= reach:
+        if row.status in ("fail", "error", "waived") and row.level in reach:
             file, *numbers = row.origin.split(":")
             line = int(numbers[0]) if file == name and numbers else 0
             text = row.observed if row.status == "waived" else told(row)

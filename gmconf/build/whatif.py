@@ -75,7 +75,7 @@ class _Outcome:
         self.tree: Tree = build(loaded, secrets=False)
         self.results = check(loaded, today)
         self.verdict = verdict(self.results, loaded.site.level)
-        self.choices = choices(loaded.site)
+        self.choices = choices(loaded.site, today)
         self.records = list(dict.fromkeys(line for _, lines in zones(loaded, "zone") for line in lines))
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from gmconf.controls import Control
     from gmconf.controls.choices import Choice
     from gmconf.controls.result import Result
-    from gmconf.model.site import Level
+    from gmconf.model.levels import Level
     from gmconf.site.load import Loaded
 
 
@@ -209,7 +209,7 @@ def check(
 
         print(page(standings(loaded, today, level=wanted, hashes=hashes)), end="")
     else:
-        _print_results(results, found, output, site, choices(loaded.site))
+        _print_results(results, found, output, site, choices(loaded.site, today))
     if not found.holds:
         raise typer.Exit(1)
 
@@ -270,7 +270,7 @@ def day_of(text: str | None) -> date:
 
 
 def _level(text: str | None) -> Level | None:
-    from gmconf.controls import LEVELS
+    from gmconf.model.levels import LEVELS
 
     found = next((level for level in LEVELS if level == text), None)
     if text is not None and found is None:

@@ -23,7 +23,7 @@ def probes(incomplete: str) -> list[tuple[str, str]]:
 
 def levels(incomplete: str) -> list[str]:
     """Levels, the lowest first."""
-    from gmconf.controls import LEVELS
+    from gmconf.model.levels import LEVELS
 
     return [level for level in LEVELS if level.startswith(incomplete)]
 

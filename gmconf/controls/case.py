@@ -11,10 +11,8 @@ from typing import NamedTuple
 from gmconf.derived.accounts import Directory
 from gmconf.derived.records import Record
 from gmconf.model import Domain, Host, Role, Site
+from gmconf.model.operation import ANY_DAY
 from gmconf.settings import Setting
-
-ANY_DAY = date.min
-"""Today, for those who must not look at a clock."""
 
 
 class SiteCase(NamedTuple):

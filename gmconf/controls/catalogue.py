@@ -5,12 +5,13 @@ from __future__ import annotations
 from functools import cache
 from importlib import import_module
 
-from gmconf.controls.control import AREAS, CATALOGUE, LEVELS, Control
+from gmconf.controls.control import AREAS, CATALOGUE, Control
 from gmconf.controls.order import ORDER
 from gmconf.errors import GmconfError
+from gmconf.model.levels import LEVELS, up_to
 from gmconf.settings import Reason
 
-__all__ = ["CATALOGUE", "LEVELS", "Control", "control", "listed"]
+__all__ = ["CATALOGUE", "Control", "control", "listed"]
 
 
 def _read() -> None:
@@ -47,5 +48,5 @@ def listed(name: str | None = None, level: str | None = None) -> list[type[Contr
         return [CATALOGUE[name]]
     if level not in (None, *LEVELS):
         raise GmconfError(f"no level {level}; there are {', '.join(LEVELS)}")
-    reach = LEVELS[: LEVELS.index(level) + 1] if level else LEVELS
+    reach = up_to(level or LEVELS[-1])
     return [found for _, found in sorted(CATALOGUE.items()) if found.level in reach]

@@ -6,8 +6,9 @@ tells whether the site chose something that protects less, or keeps less to a st
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from datetime import date
 
 from gmconf.derived import policies as published
 from gmconf.model.filter import Filter
@@ -31,10 +32,10 @@ class Choice:
     loose: bool = False
 
 
-def choices(site: Site) -> tuple[Choice, ...]:
-    """All of them, in their order."""
+def choices(site: Site, day: date) -> tuple[Choice, ...]:
+    """All of them, in their order, with the waivers that count on a day."""
     selected = (answer(site) for answer in _ANSWERS)
-    return tuple(sorted((*selected, *SETTLED), key=lambda c: int(c.id[1:])))
+    return tuple(sorted((*selected, _news_and_chat(site, site.waived(day)), *SETTLED), key=lambda c: int(c.id[1:])))
 
 
 def _outbound(site: Site) -> Choice:
@@ -157,8 +158,7 @@ def _switch(site: Site) -> Choice:
     )
 
 
-def _news_and_chat(site: Site) -> Choice:
-    waived = {w.control for w in site.waivers}
+def _news_and_chat(site: Site, waived: Collection[str]) -> Choice:
     roles = {str(role) for host in site.hosts for role in host.roles}
 
     def state(what: str, role: str, control: str, outside: str) -> str:
@@ -174,7 +174,7 @@ def _news_and_chat(site: Site) -> Choice:
         f"Part of bronze, as the founding document says: {news}, {chat}.",
         ("Hosted, an external service, or waived with a reason and an end.",),
         "news",
-        bool(waived & {"nntp.access", "xmpp.server"}),
+        "nntp.access" in waived or "xmpp.server" in waived,
     )
 
 
@@ -240,7 +240,6 @@ _ANSWERS: tuple[Callable[[Site], Choice], ...] = (
     _inbound,
     _hold_time,
     _switch,
-    _news_and_chat,
     _certificates,
     _spf,
     _dmarc,

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import ClassVar, NamedTuple, get_args
+from typing import ClassVar, NamedTuple
 
 from gmconf.controls.case import Claim, DomainCase, HostCase, SiteCase
 from gmconf.controls.expect import Wanted
 from gmconf.controls.statements import STATEMENTS
 from gmconf.errors import GmconfError
 from gmconf.model import Role
-from gmconf.model.site import Level
+from gmconf.model.levels import LEVELS, Level
 
-LEVELS: tuple[Level, ...] = get_args(Level)
 AREAS = {
     "mta": "transfer",
     "msg": "transfer",

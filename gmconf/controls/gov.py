@@ -7,11 +7,12 @@ from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from gmconf.controls.case import Claim, HostCase, SiteCase
-from gmconf.controls.control import CATALOGUE, LEVELS, Control
+from gmconf.controls.control import CATALOGUE, Control
 from gmconf.controls.expect import SECOND, Model, OneOf, Only, spelled
 from gmconf.controls.files import CLAMD, MAIN, MAPS, MASTER, PROTOCOLS, PROXY, REDIS, RSPAMD, UNBOUND
 from gmconf.controls.routes import READ
 from gmconf.model import Role
+from gmconf.model.levels import LEVELS
 
 _TABLE = re.compile(rf"(?:lmdb|cidr|regexp):({MAPS}/[\w-]+)")
 REDIS_SOCKET = "/run/redis/redis-server.sock"

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 from gmconf import printable
-from gmconf.model.site import Level
+from gmconf.model.levels import Level
 
 Status = Literal["pass", "fail", "error", "waived", "na", "unseen"]
 """``unseen``: nothing speaks against it, but not all of it was looked at."""

@@ -10,13 +10,15 @@ from gmconf.derived import spf
 from gmconf.derived.zones import Zones
 from gmconf.model import Domain, Host, Role, Site
 from gmconf.model.dns import CAPABILITIES, Capability, DmarcPolicy
+from gmconf.model.levels import Level, up_to
+from gmconf.model.operation import ANY_DAY
 from gmconf.model.web import StsMode
 
 POLICIES: tuple[DmarcPolicy, ...] = ("none", "quarantine", "reject")
 """From loose to strict."""
 SENDERS = "_senders"
 """Names of the parts of a domain's SPF record that is too long with other senders: _senders1.DOMAIN."""
-_NEEDS: dict[str, dict[Capability, str]] = {
+_NEEDS: dict[Level, dict[Capability, str]] = {
     "basic": {"long-txt": "auth.dkim-key", "srv": "dns.srv"},
     "bronze": {"caa": "dns.caa", "dnssec": "dns.dnssec"},
     "silver": {"tlsa": "dane.in"},
@@ -139,13 +141,11 @@ def unable(site: Site) -> Iterator[tuple[Capability, str]]:
     """(capability, control) for what the level asks and the provider cannot do, waived controls left out."""
     if site.level is None or site.dns.provider is None:
         return
-    waived = {w.control for w in site.waivers}
+    waived = site.waived(ANY_DAY)
     parked = _PARKED if any(d.kind == "parked" for d in site.domains) else {}
     asked: dict[Capability, str] = dict(parked)
-    for level in ("basic", "bronze", "silver"):
+    for level in up_to(site.level):
         asked |= _NEEDS[level]
-        if level == site.level:
-            break
     for capability in CAPABILITIES:
         if capability in asked and asked[capability] not in waived and not can(site, capability):
             yield capability, asked[capability]

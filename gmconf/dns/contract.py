@@ -9,7 +9,7 @@ from heapq import heappop, heappush, heapreplace
 from itertools import count
 from typing import NamedTuple
 
-from gmconf.controls import CATALOGUE, LEVELS, control
+from gmconf.controls import CATALOGUE, control
 from gmconf.derived import policies as published
 from gmconf.derived.records import Need, Record, order, strings
 from gmconf.derived.zones import Zones, parents
@@ -18,6 +18,7 @@ from gmconf.dns.hosts import Found, addresses, of_host
 from gmconf.dns.others import beside, by_zone
 from gmconf.keys.rollover import NOTHING, Rollover
 from gmconf.model import Domain, Host, Site
+from gmconf.model.levels import up_to
 from gmconf.settings import Reason
 from gmconf.site.load import Loaded
 
@@ -49,11 +50,7 @@ class Contract:
 
     def need(self, id_: str) -> Need:
         """Whether the site's level (basic without one) asks for the control."""
-        return (
-            "required"
-            if LEVELS.index(CATALOGUE[id_].level) <= LEVELS.index(self.site.level or "basic")
-            else "recommended"
-        )
+        return "required" if CATALOGUE[id_].level in up_to(self.site.level or "basic") else "recommended"
 
     def of_domain(self, domain: Domain) -> Iterator[Record]:
         """What lies at and below a domain's name, sorted."""

@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import cast
 
 from gmconf.controls import CATALOGUE, Control, control
-from gmconf.controls.case import ANY_DAY
 from gmconf.controls.site_claims import case_of, claims
 from gmconf.derived.accounts import Directory
 from gmconf.derived.documents import TITLES, Document, written
@@ -17,7 +16,7 @@ from gmconf.documents.exposure import Exposure
 from gmconf.documents.text import mail, phone
 from gmconf.model import Domain, Host, Role, Site
 from gmconf.model.fields import fact
-from gmconf.model.operation import Contact
+from gmconf.model.operation import ANY_DAY, Contact
 from gmconf.settings import Reason, Settings, Value
 
 Row = Mapping[str, tuple[Value, Sequence[Reason]]]
@@ -41,7 +40,7 @@ class Desk:
 
     @cached_property
     def _held(self) -> tuple[type[Control], ...]:
-        waived = {waiver.control for waiver in self.site.waivers}
+        waived = self.site.waived(ANY_DAY)
         case = case_of(self.site, self.mail, ANY_DAY)
         return tuple(
             c

@@ -167,6 +167,10 @@ class Shown(Part):
     """When it was last looked at."""
 
 
+ANY_DAY = date.min
+"""Today, for those who must not look at a clock."""
+
+
 class Waiver(Part):
     """A control that is knowingly not held, for a time."""
 

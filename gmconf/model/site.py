@@ -1,6 +1,7 @@
 """The whole of site.yml."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
@@ -13,6 +14,7 @@ from gmconf.model.domains import Domain
 from gmconf.model.filter import Filter
 from gmconf.model.firewall import Network
 from gmconf.model.hosts import Host, Role
+from gmconf.model.levels import Level
 from gmconf.model.names import Address, Count, Duration, Line, Size
 from gmconf.model.networks import Peer
 from gmconf.model.operation import Client, Policies, Procedures, Shown, Support, Waiver
@@ -21,7 +23,6 @@ from gmconf.model.talk import Chat, News
 from gmconf.model.transport import Destination
 from gmconf.model.web import Web
 
-Level = Literal["basic", "bronze", "silver"]
 RelativePath = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*$", max_length=200)]
 TrustAnchor = Annotated[
     str,
@@ -163,6 +164,11 @@ class Site(Part):
     (``hosts[].overrides``) before both."""
     role_overrides: dict[Role, Overrides] = {}
     """Raw lines for the hosts of a role."""
+
+    def waived(self, day: date) -> Mapping[str, Waiver]:
+        """Waivers by control that count on a day. Nothing else compares their last days; code that must not look at a
+        clock, as rendering, asks for ANY_DAY, on which every waiver counts."""
+        return {waiver.control: waiver for waiver in self.waivers if day <= waiver.until}
 
     def overriding(self, host: Host, section: str) -> dict[str, tuple[str, str]]:
         """Raw lines for a daemon of a host, by key: the value, and the path of the field."""

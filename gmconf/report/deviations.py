@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from ipaddress import ip_network
 
 from gmconf.controls.choices import choices
@@ -50,11 +51,11 @@ def overrides(loaded: Loaded) -> tuple[Override, ...]:
     )
 
 
-def looser(loaded: Loaded) -> tuple[Looser, ...]:
+def looser(loaded: Loaded, day: date) -> tuple[Looser, ...]:
     """Choices that protect less than what is recommended, and fields that open, keep or trust more than the default
     does."""
     site = loaded.site
-    chosen = [(c.field, spelled(fact(site, c.field)), c.chosen) for c in choices(site) if c.loose]
+    chosen = [(c.field, spelled(fact(site, c.field)), c.chosen) for c in choices(site, day) if c.loose]
     return tuple(
         Looser(path, _place(loaded, path), value, means)
         for path, value, means in (*chosen, *_found(site), *_whole_domains(loaded.mail))

@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from gmconf import __version__
 from gmconf.assess.check import BROKEN
 from gmconf.controls.choices import Choice, choices
-from gmconf.controls.control import LEVELS, Control
+from gmconf.controls.control import Control
 from gmconf.controls.proofs import automated, judged, proofs
 from gmconf.controls.statements import STATEMENTS, Statement
 from gmconf.derived.documents import DOCUMENTS, written
+from gmconf.model.levels import rank
 from gmconf.report import ports as site_ports
 from gmconf.report import summary
 from gmconf.report.control_entry import Entry, Proof, WaiverRow, by_area, entry
@@ -85,8 +86,8 @@ def sheet(found: Standings) -> Sheet:
         gapless=_gapless(found),
         further=sum(not row.asked for row in missing),
         waivers=tuple(e.waiver for e in entries.values() if e.waiver),
-        choices=choices(found.loaded.site),
-        looser=looser(found.loaded),
+        choices=choices(found.loaded.site, found.day),
+        looser=looser(found.loaded, found.day),
         overrides=overrides(found.loaded),
         picture=picture(site_ports.groups(hosts), _networks(admins)),
         ports=site_ports.matrix(hosts),
@@ -117,7 +118,7 @@ def _gapless(found: Standings) -> str:
 
 
 def _rank(row: Standing) -> int:
-    return LEVELS.index(row.control.level)
+    return rank(row.control.level)
 
 
 def _gap(whole: Entry) -> Entry:

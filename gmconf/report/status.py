@@ -8,10 +8,10 @@ from datetime import date
 from typing import Literal
 
 from gmconf.assess.check import BROKEN, Verdict, check, resting, states, verdict
-from gmconf.controls.catalogue import CATALOGUE, LEVELS, Control
+from gmconf.controls.catalogue import CATALOGUE, Control
 from gmconf.controls.result import Result, Status
-from gmconf.model.operation import Waiver
-from gmconf.model.site import Level
+from gmconf.model.levels import Level, up_to
+from gmconf.model.operation import ANY_DAY, Waiver
 from gmconf.report.live import Live
 from gmconf.site.load import Loaded
 
@@ -97,12 +97,12 @@ def counted(static: Sequence[Result], live: Iterable[Result]) -> list[Result]:
 def _rows(
     loaded: Loaded, static: Sequence[Result], live: Sequence[Result], declared: Level | None
 ) -> tuple[Standing, ...]:
-    reach = LEVELS[: LEVELS.index(declared) + 1] if declared else ()
+    reach = up_to(declared)
     status = states(counted(static, live))
     grouped: dict[str, list[Result]] = {name: [] for name in CATALOGUE}
     for result in (*static, *live):
         grouped[result.control].append(result)
-    waivers = {w.control: w for w in loaded.site.waivers}
+    waivers = loaded.site.waived(ANY_DAY)  # expired ones are shown, as expired
     bases = resting((*static, *live))
     return tuple(
         Standing(

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from gmconf.assess.check import PROOFS
-from gmconf.controls.control import AREAS, LEVELS
+from gmconf.controls.control import AREAS
 from gmconf.controls.result import Status
-from gmconf.model.site import Level
+from gmconf.model.levels import LEVELS, Level, up_to
 from gmconf.report.status import Standing, Standings
 
 ORDER: tuple[Status, ...] = ("pass", "waived", "unseen", "fail", "error", "na")
@@ -154,7 +154,7 @@ def _level(found: Standings, level: Level) -> LevelRow:
 
 
 def _within(level: Level, reached: Level | None) -> bool:
-    return reached is not None and LEVELS.index(reached) >= LEVELS.index(level)
+    return level in up_to(reached)
 
 
 def areas(found: Standings) -> tuple[AreaRow, ...]:

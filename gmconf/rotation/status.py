@@ -52,7 +52,7 @@ def status(loaded: Loaded, now: datetime, only: str | None = None) -> list[Stand
 
 def refused(loaded: Loaded, rows: list[Standing], now: datetime) -> bool:
     """Whether something is overdue that the level asks for (silver), and that is not waived."""
-    waived = any(w.control == CONTROL and w.until >= now.date() for w in loaded.site.waivers)
+    waived = CONTROL in loaded.site.waived(now.date())
     return loaded.site.level == "silver" and not waived and any(r.overdue for r in rows)
 
 

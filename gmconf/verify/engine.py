@@ -164,7 +164,7 @@ def _swept(run: Run, outcomes: list[Outcome]) -> list[Outcome]:
 
 def results(run: Run, outcomes: Iterable[Outcome], today: date) -> list[Result]:
     """Results in the form of ``gmconf check``: for every control that names the probe; ``where`` is the probe."""
-    waived = {w.control for w in run.loaded.site.waivers if w.until >= today}
+    waived = run.loaded.site.waived(today)
     return [
         row
         for outcome in outcomes

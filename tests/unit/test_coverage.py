@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from gmconf.controls import CATALOGUE, LEVELS
+from gmconf.controls import CATALOGUE
 from gmconf.controls.control import _DOCUMENT
 from gmconf.controls.statements import STATEMENTS
 from gmconf.errors import GmconfError
+from gmconf.model.levels import LEVELS
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 

@@ -20,13 +20,14 @@ from sitekeys import with_keys
 from test_golden_sites import SITES, prepared
 
 from gmconf.build import explain, output, tree
-from gmconf.controls import CATALOGUE, LEVELS
+from gmconf.controls import CATALOGUE
 from gmconf.controls import site_claims as requirements
 from gmconf.derived.documents import DOCUMENTS
 from gmconf.dns import contract
 from gmconf.documents import html
 from gmconf.errors import SiteError
 from gmconf.model import Site
+from gmconf.model.levels import rank, up_to
 from gmconf.site.load import load
 
 EXAMPLE = ROOT / "examples/bronze/site.yml"
@@ -176,7 +177,7 @@ def test_what_a_document_needs_is_asked_for_by_the_level_of_its_lowest_control(
     document: str, path: str, tmp_path
 ) -> None:
     """Without the fact the level is not held, and the finding names it: nobody finds a document missing afterwards."""
-    level = min((c.level for c in CATALOGUE.values() if document in c.documents), key=LEVELS.index)
+    level = min((c.level for c in CATALOGUE.values() if document in c.documents), key=rank)
     data = copy.deepcopy(BRONZE) | {"level": level}
     parent = data
     *parents, name = path.split(".")
@@ -190,7 +191,7 @@ def test_what_a_document_needs_is_asked_for_by_the_level_of_its_lowest_control(
         assert f"{path}: is missing" in str(error)
         return
     case = requirements.case_of(loaded.site, loaded.mail, date(2026, 11, 23))
-    asked = [c for c in CATALOGUE.values() if LEVELS.index(c.level) <= LEVELS.index(level)]
+    asked = [c for c in CATALOGUE.values() if c.level in up_to(level)]
     said = [
         f"{claim.expected}; {claim.observed}"
         for c in asked

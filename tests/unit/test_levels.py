@@ -177,7 +177,7 @@ def test_waiver_past_its_day_is_an_error(base) -> None:
 )
 def test_choices(base, patch: dict, loose: list[str]) -> None:
     loaded = load(patched(base, patch))
-    found = choices(loaded.site)
+    found = choices(loaded.site, TODAY)
     assert [c.id for c in found] == [f"C{n}" for n in range(1, 27)]
     assert [c.id for c in found if c.loose] == loose
     said = [line for line in lines([], verdict([], None), None, found) if line.startswith("looser than recommended: ")]
@@ -187,12 +187,12 @@ def test_choices(base, patch: dict, loose: list[str]) -> None:
 def test_every_choice_says_what_it_is_about(base) -> None:
     loaded = load(patched(base, {}))
     fields = loaded.site.model_json_schema()
-    for choice in choices(loaded.site):
+    for choice in choices(loaded.site, TODAY):
         assert choice.question.endswith("?"), choice.id
         assert choice.chosen.endswith("."), choice.id
         assert bool(choice.field) or not choice.loose
         assert choice.field.split(".")[0].split("[")[0] in {"", *fields["properties"]}, choice.field
-    assert isinstance(choices(loaded.site)[0], Choice)
+    assert isinstance(choices(loaded.site, TODAY)[0], Choice)
 
 
 def test_command_tells_waivers_choices_and_both_levels(site) -> None:

@@ -139,7 +139,7 @@ def test_controls_and_the_profile_take_them(tmp_path) -> None:
 
 
 def test_the_report_shows_them(tmp_path) -> None:
-    shown = {row.path: row for row in looser(site(tmp_path)) if ".senders[" in row.path}
+    shown = {row.path: row for row in looser(site(tmp_path), TODAY) if ".senders[" in row.path}
     assert shown["domains[0].senders[0]"].value == "_spf.lab.test, DKIM key nl1, DKIM key gm3-rsa"
     assert "newsletter" in shown["domains[0].senders[0]"].means
     assert shown["domains[0].senders[1]"].place.startswith("site.yml:8:")

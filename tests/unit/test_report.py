@@ -261,7 +261,7 @@ def test_overrides_and_looser_choices_are_named(tmp_path) -> None:
         (service, key, value) for service, entries in loaded.site.overrides for key, value in entries.items()
     }
     assert all(re.fullmatch(r"site\.yml:\d+:\d+", o.place) for o in overrides(loaded))
-    chosen = {x.path: x for x in looser(loaded)}
+    chosen = {x.path: x for x in looser(loaded, DAY)}
     assert {
         "tls.inbound",
         "organisation.abuse_copy",
@@ -287,12 +287,12 @@ def test_overrides_and_looser_choices_are_named(tmp_path) -> None:
         weaker.read_text().replace("release: trixie,", "release: trixie, roles: [mta, msa, store, filter, web],")
         + "tls: {enforce_mta_sts: false}\nweb: {mta_sts: none}\n"
     )
-    named = {x.path for x in looser(load(weaker, keys=False))}
+    named = {x.path for x in looser(load(weaker, keys=False), DAY)}
     assert {"tls.enforce_mta_sts", "web.mta_sts"} <= named
     text = page(standings(loaded, DAY))
     for shown in (*chosen, *(o.key for o in overrides(loaded))):
         assert f"<code>{shown}</code>" in text
-    standard = {x.path: x.place for x in looser(load(prepared("trixie", tmp_path / "t")))}
+    standard = {x.path: x.place for x in looser(load(prepared("trixie", tmp_path / "t")), DAY)}
     assert standard["network.admin"] == "default"
     assert "limits.recipients" not in standard
 

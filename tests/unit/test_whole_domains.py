@@ -4,6 +4,8 @@ told Postfix and rspamd alike.
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 from dnssite import SITE, made
 
@@ -60,7 +62,7 @@ def text(files: dict[str, bytes], end: str) -> list[str]:
 
 
 def test_the_report_shows_it(site) -> None:
-    (shown,) = (row for row in looser(site) if row.value == "@example.org")
+    (shown,) = (row for row in looser(site, date(2026, 11, 23)) if row.value == "@example.org")
     assert shown.path == "domains[0].mailboxes[0].senders"
     assert "every address of example.org that is no other account's" in shown.means
 

@@ -9,7 +9,7 @@ from datetime import date
 from itertools import chain, groupby
 
 from gmconf import printable
-from gmconf.controls import CATALOGUE, LEVELS
+from gmconf.controls import CATALOGUE
 from gmconf.controls.result import Result
 from gmconf.derived.records import Record, order, quoted, strings
 from gmconf.derived.zones import parents
@@ -24,6 +24,7 @@ from gmconf.dns.zonefile import line
 from gmconf.errors import GmconfError
 from gmconf.keys.rollover import KEY_DAYS
 from gmconf.model import Domain
+from gmconf.model.levels import up_to
 from gmconf.site.load import Loaded
 
 ZONES_AT_ONCE = 32
@@ -47,8 +48,8 @@ class Survey:
 
     def holds(self, level: str | None) -> bool:
         """Whether everything that the level asks for (basic without one) is as wanted."""
-        reach = LEVELS.index(level) if level in LEVELS else 0
-        return not any(r.status in ("fail", "error") and LEVELS.index(r.level) <= reach for r in self.results)
+        reach = up_to(level or "basic")
+        return not any(r.status in ("fail", "error") and r.level in reach for r in self.results)
 
 
 Look = Callable[[Asker], Awaitable[list[Finding]]]
@@ -105,7 +106,7 @@ class _Run:
         )
         self.today = today
         site = records_.site
-        self.waived = {w.control: w for w in site.waivers if w.until >= today}
+        self.waived = site.waived(today)
         self.subjects = {d.name: ("domains", n) for n, d in enumerate(site.domains)} | {
             h.name: ("hosts", n) for n, h in enumerate(site.hosts)
         }
