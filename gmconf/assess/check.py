@@ -9,11 +9,11 @@ from fnmatch import filter as matching
 from functools import lru_cache, partial
 from typing import Literal, get_args
 
-from gmconf.controls.case import Claim, DomainCase, HostCase
+from gmconf.controls.case import DomainCase, HostCase
 from gmconf.controls.control import CATALOGUE, Control
 from gmconf.controls.expect import Model, holds, spelled, words
 from gmconf.controls.files import belongs, counts
-from gmconf.controls.result import Method, Result, Status
+from gmconf.controls.result import Method, Observation, Result, Status
 from gmconf.controls.site_claims import case_of, claims, shown
 from gmconf.derived.records import Record
 from gmconf.dns import Contract, contract
@@ -66,7 +66,7 @@ def judged(
                     "site",
                     "static",
                     "error",
-                    Claim(
+                    Observation(
                         "a waiver whose day lies ahead",
                         f"waived by {waiver.owner} until {waiver.until}",
                         holds=False,
@@ -76,10 +76,12 @@ def judged(
                 )
             )
         elif waiver:
-            why = Claim("", f"{waiver.reason} ({waiver.owner}, until {waiver.until})", holds=False, where="waivers")
+            why = Observation(
+                "", f"{waiver.reason} ({waiver.owner}, until {waiver.until})", holds=False, where="waivers"
+            )
             found.append(_result(control, "site", "static", "waived", why))
         elif why_not := control.applies(case):
-            found.append(_result(control, "site", "static", "na", Claim("", why_not, holds=True)))
+            found.append(_result(control, "site", "static", "na", Observation("", why_not, holds=True)))
         else:
             seen = list(claims(control, case))
             found += _judged(control, [c for c in seen if not _by_people(c)], "site")
@@ -93,10 +95,12 @@ def judged(
                     found += _judged(control, list(of_host(control, host)), host.host.name)
             found += of_domains.get(control.id, ())
             if hidden := control.unseen(case, hosts):
-                found.append(_result(control, "site", "static", "unseen", Claim("", hidden, holds=True)))
+                found.append(_result(control, "site", "static", "unseen", Observation("", hidden, holds=True)))
             if found[-1].control != control.id if found else True:
                 found.append(
-                    _result(control, "site", "static", "na", Claim("", "nothing of the site is concerned", holds=True))
+                    _result(
+                        control, "site", "static", "na", Observation("", "nothing of the site is concerned", holds=True)
+                    )
                 )
     return [_placed(loaded, result) for result in found]
 
@@ -142,11 +146,11 @@ def views(loaded: Loaded) -> Iterator[View]:
         yield View(loaded.site, host, loaded.mail, loaded.why, loaded.public, loaded.rollover)
 
 
-def of_host(control: type[Control], case: HostCase) -> Iterator[Claim]:
+def of_host(control: type[Control], case: HostCase) -> Iterator[Observation]:
     """What a control sees on one host; files that the host's roles do not have concern it not."""
     for file, keys in control.settings.items():
         if belongs(file, case) and file not in case.files:
-            yield Claim(f"{file} on the host", "missing", holds=False, where=file)
+            yield Observation(f"{file} on the host", "missing", holds=False, where=file)
         if file not in case.settings:
             continue
         for key, wanted in keys.items():
@@ -156,24 +160,26 @@ def of_host(control: type[Control], case: HostCase) -> Iterator[Claim]:
             if setting is None and isinstance(wanted, Model) and wanted.optional and not wanted.value(case):
                 continue
             if setting is None:
-                yield Claim(words(wanted), "not set", holds=False, where=f"{file}:{key}")
+                yield Observation(words(wanted), "not set", holds=False, where=f"{file}:{key}")
                 continue
             origin = next((r.ref for r in setting.because if r.kind == "site" and ":" in r.ref), "")
-            yield Claim(
+            yield Observation(
                 words(wanted), spelled(setting.value), holds(wanted, setting.value, case), f"{file}:{key}", origin
             )
     for pattern in control.files:
         there = pattern in case.files or ("*" in pattern and bool(matching(case.files, pattern)))
-        yield Claim(f"{pattern} on the host", "there" if there else "missing", there, pattern)
+        yield Observation(f"{pattern} on the host", "there" if there else "missing", there, pattern)
     yield from control.of_host(case)
 
 
-def _by_people(claim: Claim) -> bool:
+def _by_people(claim: Observation) -> bool:
     return claim.where.partition(".")[0].partition("[")[0] in _DECLARED
 
 
-def _judged(control: type[Control], seen: list[Claim], subject: str, method: Method = "static") -> Iterator[Result]:
-    """One result when all hold, else one for each claim that does not."""
+def _judged(
+    control: type[Control], seen: list[Observation], subject: str, method: Method = "static"
+) -> Iterator[Result]:
+    """One result when all hold, else one for each observation that does not."""
     broken = [claim for claim in seen if not claim.holds]
     for claim in broken:
         yield _result(control, subject, method, "fail", claim, _remedy(claim))
@@ -185,7 +191,7 @@ NAMED = 4
 """Of many things that hold, so many are named."""
 
 
-def _all(seen: list[Claim]) -> Claim:
+def _all(seen: list[Observation]) -> Observation:
     """Several claims that hold, as one; files and keys are named, what differs from domain to domain is counted."""
     names = list(
         dict.fromkeys(
@@ -195,7 +201,7 @@ def _all(seen: list[Claim]) -> Claim:
         )
     )
     rest = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return Claim(
+    return Observation(
         "",
         (
             f"all {len(seen)} are as required ({', '.join(names[:NAMED])}{rest})"
@@ -207,7 +213,7 @@ def _all(seen: list[Claim]) -> Claim:
 
 
 def _result(
-    control: type[Control], subject: str, method: Method, status: Status, claim: Claim, remedy: str = ""
+    control: type[Control], subject: str, method: Method, status: Status, claim: Observation, remedy: str = ""
 ) -> Result:
     return Result(
         control.id,
@@ -223,7 +229,7 @@ def _result(
     )
 
 
-def _remedy(claim: Claim) -> str:
+def _remedy(claim: Observation) -> str:
     if claim.remedy:
         return claim.remedy
     if claim.origin:

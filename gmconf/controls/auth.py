@@ -6,11 +6,12 @@ from base64 import b64decode
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
-from gmconf.controls.case import Claim, DomainCase, HostCase, SiteCase
+from gmconf.controls.case import DomainCase, HostCase, SiteCase
 from gmconf.controls.control import Control, Evidence
 from gmconf.controls.expect import AtMost, Has, Model, Only, Parts, on_msa, spelled
 from gmconf.controls.files import DOVECOT, HEADERS, LUA, MAIN, MAPS, MASTER, RSPAMD
 from gmconf.controls.records import at, claim
+from gmconf.controls.result import Observation
 from gmconf.controls.routes import milter
 from gmconf.derived import policies as published
 from gmconf.derived import spf
@@ -94,13 +95,13 @@ class PasswordPolicy(Control):
     files = ("/etc/dovecot/passwords",)
 
     @classmethod
-    def of_site(cls, case: SiteCase) -> Iterable[Claim]:
+    def of_site(cls, case: SiteCase) -> Iterable[Observation]:
         """What the vault holds, where somebody opened it: slow hashes, of logins of the site."""
         logins = {account.login: account.origin for account in case.mail.accounts}
         for login, hashed in sorted((case.hashes or {}).items()):
             wrong = complaint(hashed) if login in logins else "a password, but is no login of the site"
             where = logins.get(login, "")
-            yield Claim(
+            yield Observation(
                 f"a slow hash of {login}'s password",
                 f"{login} has {wrong}" if wrong else "it is one",
                 not wrong,
@@ -177,14 +178,14 @@ class DkimKey(Control):
     live = ("dkim-records",)
 
     @classmethod
-    def of_domain(cls, case: DomainCase) -> Iterable[Claim]:
+    def of_domain(cls, case: DomainCase) -> Iterable[Observation]:
         """Both public keys lie beside the site, and are what they are called."""
         if case.domain.kind == "parked":
             return
         for kind in ("rsa", "ed25519"):
             name = f"dkim/{case.domain.name}/{case.domain.dkim.selector}-{kind}.pub"
             wrong = _unfit(kind, case.public.get(name))
-            yield Claim(
+            yield Observation(
                 f"a public key {name}",
                 wrong or "there",
                 not wrong,
@@ -235,12 +236,12 @@ class DkimRotation(Control):
         return any(domain.dkim.began is None for domain in case.mail.sending)
 
     @classmethod
-    def of_site(cls, case: SiteCase) -> Iterable[Claim]:
+    def of_site(cls, case: SiteCase) -> Iterable[Observation]:
         """Keys whose age is known have signed for six months at most, and not from tomorrow on."""
         for domain in case.mail.sending:
             if began := domain.dkim.began:
                 days = (case.today - began).days
-                yield Claim(
+                yield Observation(
                     f"a key of {domain.name} that has signed for {KEY_DAYS} days at most: gmconf keys next",
                     f"{domain.dkim.selector}, since {began}",
                     0 <= days <= KEY_DAYS,
@@ -281,7 +282,7 @@ class DkimSign(Control):
     live = ("roundtrip",)
 
     @classmethod
-    def of_host(cls, case: HostCase) -> Iterable[Claim]:
+    def of_host(cls, case: HostCase) -> Iterable[Observation]:
         """The filter holds the keys of every domain and the maps that choose them."""
         if not case.has(Role.FILTER):
             return
@@ -382,9 +383,9 @@ class DmarcSendRua(Control):
     }
 
     @classmethod
-    def of_site(cls, case: SiteCase) -> Iterable[Claim]:
+    def of_site(cls, case: SiteCase) -> Iterable[Observation]:
         """The site wants them."""
-        yield Claim(
+        yield Observation(
             "filter.dmarc_reports: true",
             str(sends_reports(case.site)).lower(),
             sends_reports(case.site),
@@ -392,7 +393,7 @@ class DmarcSendRua(Control):
         )
 
     @classmethod
-    def of_host(cls, case: HostCase) -> Iterable[Claim]:
+    def of_host(cls, case: HostCase) -> Iterable[Observation]:
         """What sends them is there."""
         if sends_reports(case.site):
             yield from case.there(*(f"/etc/systemd/system/gmconf-dmarc-report.{kind}" for kind in ("service", "timer")))
@@ -427,12 +428,12 @@ class NoSpoof(Control):
     live = ("spoof",)
 
     @classmethod
-    def of_host(cls, case: HostCase) -> Iterable[Claim]:
+    def of_host(cls, case: HostCase) -> Iterable[Observation]:
         """The maps are where they are read, and Postfix reads its own before it accepts."""
         checks = case.value(MAIN, "smtpd_recipient_restrictions")
         if case.has(Role.MTA) and checks:
             wanted_line = f"check_sender_access lmdb:{MAPS}/own-domains"
-            yield Claim(
+            yield Observation(
                 wanted_line,
                 spelled(checks.value),
                 Has(wanted_line).holds(checks.value, case),
@@ -462,18 +463,18 @@ class SpfPublish(Control):
     live = ("spf", "helo-spf")
 
     @classmethod
-    def of_domain(cls, case: DomainCase) -> Iterable[Claim]:
+    def of_domain(cls, case: DomainCase) -> Iterable[Observation]:
         """One record, that holds; parked domains have their own control."""
         if case.domain.kind != "parked":
             yield _spf(case.records, case.domain.name)
 
     @classmethod
-    def of_host(cls, case: HostCase) -> Iterable[Claim]:
+    def of_host(cls, case: HostCase) -> Iterable[Observation]:
         """The same for the name in HELO."""
         yield _spf(case.records, case.host.name)
 
 
-def _spf(records: Sequence[Record], name: str) -> Claim:
+def _spf(records: Sequence[Record], name: str) -> Observation:
     found = [text for text in at(records, name, "TXT") if spf.is_spf(text)]
     read = [spf.parse(text) for text in found]
     good = len(read) == 1 and read[0].end in ("-", "~") and not read[0].wrong and read[0].lookups <= spf.LOOKUPS
@@ -495,7 +496,7 @@ class DmarcPublish(Control):
     live = ("dmarc",)
 
     @classmethod
-    def of_domain(cls, case: DomainCase) -> Iterable[Claim]:
+    def of_domain(cls, case: DomainCase) -> Iterable[Observation]:
         """p stands directly after v, rua is there, removed tags are not."""
         found = at(case.records, f"_dmarc.{case.domain.name}", "TXT")
         seen = taglist.parse("".join(found[:1]))
@@ -522,7 +523,7 @@ class DmarcQuarantine(Control):
     )
 
     @classmethod
-    def of_site(cls, case: SiteCase) -> Iterable[Claim]:
+    def of_site(cls, case: SiteCase) -> Iterable[Observation]:
         """The policy of domains that send."""
         policy = published.dmarc_policy(case.site)
         yield claim(
@@ -543,7 +544,7 @@ class DmarcReject(Control):
     id, level, sources = "auth.dmarc-reject", "silver", ("RFC 9989 section 7.4", "BSI TR-03182-06-M")
 
     @classmethod
-    def of_site(cls, case: SiteCase) -> Iterable[Claim]:
+    def of_site(cls, case: SiteCase) -> Iterable[Observation]:
         """The policy of domains that send."""
         policy, lists = published.dmarc_policy(case.site), case.site.dns.users_post_to_lists
         wanted = (
@@ -567,7 +568,7 @@ class DmarcExternal(Control):
     live = ("dmarc-reports",)
 
     @classmethod
-    def of_domain(cls, case: DomainCase) -> Iterable[Claim]:
+    def of_domain(cls, case: DomainCase) -> Iterable[Observation]:
         """The record lies in the zone of the address that gets reports, of each there is."""
         for target, zone in case.report_zones.items():
             name = f"{case.domain.name}._report._dmarc.{target}"

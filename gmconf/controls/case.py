@@ -8,6 +8,7 @@ from datetime import date
 from types import MappingProxyType
 from typing import NamedTuple
 
+from gmconf.controls.result import Observation
 from gmconf.derived.accounts import Directory
 from gmconf.derived.records import Record
 from gmconf.model import Domain, Host, Role, Site
@@ -54,10 +55,12 @@ class HostCase:
             return self._column(file, *key.split("[*]"))
         return self.settings.get(file, {}).get(key)
 
-    def there(self, *paths: str) -> Iterator[Claim]:
+    def there(self, *paths: str) -> Iterator[Observation]:
         """That these files are on the host."""
         for path in paths:
-            yield Claim(f"{path} on the host", "there" if path in self.files else "missing", path in self.files, path)
+            yield Observation(
+                f"{path} on the host", "there" if path in self.files else "missing", path in self.files, path
+            )
 
     def _column(self, file: str, rows: str, name: str) -> Setting:
         """All rows of a list as one value: ``mirrors[*].name``."""
@@ -91,17 +94,3 @@ class DomainCase(NamedTuple):
     def records(self) -> tuple[Record, ...]:
         """What it has in DNS. Not kept: there may be ten thousand domains."""
         return self.publish()
-
-
-class Claim(NamedTuple):
-    """One thing a control looked at: what it wants, what it saw, and where that can be changed."""
-
-    expected: str
-    observed: str
-    holds: bool
-    where: str = ""
-    """A rendered file and key, or a path in site.yml."""
-    origin: str = ""
-    """site.yml:LINE:COLUMN when the site itself set the value."""
-    remedy: str = ""
-    """An instruction, where more is to be done than to correct ``where``."""

@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import ClassVar, NamedTuple
 
-from gmconf.controls.case import Claim, DomainCase, HostCase, SiteCase
+from gmconf.controls.case import DomainCase, HostCase, SiteCase
 from gmconf.controls.expect import Wanted
+from gmconf.controls.result import Observation
 from gmconf.controls.statements import STATEMENTS
 from gmconf.errors import GmconfError
 from gmconf.model import Role
@@ -141,19 +142,19 @@ class Control:
         return cls.evidence is not None
 
     @classmethod
-    def of_site(cls, case: SiteCase) -> Iterable[Claim]:
+    def of_site(cls, case: SiteCase) -> Iterable[Observation]:
         """What must hold of the site as a whole, besides facts, documents and evidence."""
         del case
         return ()
 
     @classmethod
-    def of_host(cls, case: HostCase) -> Iterable[Claim]:
+    def of_host(cls, case: HostCase) -> Iterable[Observation]:
         """What must hold on a host, besides settings and files."""
         del case
         return ()
 
     @classmethod
-    def of_hosts(cls, cases: Sequence[HostCase]) -> Iterable[Claim]:
+    def of_hosts(cls, cases: Sequence[HostCase]) -> Iterable[Observation]:
         """What must hold of all hosts together."""
         del cases
         return ()
@@ -165,7 +166,7 @@ class Control:
         return ""
 
     @classmethod
-    def of_domain(cls, case: DomainCase) -> Iterable[Claim]:
+    def of_domain(cls, case: DomainCase) -> Iterable[Observation]:
         """What must hold for each domain."""
         del case
         return ()

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
-from gmconf.controls.case import Claim, DomainCase, HostCase, SiteCase
+from gmconf.controls.case import DomainCase, HostCase, SiteCase
 from gmconf.controls.control import Control
 from gmconf.controls.files import MAIN
 from gmconf.controls.records import at, claim
+from gmconf.controls.result import Observation
 from gmconf.derived import policies as published
 from gmconf.model import Role
 
@@ -25,19 +26,19 @@ class DaneIn(Control):
     live = ("tlsa", "dane")
 
     @classmethod
-    def of_site(cls, case: SiteCase) -> Iterable[Claim]:
+    def of_site(cls, case: SiteCase) -> Iterable[Observation]:
         """TLSA is not switched off."""
         on = published.tlsa(case.site)
         yield claim("dns.tlsa: true", ["true" if on else "false"], on, "dns.tlsa")
 
     @classmethod
-    def of_host(cls, case: HostCase) -> Iterable[Claim]:
+    def of_host(cls, case: HostCase) -> Iterable[Observation]:
         """At least one record 3 1 1 for port 25."""
         found = at(case.records, f"_25._tcp.{case.host.name}", "TLSA")
         yield claim(f"TLSA 3 1 1 of {case.host.name}", found, any(v.startswith("3 1 1 ") for v in found), "dns.tlsa")
 
     @classmethod
-    def of_domain(cls, case: DomainCase) -> Iterable[Claim]:
+    def of_domain(cls, case: DomainCase) -> Iterable[Observation]:
         """The same for a name that a domain has for the MX itself."""
         if own := case.domain.own_mx:
             found = at(case.records, f"_25._tcp.{own}", "TLSA")

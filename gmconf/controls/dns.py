@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
-from gmconf.controls.case import Claim, DomainCase, HostCase, SiteCase
+from gmconf.controls.case import DomainCase, HostCase, SiteCase
 from gmconf.controls.control import Control, Evidence, Fact
 from gmconf.controls.expect import SECOND, AtLeast, Model
 from gmconf.controls.files import KNOT, MAIN, NFT, OPTIONS, RESOLV, UNBOUND
 from gmconf.controls.records import at, claim
+from gmconf.controls.result import Observation
 from gmconf.derived import tag_lists as taglist
 from gmconf.derived.zones import reverse_name
 from gmconf.model import Role
@@ -27,7 +28,7 @@ class MxValid(Control):
     live = ("mx",)
 
     @classmethod
-    def of_domain(cls, case: DomainCase) -> Iterable[Claim]:
+    def of_domain(cls, case: DomainCase) -> Iterable[Observation]:
         """Targets are hosts of the site, which have addresses."""
         if case.domain.kind == "parked":
             return
@@ -56,7 +57,7 @@ class NullMx(Control):
         return "" if any(d.kind == "parked" for d in case.site.domains) else "the site has no parked domain"
 
     @classmethod
-    def of_domain(cls, case: DomainCase) -> Iterable[Claim]:
+    def of_domain(cls, case: DomainCase) -> Iterable[Observation]:
         """It is the only MX."""
         if case.domain.kind == "parked":
             found = at(case.records, case.domain.name, "MX")
@@ -75,7 +76,7 @@ class Caa(Control):
     live = ("caa",)
 
     @classmethod
-    def of_site(cls, case: SiteCase) -> Iterable[Claim]:
+    def of_site(cls, case: SiteCase) -> Iterable[Observation]:
         """The site names its CAs, or has its own."""
         named = [i.name for i in case.site.dns.caa]
         yield claim(
@@ -86,13 +87,13 @@ class Caa(Control):
         )
 
     @classmethod
-    def of_host(cls, case: HostCase) -> Iterable[Claim]:
+    def of_host(cls, case: HostCase) -> Iterable[Observation]:
         """There is an issue property for the host's name."""
         found = at(case.records, case.host.name, "CAA")
         yield claim(f"CAA issue for {case.host.name}", found, any(v.startswith("0 issue ") for v in found), "dns.caa")
 
     @classmethod
-    def of_domain(cls, case: DomainCase) -> Iterable[Claim]:
+    def of_domain(cls, case: DomainCase) -> Iterable[Observation]:
         """The same for a domain's own names for the hosts."""
         for name in case.domain.own_names:
             found = at(case.records, name, "CAA")
@@ -124,13 +125,13 @@ class Fcrdns(Control):
     live = ("fcrdns",)
 
     @classmethod
-    def of_host(cls, case: HostCase) -> Iterable[Claim]:
+    def of_host(cls, case: HostCase) -> Iterable[Observation]:
         """The zones give every address of the host its name, and the name every address; in the Internet's DNS these
         are no private ones."""
         closed = bool(case.site.resolver.trust_anchors) or set(case.host.roles) == {Role.FILTER}
         for address in case.host.outside:
             if private(address) and not closed:
-                yield Claim(
+                yield Observation(
                     f"addresses of {case.host.name} that the world reaches",
                     f"{address}, which is private",
                     holds=False,
@@ -140,7 +141,7 @@ class Fcrdns(Control):
             there = at(case.records, case.host.name, "AAAA" if ":" in address else "A")
             back = at(case.records, reverse_name(address), "PTR")
             holds = address in there and back == [f"{case.host.name}."]
-            yield Claim(
+            yield Observation(
                 f"{case.host.name} and {address} name each other",
                 ", ".join((*there, *back)) or "nothing",
                 holds,
@@ -197,7 +198,7 @@ class Srv(Control):
     live = ("srv",)
 
     @classmethod
-    def of_domain(cls, case: DomainCase) -> Iterable[Claim]:
+    def of_domain(cls, case: DomainCase) -> Iterable[Observation]:
         """Submission and access of every domain, TLS from the first byte before STARTTLS."""
         if case.domain.kind == "parked":
             return
@@ -205,7 +206,7 @@ class Srv(Control):
             first, second = (at(case.records, f"_{name}._tcp.{case.domain.name}", "SRV") for name in (service, other))
             least = min((int(v.split()[0]) for v in second if not v.endswith(" .")), default=65536)
             holds = bool(first and second) and all(int(v.split()[0]) < least for v in first)
-            yield Claim(
+            yield Observation(
                 f"_{service}._tcp.{case.domain.name} before _{other}",
                 ", ".join((*first, *second)) or "nothing",
                 holds,
@@ -288,22 +289,22 @@ class Parked(Control):
         return "" if any(d.kind == "parked" for d in case.site.domains) else "the site has no parked domain"
 
     @classmethod
-    def of_domain(cls, case: DomainCase) -> Iterable[Claim]:
+    def of_domain(cls, case: DomainCase) -> Iterable[Observation]:
         """No address, and SPF for it and all below, an empty DKIM key, DMARC reject."""
         name = case.domain.name
         if case.domain.kind != "parked":
             return
         names = [a.login for a in case.mail.listed if a.domain == name]
-        yield Claim(f"no address in {name}", ", ".join(names) or "none", not names, "domains")
+        yield Observation(f"no address in {name}", ", ".join(names) or "none", not names, "domains")
         for owner, wanted in (
             (name, "v=spf1 -all"),
             (f"*.{name}", "v=spf1 -all"),
             (f"*._domainkey.{name}", "v=DKIM1; p="),
         ):
             found = at(case.records, owner, "TXT")
-            yield Claim(f'{owner} TXT "{wanted}"', ", ".join(found) or "nothing", found == [wanted], "dns")
+            yield Observation(f'{owner} TXT "{wanted}"', ", ".join(found) or "nothing", found == [wanted], "dns")
         found = at(case.records, f"_dmarc.{name}", "TXT")
-        yield Claim(
+        yield Observation(
             f"DMARC reject for {name}",
             ", ".join(found) or "nothing",
             [(r.tags.get("p"), r.wrong) for r in map(taglist.parse, found)] == [("reject", "")],

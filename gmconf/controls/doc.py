@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from gmconf.controls.case import Claim, SiteCase
+from gmconf.controls.case import SiteCase
 from gmconf.controls.control import Control, Evidence, Fact
 from gmconf.controls.files import NFT
+from gmconf.controls.result import Observation
 
 
 class Provider(Control):
@@ -75,11 +76,11 @@ class SecurityTxt(Control):
     evidence = Evidence("that the file is published", 366)
 
     @classmethod
-    def of_site(cls, case: SiteCase) -> Iterable[Claim]:
+    def of_site(cls, case: SiteCase) -> Iterable[Observation]:
         """Its date of expiry lies ahead: after it finders take the file for abandoned (RFC 9116 section 2.5.5)."""
         expires = case.site.policies.security_expires if case.site.policies else None
         if expires:
-            yield Claim(
+            yield Observation(
                 f"security.txt is valid on {case.today}",
                 f"until {expires}",
                 expires >= case.today,

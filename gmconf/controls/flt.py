@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
-from gmconf.controls.case import Claim, HostCase
+from gmconf.controls.case import HostCase
 from gmconf.controls.control import Control
 from gmconf.controls.expect import NOTHING, AtLeast, Has, Model, Only, Wanted, Within
 from gmconf.controls.files import ACTIONS, CLAMD, GUARD, LUA, MAIN, MAPS, OPTIONS, PROOF, PROXY, RSPAMD, WHOLE
+from gmconf.controls.result import Observation
 from gmconf.controls.routes import milter
 from gmconf.derived.limits import MIB, chain
 from gmconf.model import Role
@@ -44,7 +45,7 @@ class SpamIn(Control):
     live = ("spam",)
 
     @classmethod
-    def of_host(cls, case: HostCase) -> Iterable[Claim]:
+    def of_host(cls, case: HostCase) -> Iterable[Observation]:
         """The filter's own files."""
         yield from case.there(*((PROXY, ACTIONS) if case.has(Role.FILTER) else ()))
 
@@ -112,7 +113,7 @@ class FailClosed(Control):
     }
 
     @classmethod
-    def of_host(cls, case: HostCase) -> Iterable[Claim]:
+    def of_host(cls, case: HostCase) -> Iterable[Observation]:
         """What other hosts hand over unjudged is judged here."""
         others = case.has(Role.MTA) and any(Role.MTA not in h.roles for h in case.site.hosts)
         wanted = (

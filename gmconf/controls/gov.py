@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
-from gmconf.controls.case import Claim, HostCase, SiteCase
+from gmconf.controls.case import HostCase, SiteCase
 from gmconf.controls.control import CATALOGUE, Control
 from gmconf.controls.expect import SECOND, Model, OneOf, Only, spelled
 from gmconf.controls.files import CLAMD, MAIN, MAPS, MASTER, PROTOCOLS, PROXY, REDIS, RSPAMD, UNBOUND
+from gmconf.controls.result import Observation
 from gmconf.controls.routes import READ
 from gmconf.model import Role
 from gmconf.model.levels import LEVELS
@@ -44,9 +45,9 @@ class MinLevel(Control):
     id, level, sources = "gov.min-level", "basic", ("G:2a",)
 
     @classmethod
-    def of_site(cls, case: SiteCase) -> Iterable[Claim]:
+    def of_site(cls, case: SiteCase) -> Iterable[Observation]:
         """A level is declared."""
-        yield Claim(
+        yield Observation(
             f"level: one of {', '.join(LEVELS)}", case.site.level or "none", case.site.level is not None, "level"
         )
 
@@ -70,7 +71,7 @@ class OptionsOn(Control):
     live = ("drift",)
 
     @classmethod
-    def of_host(cls, case: HostCase) -> Iterable[Claim]:
+    def of_host(cls, case: HostCase) -> Iterable[Observation]:
         """Every table that Postfix is told to read is there."""
         named = {path for s in case.settings.get(MAIN, {}).values() for path in _TABLE.findall(spelled(s.value))}
         yield from case.there(*sorted(named))
@@ -157,12 +158,12 @@ class FeatureOwner(Control):
     documents = ("topology",)
 
     @classmethod
-    def of_host(cls, case: HostCase) -> Iterable[Claim]:
+    def of_host(cls, case: HostCase) -> Iterable[Observation]:
         """DNS lists are asked by rspamd only, not by Postfix too."""
         checks = case.value(MAIN, "smtpd_recipient_restrictions")
         if checks and case.has(Role.MTA):
             found = not any("rbl" in str(v) for v in checks.value) if isinstance(checks.value, list | tuple) else True
-            yield Claim(
+            yield Observation(
                 "no DNS list in Postfix",
                 "none" if found else "there is one",
                 found,
@@ -179,9 +180,9 @@ class OutboundFirst(Control):
     id, level, sources = "gov.outbound-first", "basic", ("F:4",)
 
     @classmethod
-    def of_site(cls, case: SiteCase) -> Iterable[Claim]:
+    def of_site(cls, case: SiteCase) -> Iterable[Observation]:
         """Outgoing mail has a threshold of its own that can refuse."""
-        yield Claim(
+        yield Observation(
             "outgoing mail is refused above filter.reject",
             str(case.site.filter.reject),
             case.site.filter.reject > 0,

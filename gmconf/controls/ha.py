@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from gmconf.controls.case import Claim, HostCase
+from gmconf.controls.case import HostCase
 from gmconf.controls.control import Control, Evidence
+from gmconf.controls.result import Observation
 from gmconf.controls.routes import needed, route
 
 
@@ -21,11 +22,11 @@ class TwoNodes(Control):
     evidence = Evidence("what the hosts share (power, network, storage), and the last failover test", 184)
 
     @classmethod
-    def of_hosts(cls, cases: Sequence[HostCase]) -> Iterable[Claim]:
+    def of_hosts(cls, cases: Sequence[HostCase]) -> Iterable[Observation]:
         """The ways that mail takes by the rendered files lead around each host."""
         for service, hosts in needed([route(case) for case in cases]):
             names = ", ".join(hosts)
-            yield Claim(
+            yield Observation(
                 f"{service} while any one host is away",
                 f"not without {names}" if hosts else "yes",
                 not hosts,

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
-from gmconf.controls.case import Claim, HostCase
+from gmconf.controls.case import HostCase
 from gmconf.controls.control import Control
 from gmconf.controls.expect import AtMost, Begins, Has, Model, OneOf, Only, Within
 from gmconf.controls.files import DOVECOT, MAIN, PROTOCOLS
+from gmconf.controls.result import Observation
 from gmconf.derived.limits import chain
 from gmconf.model import Role
 
@@ -58,7 +59,7 @@ class VirtualDomains(Control):
     }
 
     @classmethod
-    def of_host(cls, case: HostCase) -> Iterable[Claim]:
+    def of_host(cls, case: HostCase) -> Iterable[Observation]:
         """The store knows its users."""
         if case.has(Role.STORE):
             yield from case.there("/etc/dovecot/users")
@@ -93,12 +94,12 @@ class Quota(Control):
     live = ("quota",)
 
     @classmethod
-    def of_host(cls, case: HostCase) -> Iterable[Claim]:
+    def of_host(cls, case: HostCase) -> Iterable[Observation]:
         """MTA hosts ask before they accept."""
         checks = case.value(MAIN, "smtpd_recipient_restrictions")
         if checks and case.has(Role.MTA):
             found = Has("check_policy_service ").holds(checks.value, case)
-            yield Claim(
+            yield Observation(
                 "check_policy_service for the quota",
                 "there" if found else "missing",
                 found,

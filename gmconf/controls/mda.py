@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
-from gmconf.controls.case import Claim, SiteCase
+from gmconf.controls.case import SiteCase
 from gmconf.controls.control import Control
 from gmconf.controls.expect import Model, OneOf, exactly
 from gmconf.controls.files import ACTIONS, DOVECOT, HEADERS
+from gmconf.controls.result import Observation
 from gmconf.model import Role
 
 BY_STORE = (Role.STORE,)
@@ -24,10 +25,10 @@ class MdaPresent(Control):
     live = ("roundtrip",)
 
     @classmethod
-    def of_site(cls, case: SiteCase) -> Iterable[Claim]:
+    def of_site(cls, case: SiteCase) -> Iterable[Observation]:
         """At least one store."""
         names = [h.name for h in case.site.hosts if Role.STORE in h.roles]
-        yield Claim("a host with role store", ", ".join(names) or "none", bool(names), "hosts")
+        yield Observation("a host with role store", ", ".join(names) or "none", bool(names), "hosts")
 
 
 class Durable(Control):

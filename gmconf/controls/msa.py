@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
-from gmconf.controls.case import Claim, HostCase
+from gmconf.controls.case import HostCase
 from gmconf.controls.control import Control
 from gmconf.controls.expect import First, Guarded, Model, Only, OnMsa, exactly, on_msa
 from gmconf.controls.files import DOVECOT, HEADERS, LUA, MAIN, MAPS, MASTER, NFT, RSPAMD, USERS_HEADERS
+from gmconf.controls.result import Observation
 from gmconf.derived.policies import sends_reports
 from gmconf.model import Role
 
@@ -86,11 +87,11 @@ class AuthAnywhere(Control):
     live = ("submission", "submissions")
 
     @classmethod
-    def of_host(cls, case: HostCase) -> Iterable[Claim]:
+    def of_host(cls, case: HostCase) -> Iterable[Observation]:
         """Both ports are open to everybody."""
         opened = case.value(NFT, "public_tcp")
         ports = opened.value if opened and isinstance(opened.value, list | tuple) else []
-        yield Claim(
+        yield Observation(
             "465 and 587 open to everybody", ", ".join(map(str, ports)), set(PEOPLE) <= set(ports), f"{NFT}:public_tcp"
         )
 
@@ -146,12 +147,12 @@ class SenderRights(Control):
     live = ("submission-sender",)
 
     @classmethod
-    def of_host(cls, case: HostCase) -> Iterable[Claim]:
+    def of_host(cls, case: HostCase) -> Iterable[Observation]:
         """The maps are there, on the hosts that read them."""
         users = case.value(NFT, "services_users")
         if services(case):
             allowed = list(users.value) if users and isinstance(users.value, list) else []
-            yield Claim(
+            yield Observation(
                 "services_users: root, Dovecot and rspamd alone",
                 ", ".join(map(str, allowed)),
                 allowed == services(case),
@@ -198,7 +199,7 @@ class ServiceAccounts(Control):
     live = ("relay",)
 
     @classmethod
-    def of_host(cls, case: HostCase) -> Iterable[Claim]:
+    def of_host(cls, case: HostCase) -> Iterable[Observation]:
         """The filter knows from where each may log in."""
         if case.has(Role.FILTER):
             yield from case.there(f"{RSPAMD}/maps.d/networks.map")

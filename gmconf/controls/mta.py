@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
-from gmconf.controls.case import Claim, DomainCase, HostCase, SiteCase
+from gmconf.controls.case import DomainCase, HostCase, SiteCase
 from gmconf.controls.control import Control
 from gmconf.controls.expect import (
     NOTHING,
@@ -22,6 +22,7 @@ from gmconf.controls.expect import (
     exactly,
 )
 from gmconf.controls.files import ACTIONS, DOVECOT, LUA, MAIN, MAPS, MASTER, PROXY
+from gmconf.controls.result import Observation
 from gmconf.controls.routes import milter
 from gmconf.derived.limits import chain
 from gmconf.model import Role
@@ -54,10 +55,10 @@ class Present(Control):
     live = ("smtp",)
 
     @classmethod
-    def of_site(cls, case: SiteCase) -> Iterable[Claim]:
+    def of_site(cls, case: SiteCase) -> Iterable[Observation]:
         """At least one host has the role."""
         names = [h.name for h in case.site.hosts if Role.MTA in h.roles]
-        yield Claim("a host with role mta", ", ".join(names) or "none", bool(names), "hosts")
+        yield Observation("a host with role mta", ", ".join(names) or "none", bool(names), "hosts")
 
 
 class LocalOnly(Control):
@@ -129,11 +130,11 @@ class RecipientValidation(Control):
     live = ("unknown-recipient",)
 
     @classmethod
-    def of_domain(cls, case: DomainCase) -> Iterable[Claim]:
+    def of_domain(cls, case: DomainCase) -> Iterable[Observation]:
         """Where a catch-all ends."""
         if case.domain.catch_all:
             away = sorted(t for t in case.mail.ends(case.domain.catch_all) if not case.mail.has(t))
-            yield Claim(
+            yield Observation(
                 f"mail to unknown addresses of {case.domain.name} ends in a mailbox here",
                 f"it goes to {', '.join(away)}" if away else "it does",
                 not away,
@@ -288,11 +289,11 @@ class Blocklist(Control):
     files = (f"{MAPS}/blocked-clients", f"{MAPS}/blocked-senders")
 
     @classmethod
-    def of_site(cls, case: SiteCase) -> Iterable[Claim]:
+    def of_site(cls, case: SiteCase) -> Iterable[Observation]:
         """No entry is past its date."""
         for number, block in enumerate(case.site.filter.blocks):
             what = f"{block.sender or block.client} reviewed by {block.review_by}"
-            yield Claim(
+            yield Observation(
                 what, f"today is {case.today}", block.review_by >= case.today, f"filter.blocks[{number}].review_by"
             )
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
-from gmconf.controls.case import Claim, DomainCase, HostCase, SiteCase
+from gmconf.controls.case import DomainCase, HostCase, SiteCase
 from gmconf.controls.control import Control, Evidence
 from gmconf.controls.expect import Model
 from gmconf.controls.files import NGINX
+from gmconf.controls.result import Observation
 from gmconf.keys.names import tells_programs
 from gmconf.model import Role
 
@@ -32,10 +33,10 @@ class MuaSupplied(Control):
     documents = ("client-setup",)
 
     @classmethod
-    def of_site(cls, case: SiteCase) -> Iterable[Claim]:
+    def of_site(cls, case: SiteCase) -> Iterable[Observation]:
         """One program of kind mail."""
         names = [c.name for c in case.site.clients if c.kind == "mail"]
-        yield Claim("a program of kind mail in clients", ", ".join(names) or "none", bool(names), "clients")
+        yield Observation("a program of kind mail in clients", ", ".join(names) or "none", bool(names), "clients")
 
 
 class ExtraClients(Control):
@@ -48,11 +49,13 @@ class ExtraClients(Control):
     documents = ("client-setup",)
 
     @classmethod
-    def of_site(cls, case: SiteCase) -> Iterable[Claim]:
+    def of_site(cls, case: SiteCase) -> Iterable[Observation]:
         """One program of each kind."""
         for kind in ("news", "chat"):
             names = [c.name for c in case.site.clients if c.kind == kind]
-            yield Claim(f"a program of kind {kind} in clients", ", ".join(names) or "none", bool(names), "clients")
+            yield Observation(
+                f"a program of kind {kind} in clients", ", ".join(names) or "none", bool(names), "clients"
+            )
 
 
 class NoRemote(Control):
@@ -87,17 +90,17 @@ class Autoconfig(Control):
     }
 
     @classmethod
-    def of_host(cls, case: HostCase) -> Iterable[Claim]:
+    def of_host(cls, case: HostCase) -> Iterable[Observation]:
         """The pages are on the host."""
         yield from case.there(*(f"/etc/nginx/gmconf-autoconfig/{d}.xml" for d in _told(case)))
 
     @classmethod
-    def of_domain(cls, case: DomainCase) -> Iterable[Claim]:
+    def of_domain(cls, case: DomainCase) -> Iterable[Observation]:
         """Programs find the name."""
         if case.domain.kind != "parked" and tells_programs(case.site):
             name = f"autoconfig.{case.domain.name}"
             found = [r.type for r in case.records if r.owner == name and r.type in ("A", "AAAA")]
-            yield Claim(f"an address of {name}", ", ".join(found) or "nothing", bool(found), "web.autoconfig")
+            yield Observation(f"an address of {name}", ", ".join(found) or "nothing", bool(found), "web.autoconfig")
 
 
 class Hardening(Control):

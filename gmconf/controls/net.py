@@ -7,10 +7,11 @@ from functools import partial
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import ClassVar
 
-from gmconf.controls.case import Claim, HostCase, SiteCase
+from gmconf.controls.case import HostCase, SiteCase
 from gmconf.controls.control import Control, Evidence
 from gmconf.controls.expect import Model, Only
 from gmconf.controls.files import DOVECOT, MAIN, NFT, NGINX, NNTP, NNTPS, PROSODY, UNBOUND
+from gmconf.controls.result import Observation
 from gmconf.derived.name_servers import keepers
 from gmconf.model import Role
 from gmconf.model.networks import private
@@ -197,11 +198,11 @@ class Ipv6(Control):
     live = ("smtp", "submission", "submissions", "imap")
 
     @classmethod
-    def of_site(cls, case: SiteCase) -> Iterable[Claim]:
+    def of_site(cls, case: SiteCase) -> Iterable[Observation]:
         """Every host has an address of each promised family: one that others reach, if it has any such."""
         for host in case.site.hosts:
             found = {family.lower() for family in reached(host.outside)}
-            yield Claim(
+            yield Observation(
                 f"{host.name} has addresses of {', '.join(case.site.address_families)} that others reach",
                 ", ".join(sorted(found)) or "none",
                 set(case.site.address_families) <= found,
@@ -219,12 +220,12 @@ class Ipv6Mx(Control):
     id, level, sources = "net.ipv6-mx", "bronze", ("internet.nl mail test: IPv6 of the mail servers",)
 
     @classmethod
-    def of_site(cls, case: SiteCase) -> Iterable[Claim]:
+    def of_site(cls, case: SiteCase) -> Iterable[Observation]:
         """Every host that takes mail has an address of each family."""
         for host in case.site.hosts:
             if Role.MTA in host.roles:
                 families = reached(host.outside)
-                yield Claim(
+                yield Observation(
                     f"{host.name} has IPv4 and IPv6 addresses that others reach",
                     " and ".join(sorted(families)) or "none",
                     len(families) > 1,
@@ -232,7 +233,7 @@ class Ipv6Mx(Control):
                     remedy=f"give {host.name} an address of each family that strangers can reach",
                 )
         promised = case.site.address_families
-        yield Claim("address_families: ipv4 and ipv6", ", ".join(promised), len(promised) > 1, "address_families")
+        yield Observation("address_families: ipv4 and ipv6", ", ".join(promised), len(promised) > 1, "address_families")
 
 
 class Bcp38(Control):

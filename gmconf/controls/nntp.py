@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
-from gmconf.controls.case import Claim, HostCase, SiteCase
+from gmconf.controls.case import HostCase, SiteCase
 from gmconf.controls.control import Control
 from gmconf.controls.expect import AtMost, Model
 from gmconf.controls.files import DOVECOT, INN, NNTP, NNTPS, READERS
 from gmconf.controls.login_sockets import SOCKETS
 from gmconf.controls.net import listening
+from gmconf.controls.result import Observation
 from gmconf.model import Role
 
 _NEWS_FILES = (
@@ -79,12 +80,12 @@ class News(Control):
     live = ("news",)
 
     @classmethod
-    def of_site(cls, case: SiteCase) -> Iterable[Claim]:
+    def of_site(cls, case: SiteCase) -> Iterable[Observation]:
         """Either of both."""
         hosts = [h.name for h in case.site.hosts if "news" in h.roles]
         outside = case.site.news.host if case.site.news else None
         found = [*hosts, *([outside] if outside else [])]
-        yield Claim(
+        yield Observation(
             "a host with role news, or news.host",
             ", ".join(found) or "none",
             bool(found),
@@ -93,6 +94,6 @@ class News(Control):
         )
 
     @classmethod
-    def of_host(cls, case: HostCase) -> Iterable[Claim]:
+    def of_host(cls, case: HostCase) -> Iterable[Observation]:
         """The server's other files, where it is hosted."""
         return case.there(*(_NEWS_FILES if case.has(Role.NEWS) else ()))

@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from datetime import date
 from typing import ClassVar
 
-from gmconf.controls.case import Claim, SiteCase
+from gmconf.controls.case import SiteCase
 from gmconf.controls.control import Control, Evidence
 from gmconf.controls.expect import AtLeast, AtMost, Model
 from gmconf.controls.files import APT, FRESHCLAM, NEEDRESTART, NFT, TIMESYNCD
+from gmconf.controls.result import Observation
 
 SUPPORTED = {"bookworm": date(2028, 6, 30), "trixie": date(2030, 6, 30)}
 """Until when Debian fixes security holes of a release, long-term support included (its page of releases)."""
@@ -45,11 +46,11 @@ class SupportedOs(Control):
     id, level, sources = "ops.supported-os", "basic", ("F:28",)
 
     @classmethod
-    def of_site(cls, case: SiteCase) -> Iterable[Claim]:
+    def of_site(cls, case: SiteCase) -> Iterable[Observation]:
         """Each release's end lies ahead."""
         for release in sorted({h.release for h in case.site.hosts}):
             end = SUPPORTED[release]
-            yield Claim(
+            yield Observation(
                 f"Debian {release} is supported on {case.today}",
                 f"until {end}",
                 case.today <= end,
@@ -119,9 +120,9 @@ class Rolling(Control):
     )
 
     @classmethod
-    def of_site(cls, case: SiteCase) -> Iterable[Claim]:
+    def of_site(cls, case: SiteCase) -> Iterable[Observation]:
         """The playbook takes one host first and ends at the first failure;
         with one host there is nothing to roll over.
         """
         names = ", ".join(h.name for h in case.site.hosts)
-        yield Claim("more than one host", names, len(case.site.hosts) > 1, "hosts", remedy="add a second host")
+        yield Observation("more than one host", names, len(case.site.hosts) > 1, "hosts", remedy="add a second host")

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
-from gmconf.controls.case import Claim, HostCase
+from gmconf.controls.case import HostCase
 from gmconf.controls.control import Control, Evidence
 from gmconf.controls.expect import First, Guarded, Has, Model, Only
 from gmconf.controls.files import LUA, MAIN, RSPAMD
+from gmconf.controls.result import Observation
 from gmconf.model import Role
 
 BY_MTA = (Role.MTA,)
@@ -119,11 +120,11 @@ class SwitchAddress(Control):
     }
 
     @classmethod
-    def of_host(cls, case: HostCase) -> Iterable[Claim]:
+    def of_host(cls, case: HostCase) -> Iterable[Observation]:
         """A host that sends from another address than its first says why; and there is one to switch to."""
         host = case.host
         spare = [a for a in host.addresses if ":" not in a]
-        yield Claim(
+        yield Observation(
             "a second IPv4 address to switch to",
             ", ".join(spare),
             len(spare) > 1,

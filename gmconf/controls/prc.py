@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
-from gmconf.controls.case import Claim, HostCase, SiteCase
+from gmconf.controls.case import HostCase, SiteCase
 from gmconf.controls.control import Control, Evidence, Fact
 from gmconf.controls.expect import AtMost, Model
 from gmconf.controls.files import APT, DOVECOT, ISOLATE, LUA, NEEDRESTART, PROSODY, RSPAMD
 from gmconf.controls.net import admin
+from gmconf.controls.result import Observation
 from gmconf.model import Role
 
 
@@ -100,7 +101,7 @@ class AbuseStop(Control):
     documents = ("abuse", "runbooks")
 
     @classmethod
-    def of_host(cls, case: HostCase) -> Iterable[Claim]:
+    def of_host(cls, case: HostCase) -> Iterable[Observation]:
         """Who may log in no more, whose sessions a roll-out ends, and whose mail is refused in those that were open."""
         ends = ((Role.STORE, "sessions"), (Role.MSA, "submissions"), (Role.CHAT, "chats"), (Role.NEWS, "readers"))
         files = (
@@ -155,13 +156,13 @@ class Training(Control):
     documents = ("postmaster",)
 
     @classmethod
-    def of_site(cls, case: SiteCase) -> Iterable[Claim]:
+    def of_site(cls, case: SiteCase) -> Iterable[Observation]:
         """Everybody on duty was, on a day that has passed."""
         procedures = case.site.procedures
         if procedures and procedures.trained:
             trained = {person.name for person in procedures.trained if case.within(person.day, LIFETIME)}
             missing = [person.name for person in procedures.duty if person.name not in trained]
-            yield Claim(
+            yield Observation(
                 "everybody in procedures.duty was trained",
                 f"not {', '.join(missing)}" if missing else "they were",
                 not missing,
@@ -212,10 +213,10 @@ class Registered(Control):
     documents = ("postmaster",)
 
     @classmethod
-    def of_site(cls, case: SiteCase) -> Iterable[Claim]:
+    def of_site(cls, case: SiteCase) -> Iterable[Observation]:
         """Somebody looked at each within the last two years: contacts change."""
         for number, one in enumerate(case.site.procedures.registrations if case.site.procedures else ()):
-            yield Claim(
+            yield Observation(
                 f"{one.at} reviewed within the last two years",
                 f"{one.reviewed}",
                 case.within(one.reviewed, REVIEW_DAYS),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from gmconf.controls.case import Claim
+from gmconf.controls.result import Observation
 from gmconf.derived.records import Record
 
 
@@ -13,6 +13,6 @@ def at(records: Sequence[Record], owner: str, type_: str) -> list[str]:
     return ["".join(r.rdata) for r in records if r.owner == owner and r.type == type_ and r.need != "forbidden"]
 
 
-def claim(expected: str, observed: Iterable[str], holds: bool, where: str = "dns") -> Claim:
-    """A claim about records, with those that were found."""
-    return Claim(expected, ", ".join(observed) or "nothing", holds, where)
+def claim(expected: str, observed: Iterable[str], holds: bool, where: str = "dns") -> Observation:
+    """An observation of records: those that were found."""
+    return Observation(expected, ", ".join(observed) or "nothing", holds, where)

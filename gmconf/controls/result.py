@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from gmconf import printable
 from gmconf.model.levels import Level
@@ -13,6 +13,20 @@ Status = Literal["pass", "fail", "error", "waived", "na", "unseen"]
 Method = Literal["static", "live", "evidence", "declared"]
 """``static``: seen in what is rendered; ``live``: answered by running hosts; ``evidence`` and ``declared``: people say
 so."""
+
+
+class Observation(NamedTuple):
+    """One thing that was looked at for a control: what is wanted, what is there, and where that can be changed."""
+
+    expected: str
+    observed: str
+    holds: bool
+    where: str = ""
+    """A rendered file and key, or a path in site.yml."""
+    origin: str = ""
+    """site.yml:LINE:COLUMN when the site itself set the value."""
+    remedy: str = ""
+    """An instruction, where more is to be done than to correct ``where``."""
 
 
 @dataclass(frozen=True, slots=True)

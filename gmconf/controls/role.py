@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
-from gmconf.controls.case import Claim, DomainCase
+from gmconf.controls.case import DomainCase
 from gmconf.controls.control import Control
 from gmconf.controls.expect import AtLeast, First
 from gmconf.controls.files import MAIN, MAPS, RSPAMD
+from gmconf.controls.result import Observation
 from gmconf.derived.accounts import OPERATOR_ADDRESSES, ROLE_ADDRESSES, Directory
 from gmconf.model import Role
 
@@ -72,12 +73,12 @@ class Abuse(Control):
     live = ("abuse",)
 
     @classmethod
-    def of_domain(cls, case: DomainCase) -> Iterable[Claim]:
+    def of_domain(cls, case: DomainCase) -> Iterable[Observation]:
         """The address leads somewhere."""
         if case.domain.kind == "hosted":
             address = f"abuse@{case.domain.name}"
             reached = reaching(case.mail, address)
-            yield Claim(f"{address} reaches somebody", ", ".join(reached) or "nobody", bool(reached), "domains")
+            yield Observation(f"{address} reaches somebody", ", ".join(reached) or "nobody", bool(reached), "domains")
 
 
 class RoleAddresses(Control):
@@ -90,13 +91,13 @@ class RoleAddresses(Control):
     id, level, sources = "role.rfc2142", "basic", ("P:16", "RFC 2142")
 
     @classmethod
-    def of_domain(cls, case: DomainCase) -> Iterable[Claim]:
+    def of_domain(cls, case: DomainCase) -> Iterable[Observation]:
         """Each address is an alias or a mailbox."""
         if case.domain.kind != "hosted":
             return
         own = case.site.organisation.postmaster.rpartition("@")[2] == case.domain.name
         for role in (*ROLE_ADDRESSES, *(OPERATOR_ADDRESSES if own else ())):
             reached = reaching(case.mail, f"{role}@{case.domain.name}")
-            yield Claim(
+            yield Observation(
                 f"{role}@{case.domain.name} reaches somebody", ", ".join(reached) or "nobody", bool(reached), "domains"
             )

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import date
 
-from gmconf.controls.case import Claim, SiteCase
+from gmconf.controls.case import SiteCase
 from gmconf.controls.control import CATALOGUE, Control, Fact
+from gmconf.controls.result import Observation
 from gmconf.derived.accounts import Directory
 from gmconf.derived.documents import lacking_facts, written
 from gmconf.model import Site
@@ -20,13 +21,13 @@ def case_of(site: Site, mail: Directory, today: date) -> SiteCase:
     return SiteCase(site, mail, today, frozenset(d.name for d in written(site)))
 
 
-def claims(control: type[Control], case: SiteCase) -> Iterator[Claim]:
+def claims(control: type[Control], case: SiteCase) -> Iterator[Observation]:
     """What a control asks of the site as a whole, evidence left out."""
     for wanted in control.facts:
         yield _fact(wanted, case.site)
     for host in case.site.hosts:
         if host.release in control.lacking and (not control.on or set(control.on) & set(host.roles)):
-            yield Claim(
+            yield Observation(
                 f"another release than {host.release} on {host.name}: {control.lacking[host.release]}",
                 host.release,
                 holds=False,
@@ -37,7 +38,7 @@ def claims(control: type[Control], case: SiteCase) -> Iterator[Claim]:
     for name in control.documents:
         there = name in case.documents
         lacks = "" if there else f"site.yml lacks {_and(lacking_facts(case.site, name))}"
-        yield Claim(
+        yield Observation(
             f"{name}.md is written",
             "it is" if there else lacks,
             there,
@@ -46,7 +47,7 @@ def claims(control: type[Control], case: SiteCase) -> Iterator[Claim]:
         )
 
 
-def shown(control: type[Control], case: SiteCase) -> Claim | None:
+def shown(control: type[Control], case: SiteCase) -> Observation | None:
     """The evidence a control asks for, or None when it asks for none here."""
     if control.evidence is None or not control.asks(case):
         return None
@@ -54,10 +55,10 @@ def shown(control: type[Control], case: SiteCase) -> Claim | None:
     found = case.site.evidence.get(control.id)
     wanted = f"evidence, reviewed within the last {_ago(control.evidence.days)}: {control.evidence.what}"
     if found is None:
-        return Claim(wanted, "none", holds=False, where=where)
+        return Observation(wanted, "none", holds=False, where=where)
     age = (case.today - found.day).days
     late = "" if 0 <= age <= control.evidence.days else ", too long ago" if age > 0 else ", a day that has not come yet"
-    return Claim(wanted, f"{found.where} ({found.by}, {found.day}{late})", not late, where)
+    return Observation(wanted, f"{found.where} ({found.by}, {found.day}{late})", not late, where)
 
 
 def _ago(days: int) -> str:
@@ -71,18 +72,18 @@ def _and(names: Sequence[str]) -> str:
     return " and ".join((", ".join(names[:-1]), names[-1])) if len(names) > 1 else "".join(names)
 
 
-def _fact(wanted: Fact, site: Site) -> Claim:
+def _fact(wanted: Fact, site: Site) -> Observation:
     value = fact(site, wanted.path)
     if not filled(site, wanted.path):
-        return Claim(f"{wanted.path} in site.yml", "missing", holds=False, where=wanted.path)
+        return Observation(f"{wanted.path} in site.yml", "missing", holds=False, where=wanted.path)
     size = amount(value)
     seconds = isinstance(value, int) and wanted.most is not None and wanted.most >= SECONDS_A_DAY
     if wanted.most is not None:
         words = f"{wanted.path}: at most {_spell(wanted.most, seconds)}"
-        return Claim(words, _spell(size, seconds), size <= wanted.most, wanted.path)
+        return Observation(words, _spell(size, seconds), size <= wanted.most, wanted.path)
     if wanted.least is not None:
-        return Claim(f"{wanted.path}: at least {wanted.least:g}", f"{size:g}", size >= wanted.least, wanted.path)
-    return Claim(f"{wanted.path} in site.yml", "there", holds=True, where=wanted.path)
+        return Observation(f"{wanted.path}: at least {wanted.least:g}", f"{size:g}", size >= wanted.least, wanted.path)
+    return Observation(f"{wanted.path} in site.yml", "there", holds=True, where=wanted.path)
 
 
 def _spell(number: float, seconds: bool) -> str:

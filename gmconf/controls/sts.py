@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
-from gmconf.controls.case import Claim, DomainCase, HostCase, SiteCase
+from gmconf.controls.case import DomainCase, HostCase, SiteCase
 from gmconf.controls.control import Control
 from gmconf.controls.expect import Model
 from gmconf.controls.files import MAIN, NGINX, STS, TLS_POLICY
+from gmconf.controls.result import Observation
 from gmconf.derived.policies import sts_id, sts_mode
 from gmconf.model import Role
 
@@ -44,15 +45,15 @@ class StsIn(Control):
     live = ("mta-sts",)
 
     @classmethod
-    def of_host(cls, case: HostCase) -> Iterable[Claim]:
+    def of_host(cls, case: HostCase) -> Iterable[Observation]:
         """The policies are on the host."""
         yield from case.there(*dict.fromkeys(_policies(case)))
 
     @classmethod
-    def of_site(cls, case: SiteCase) -> Iterable[Claim]:
+    def of_site(cls, case: SiteCase) -> Iterable[Observation]:
         """A host serves it, and it asks for something."""
         served = any(Role.WEB in h.roles for h in case.site.hosts)
-        yield Claim(
+        yield Observation(
             "a host with the role web",
             "there" if served else "none",
             served,
@@ -60,10 +61,10 @@ class StsIn(Control):
             remedy="give the role web to a host",
         )
         mode = sts_mode(case.site)
-        yield Claim("web.mta_sts: testing or enforce", mode, mode != "none", "web.mta_sts")
+        yield Observation("web.mta_sts: testing or enforce", mode, mode != "none", "web.mta_sts")
 
     @classmethod
-    def of_domain(cls, case: DomainCase) -> Iterable[Claim]:
+    def of_domain(cls, case: DomainCase) -> Iterable[Observation]:
         """The record that tells of it, and the name under which it is found."""
         if case.domain.kind != "parked":
             found = [
@@ -71,7 +72,7 @@ class StsIn(Control):
             ]
             there = any(r.owner == f"mta-sts.{case.domain.name}" and r.type in ("A", "AAAA") for r in case.records)
             good = len(found) == 1 and found[0] == f"v=STSv1; id={sts_id(case.site, case.domain)}" and there
-            yield Claim(
+            yield Observation(
                 f"_mta-sts.{case.domain.name} TXT with the policy's id, and an address of mta-sts.{case.domain.name}",
                 ", ".join(found) or "nothing",
                 good,
@@ -89,10 +90,10 @@ class StsEnforce(Control):
     live = ("mta-sts",)
 
     @classmethod
-    def of_site(cls, case: SiteCase) -> Iterable[Claim]:
+    def of_site(cls, case: SiteCase) -> Iterable[Observation]:
         """As web.mta_sts says."""
         mode = sts_mode(case.site)
-        yield Claim("web.mta_sts: enforce", mode, mode == "enforce", "web.mta_sts")
+        yield Observation("web.mta_sts: enforce", mode, mode == "enforce", "web.mta_sts")
 
 
 class StsOut(Control):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from gmconf.controls.case import Claim, SiteCase
+from gmconf.controls.case import SiteCase
 from gmconf.controls.control import Control, Fact
+from gmconf.controls.result import Observation
 
 
 class SupportExists(Control):
@@ -30,12 +31,12 @@ class Tickets(Control):
     documents = ("support",)
 
     @classmethod
-    def of_site(cls, case: SiteCase) -> Iterable[Claim]:
+    def of_site(cls, case: SiteCase) -> Iterable[Observation]:
         """One of the two ways."""
         tickets = case.site.support.tickets if case.site.support else None
         if tickets:
             ways = [name for name, on in (("system", tickets.system), ("single_owner", tickets.single_owner)) if on]
-            yield Claim(
+            yield Observation(
                 "either a ticket system or one owner for each question",
                 " and ".join(ways) or "neither",
                 len(ways) == 1,

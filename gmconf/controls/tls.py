@@ -6,11 +6,12 @@ from collections.abc import Iterable
 from functools import partial
 from typing import ClassVar
 
-from gmconf.controls.case import Claim, DomainCase, HostCase, SiteCase
+from gmconf.controls.case import DomainCase, HostCase, SiteCase
 from gmconf.controls.control import Control, Evidence
 from gmconf.controls.expect import Has, Model, OneOf, Only, Parts, exactly, on_msa, spelled
 from gmconf.controls.files import ACME, DOVECOT, INN, MAIN, MASTER, NGINX, NNTPS, OPENSSL, PROSODY, READERS
 from gmconf.controls.records import at, claim
+from gmconf.controls.result import Observation
 from gmconf.controls.routes import filters, route
 from gmconf.controls.sts import webs
 from gmconf.derived import tag_lists as taglist
@@ -30,7 +31,7 @@ class TlsReports(Control):
     live = ("tls-reports",)
 
     @classmethod
-    def of_domain(cls, case: DomainCase) -> Iterable[Claim]:
+    def of_domain(cls, case: DomainCase) -> Iterable[Observation]:
         """One record, mailto only."""
         if case.domain.kind != "parked":
             found = at(case.records, f"_smtp._tls.{case.domain.name}", "TXT")
@@ -201,10 +202,10 @@ class MuaRequired(Control):
     live = ("auth-needs-tls",)
 
     @classmethod
-    def of_host(cls, case: HostCase) -> Iterable[Claim]:
+    def of_host(cls, case: HostCase) -> Iterable[Observation]:
         """No message goes to a filter on another host, and none without TLS to the MTA host that takes it."""
         for name in filters(case):
-            yield Claim(
+            yield Observation(
                 "the filter on the host itself",
                 f"mail goes to {name} by the milter protocol, in clear",
                 holds=False,
@@ -213,7 +214,7 @@ class MuaRequired(Control):
             )
         level = case.value(MAIN, "smtp_tls_security_level")
         if route(case).relays and level:
-            yield Claim(
+            yield Observation(
                 "TLS on the way to the next host",
                 spelled(level.value),
                 level.value in _ENCRYPTED,
@@ -377,12 +378,12 @@ class Certificate(Control):
     live = ("certificates",)
 
     @classmethod
-    def of_site(cls, case: SiteCase) -> Iterable[Claim]:
+    def of_site(cls, case: SiteCase) -> Iterable[Observation]:
         """Those that come as files are strong; gmconf makes the others itself, or their keys."""
         for name, chain in sorted(case.public.items()) if case.site.tls.source == "files" else ():
             if name.startswith("tls/") and name.endswith(".crt"):
                 found = weak(chain)
-                yield Claim(
+                yield Observation(
                     f"{name} has strong keys and signatures",
                     found or "it has",
                     not found,
@@ -391,7 +392,7 @@ class Certificate(Control):
                 )
 
     @classmethod
-    def of_host(cls, case: HostCase) -> Iterable[Claim]:
+    def of_host(cls, case: HostCase) -> Iterable[Observation]:
         """Both halves are on the host, and the site's own CA if it has one."""
         names = [f"{case.host.name}.crt", f"{case.host.name}.key", *(["ca.crt"] if case.site.tls.own_ca else [])]
         paths = [f"{TLS}/{name}" for name in names]
@@ -438,7 +439,7 @@ class CertificateTrust(Control):
     }
 
     @classmethod
-    def of_site(cls, case: SiteCase) -> Iterable[Claim]:
+    def of_site(cls, case: SiteCase) -> Iterable[Observation]:
         """They are the operator's files, or come by ACME."""
         tls = case.site.tls
         own = (
@@ -448,11 +449,11 @@ class CertificateTrust(Control):
             if tls.acme and tls.acme.authority
             else ""
         )
-        yield Claim("tls.source: acme, or files", own or tls.source, not own, "tls.source")
+        yield Observation("tls.source: acme, or files", own or tls.source, not own, "tls.source")
         for name, chain in sorted(case.public.items()) if tls.source == "files" else ():
             if name.startswith("tls/") and name.endswith(".crt"):
                 wrong = distrusted(chain, case.today)
-                yield Claim(
+                yield Observation(
                     f"{name} is valid on {case.today} and leads to an authority that systems know",
                     wrong or "it is",
                     not wrong,
@@ -461,7 +462,7 @@ class CertificateTrust(Control):
                 )
 
     @classmethod
-    def of_host(cls, case: HostCase) -> Iterable[Claim]:
+    def of_host(cls, case: HostCase) -> Iterable[Observation]:
         """What asks for them is there."""
         acme = case.site.tls.acme
         if acme:

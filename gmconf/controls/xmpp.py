@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
-from gmconf.controls.case import Claim, HostCase, SiteCase
+from gmconf.controls.case import HostCase, SiteCase
 from gmconf.controls.control import Control
 from gmconf.controls.expect import AtMost, Model, exactly
 from gmconf.controls.files import DOVECOT, NFT, PROSODY
 from gmconf.controls.login_sockets import SOCKETS
 from gmconf.controls.net import federated
+from gmconf.controls.result import Observation
 from gmconf.model import Role
 
 _FEATURES = (
@@ -90,10 +91,10 @@ class Chat(Control):
     live = ("chat",)
 
     @classmethod
-    def of_site(cls, case: SiteCase) -> Iterable[Claim]:
+    def of_site(cls, case: SiteCase) -> Iterable[Observation]:
         """One host."""
         hosts = [h.name for h in case.site.hosts if "chat" in h.roles]
-        yield Claim(
+        yield Observation(
             "a host with role chat",
             ", ".join(hosts) or "none",
             bool(hosts),
@@ -102,6 +103,6 @@ class Chat(Control):
         )
 
     @classmethod
-    def of_host(cls, case: HostCase) -> Iterable[Claim]:
+    def of_host(cls, case: HostCase) -> Iterable[Observation]:
         """The module that asks for logins, where it is hosted."""
         return case.there(*(_CHAT_FILES if case.has(Role.CHAT) else ()))

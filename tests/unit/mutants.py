@@ -20,8 +20,9 @@ from test_golden_sites import NAMES, prepared
 
 from gmconf.assess import check
 from gmconf.controls import CATALOGUE, Control
-from gmconf.controls.case import Claim, HostCase
+from gmconf.controls.case import HostCase
 from gmconf.controls.expect import AtLeast, AtMost, Begins, Guarded, OneOf, Only, OnMsa, Parts, Wanted, Within, holds
+from gmconf.controls.result import Observation
 from gmconf.services.registry import plans
 from gmconf.settings import Setting, Value
 from gmconf.site.load import load
@@ -113,7 +114,7 @@ def _concerned(control: type[Control], host: Host) -> bool:
     return not control.on or host.case.has(*control.on)
 
 
-def _of(control: type[Control], host: Host, case: HostCase | None = None) -> list[Claim]:
+def _of(control: type[Control], host: Host, case: HostCase | None = None) -> list[Observation]:
     return list(check.of_host(control, case or host.case)) if _concerned(control, host) else []
 
 
