@@ -16,7 +16,7 @@ so."""
 
 
 class Observation(NamedTuple):
-    """One thing that was looked at for a control: what is wanted, what is there, and where that can be changed."""
+    """One thing that a control or a probe looked at: what is wanted, what is there, and where that can be changed."""
 
     expected: str
     observed: str

@@ -10,7 +10,7 @@ from gmconf.profiles.table import CATEGORIES, RULE, RULES, STATUSES, Category, R
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What came of a subtest."""
+    """Points of a subtest. No Observation: the others' table says what is wanted, and how much each answer counts."""
 
     key: str
     status: Status

@@ -74,7 +74,7 @@ class Proof:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Results of one kind, put together."""
+    """A row of the page: results of one kind, of several subjects, put together in words."""
 
     subjects: str
     method: str

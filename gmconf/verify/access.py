@@ -8,10 +8,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from gmconf.controls.result import Observation
 from gmconf.model import Role
 from gmconf.verify.connection import Wire, dial, neutral
 from gmconf.verify.mta import REPLAY
-from gmconf.verify.probe import Looks, NothingToSayError, Seen, on_host
+from gmconf.verify.probe import Looks, NothingToSayError, on_host
 from gmconf.verify.run import At
 from gmconf.verify.starttls import Port, capabilities, secured, upgrade
 
@@ -152,9 +153,11 @@ def imap(at: At) -> Looks:
             with dial(at, port, address) as wire:
                 wire.secure(neutral(), at.host.name)
                 line = wire.line()
-            yield Seen(f"{good} from {address} port {port}", line[:100], line.startswith(good), REPLAY)
+            yield Observation(f"{good} from {address} port {port}", line[:100], line.startswith(good), remedy=REPLAY)
             named = "dovecot" in line.lower()
-            yield Seen(f"no product in the greeting of port {port}", line[:100], not named, REPLAY if named else "")
+            yield Observation(
+                f"no product in the greeting of port {port}", line[:100], not named, remedy=REPLAY if named else ""
+            )
 
 
 @on_host("imap-starttls", Role.STORE)
@@ -166,10 +169,12 @@ def imap_starttls(at: At) -> Looks:
     with dial(at, IMAP) as wire:
         wire.line()
         offered = announced(wire)
-        yield Seen("STARTTLS on port 143", " ".join(sorted(offered)), "STARTTLS" in offered, REPLAY)
+        yield Observation("STARTTLS on port 143", " ".join(sorted(offered)), "STARTTLS" in offered, remedy=REPLAY)
     with secured(at, Port(IMAP, "imap"), neutral()) as wire:
         after = announced(wire)
-        yield Seen("IMAP4rev1 over TLS on port 143", " ".join(sorted(after)), "IMAP4REV1" in after, REPLAY)
+        yield Observation(
+            "IMAP4rev1 over TLS on port 143", " ".join(sorted(after)), "IMAP4REV1" in after, remedy=REPLAY
+        )
 
 
 @on_host("sieve", Role.STORE)
@@ -180,15 +185,15 @@ def sieve(at: At) -> Looks:
     """
     with dial(at, SIEVE) as wire:
         before = capabilities(wire)
-        yield Seen("STARTTLS on port 4190", "; ".join(before)[:300], '"STARTTLS"' in before, REPLAY)
+        yield Observation("STARTTLS on port 4190", "; ".join(before)[:300], '"STARTTLS"' in before, remedy=REPLAY)
     with dial(at, SIEVE) as wire:
         upgrade(wire, Port(SIEVE, "sieve"), at, neutral())
         after = capabilities(wire)
-        yield Seen(
+        yield Observation(
             "SASL PLAIN on port 4190 over TLS",
             "; ".join(after)[:300],
             any(line.startswith('"SASL"') and "PLAIN" in line for line in after),
-            REPLAY,
+            remedy=REPLAY,
         )
 
 
@@ -205,16 +210,22 @@ def needs_tls(at: At) -> Looks:
             smtp = Smtp(wire)
             smtp.ehlo()
             offered = smtp.extensions
-        yield Seen("no AUTH before STARTTLS on port 587", ", ".join(offered), "AUTH" not in offered, REPLAY)
+        yield Observation(
+            "no AUTH before STARTTLS on port 587", ", ".join(offered), "AUTH" not in offered, remedy=REPLAY
+        )
     if at.has(Role.STORE):
         with dial(at, IMAP) as wire:
             wire.line()
             words = announced(wire)
         closed = "LOGINDISABLED" in words and not any(word.startswith("AUTH=") for word in words)
-        yield Seen("LOGINDISABLED and no AUTH= before STARTTLS on port 143", " ".join(sorted(words)), closed, REPLAY)
+        yield Observation(
+            "LOGINDISABLED and no AUTH= before STARTTLS on port 143", " ".join(sorted(words)), closed, remedy=REPLAY
+        )
         with dial(at, SIEVE) as wire:
             lines = capabilities(wire)
-        yield Seen('SASL "" before STARTTLS on port 4190', "; ".join(lines)[:300], '"SASL" ""' in lines, REPLAY)
+        yield Observation(
+            'SASL "" before STARTTLS on port 4190', "; ".join(lines)[:300], '"SASL" ""' in lines, remedy=REPLAY
+        )
 
 
 @on_host("imap-auth", Role.STORE)
@@ -226,14 +237,14 @@ def needs_login(at: At) -> Looks:
     with secured(at, Port(IMAPS), neutral()) as wire:
         wire.line()
         words = announced(wire)
-        yield Seen(
+        yield Observation(
             "no AUTH=ANONYMOUS",
             " ".join(sorted(w for w in words if w.startswith("AUTH="))),
             "AUTH=ANONYMOUS" not in words,
-            REPLAY,
+            remedy=REPLAY,
         )
         answer = _ask(wire, "SELECT INBOX")[-1]
-        yield Seen("SELECT refused without login", answer, not answer.startswith("g2 OK"), REPLAY)
+        yield Observation("SELECT refused without login", answer, not answer.startswith("g2 OK"), remedy=REPLAY)
 
 
 @on_host("capabilities", Role.MTA, Role.STORE)
@@ -248,12 +259,16 @@ def registered(at: At) -> Looks:
         with mta(at) as smtp:
             smtp.ehlo()
             strange = sorted(set(smtp.extensions) - ESMTP)
-        yield Seen("registered SMTP extensions only", ", ".join(strange) or "nothing else", not strange, REPLAY)
+        yield Observation(
+            "registered SMTP extensions only", ", ".join(strange) or "nothing else", not strange, remedy=REPLAY
+        )
     if at.has(Role.STORE):
         with secured(at, Port(IMAPS), neutral()) as wire:
             wire.line()
             strange = sorted(w for w in announced(wire) if w not in REGISTERED and not w.startswith(FAMILIES))
-        yield Seen("registered IMAP capabilities only", ", ".join(strange) or "nothing else", not strange, REPLAY)
+        yield Observation(
+            "registered IMAP capabilities only", ", ".join(strange) or "nothing else", not strange, remedy=REPLAY
+        )
 
 
 class Imap(imaplib.IMAP4):
@@ -295,8 +310,11 @@ def login(at: At) -> Looks:
     with mailbox(at) as client:
         _, lines = client.list()
         junk = [str(line) for line in lines if rb"\Junk" in (line if isinstance(line, bytes) else b"")]
-        yield Seen(
-            "a folder marked \\Junk", junk[0] if junk else f"{len(lines)} folders, none of them", bool(junk), REPLAY
+        yield Observation(
+            "a folder marked \\Junk",
+            junk[0] if junk else f"{len(lines)} folders, none of them",
+            bool(junk),
+            remedy=REPLAY,
         )
 
 
@@ -316,4 +334,4 @@ def quota(at: At) -> Looks:
     storage = re.search(r"STORAGE \d+ (\d+)", words)
     limit = int(storage[1]) if storage else 0
     holds = limit * 1024 == wanted // 1024 * 1024
-    yield Seen(f"STORAGE limit {wanted // 1024} KiB", words or "no quota", holds, "" if holds else REPLAY)
+    yield Observation(f"STORAGE limit {wanted // 1024} KiB", words or "no quota", holds, remedy="" if holds else REPLAY)

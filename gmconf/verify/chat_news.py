@@ -5,9 +5,10 @@ from __future__ import annotations
 import ssl
 import time
 
+from gmconf.controls.result import Observation
 from gmconf.verify.connection import Wire, connected, dial, neutral
 from gmconf.verify.mta import REPLAY
-from gmconf.verify.probe import Looks, NothingToSayError, Seen, on_host, on_site
+from gmconf.verify.probe import Looks, NothingToSayError, on_host, on_site
 from gmconf.verify.run import At, Run, sample
 from gmconf.verify.starttls import CHAT, NEWS, stream
 
@@ -41,27 +42,30 @@ def chat(at: At) -> Looks:
                 offered, required, after = _starttls(wire, domain.name, kind)
             where = f"for {domain.name} on port {port}"
             seen = "required" if required else "offered only" if offered else after[:200]
-            yield Seen(f"TLS required {where}", seen, required, "" if required else REPLAY)
+            yield Observation(f"TLS required {where}", seen, required, remedy="" if required else REPLAY)
             if kind == "jabber:client":
                 mechanisms = "urn:ietf:params:xml:ns:xmpp-sasl" in after and ">PLAIN<" in after
-                yield Seen(f"SASL PLAIN over TLS {where}", after[-300:], mechanisms, REPLAY)
+                yield Observation(f"SASL PLAIN over TLS {where}", after[-300:], mechanisms, remedy=REPLAY)
 
 
 def _news(wire: Wire, where: str) -> Looks:
     greeting = wire.line()
-    yield Seen(
-        f"200, 201 or 480 from {where}", greeting, greeting[:3] in ("200", "201", "480"), "is the news server running?"
+    yield Observation(
+        f"200, 201 or 480 from {where}",
+        greeting,
+        greeting[:3] in ("200", "201", "480"),
+        remedy="is the news server running?",
     )
     wire.send(b"CAPABILITIES\r\n")
     lines = [wire.line()]
     while lines[0].startswith("101") and lines[-1] != ".":
         lines.append(wire.line())
     listed = ", ".join(lines[1:-1])
-    yield Seen(
+    yield Observation(
         f"CAPABILITIES with VERSION 2 from {where} (RFC 3977)",
         listed or lines[0],
         any(line.startswith("VERSION") for line in lines),
-        "",
+        remedy="",
     )
     wire.send(b"QUIT\r\n")
 

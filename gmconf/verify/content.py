@@ -3,22 +3,23 @@ account."""
 
 from __future__ import annotations
 
+from gmconf.controls.result import Observation
 from gmconf.model import Role
 from gmconf.verify import messages
 from gmconf.verify.mta import REPLAY
-from gmconf.verify.probe import Looks, NothingToSayError, Seen, on_host
+from gmconf.verify.probe import Looks, NothingToSayError, on_host
 from gmconf.verify.run import At
 from gmconf.verify.smtp import Smtp, mta
 
 FILTER = "are rspamd and clamav-daemon running there with what was rolled out? journalctl -u rspamd; then " + REPLAY
 
 
-def refused(smtp: Smtp, sender: str, to: str, built: bytes, what: str, *words: str) -> Seen:
+def refused(smtp: Smtp, sender: str, to: str, built: bytes, what: str, *words: str) -> Observation:
     """Whether a message is refused for what it is: code 5xx and one of the words in the text (any other refusal proves
     nothing)."""
     reply = smtp.envelope(sender, to)
     if not reply.taken:
-        return Seen(
+        return Observation(
             f"{what} refused in DATA",
             f"refused at RCPT already: {reply}",
             holds=False,
@@ -26,10 +27,12 @@ def refused(smtp: Smtp, sender: str, to: str, built: bytes, what: str, *words: s
         )
     reply = smtp.data(built)
     holds = reply.refused and any(word in str(reply).lower() for word in words)
-    return Seen(f"{what} refused in DATA with 5xx and the reason", str(reply), holds, "" if holds else FILTER)
+    return Observation(
+        f"{what} refused in DATA with 5xx and the reason", str(reply), holds, remedy="" if holds else FILTER
+    )
 
 
-def _outside(at: At, built: bytes, what: str, *words: str) -> Seen:
+def _outside(at: At, built: bytes, what: str, *words: str) -> Observation:
     assert at.run.login is not None  # probes that need it are not run without
     with mta(at) as smtp:
         smtp.ehlo()

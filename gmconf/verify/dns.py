@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from gmconf.controls.result import Observation
 from gmconf.model import Domain, Role
-from gmconf.verify.probe import Looks, NothingToSayError, Seen, on_domain, on_host, on_site
+from gmconf.verify.probe import Looks, NothingToSayError, on_domain, on_host, on_site
 from gmconf.verify.run import At, Run
 
 HARMLESS = "Asks DNS; touches no host."
@@ -17,7 +18,7 @@ def told(run: Run, control: str, *subjects: str) -> Looks:
         if result.status == "error":
             raise OSError(f"DNS, {result.where}: {result.observed}")
         expected = f"{result.where}: {result.expected}" if result.where else result.expected
-        yield Seen(expected, result.observed, result.status != "fail", result.remedy)
+        yield Observation(expected, result.observed, result.status != "fail", remedy=result.remedy)
     if not found:
         raise NothingToSayError("the site publishes nothing of it")
 

@@ -8,10 +8,11 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from gmconf.controls.result import Observation
 from gmconf.model import Role
 from gmconf.verify import nft
 from gmconf.verify.alive import listens
-from gmconf.verify.probe import Looks, NothingToSayError, Seen, on_host
+from gmconf.verify.probe import Looks, NothingToSayError, on_host
 from gmconf.verify.run import At
 from gmconf.verify.ssh import NFT, UNBOUND, USERS, look, switches
 
@@ -33,11 +34,11 @@ def drift(at: At) -> Looks:
     yield from found
     if not found:
         number = len(at.run.manifest(at.host)["files"])
-        yield Seen(f"{number} files, their units and rules as rendered", "as rendered", holds=True)
+        yield Observation(f"{number} files, their units and rules as rendered", "as rendered", holds=True)
 
 
-def _bad(expected: str, observed: str, remedy: str = BACK) -> Seen:
-    return Seen(expected, observed, holds=False, remedy=remedy)
+def _bad(expected: str, observed: str, remedy: str = BACK) -> Observation:
+    return Observation(expected, observed, holds=False, remedy=remedy)
 
 
 def _files(at: At, seen: Mapping[str, Any]) -> Looks:
@@ -212,17 +213,17 @@ def listening(at: At) -> Looks:
     wanted = listens(at)
     found = {int(place.rpartition(":")[2]) for place in look(at)["listening"]}
     listed = ", ".join(map(str, sorted(found)))
-    yield Seen(
+    yield Observation(
         f"listening: {', '.join(map(str, sorted(wanted)))}",
         listed,
         not wanted - found,
-        f"start what is to listen on {sorted(wanted - found)}" if wanted - found else "",
+        remedy=f"start what is to listen on {sorted(wanted - found)}" if wanted - found else "",
     )
-    yield Seen(
+    yield Observation(
         "nothing else listens",
         ", ".join(map(str, sorted(found - wanted))) or "nothing else",
         not found - wanted,
-        f"stop and remove what listens: ss -ltnp 'sport = :{min(found - wanted)}'" if found - wanted else "",
+        remedy=f"stop and remove what listens: ss -ltnp 'sport = :{min(found - wanted)}'" if found - wanted else "",
     )
 
 
@@ -237,11 +238,11 @@ def egress(at: At) -> Looks:
     if not seen:
         raise NothingToSayError("the host does not know where we come from (SSH_CONNECTION is not set)")
     for user in USERS:
-        yield Seen(
+        yield Observation(
             f"port 25 outward closed to {user}",
             seen.get(user, "not tried"),
             seen.get(user) == "stopped",
-            "systemctl reload nftables, and roll out" if seen.get(user) != "stopped" else "",
+            remedy="systemctl reload nftables, and roll out" if seen.get(user) != "stopped" else "",
         )
 
 
@@ -253,18 +254,18 @@ def resolver(at: At) -> Looks:
     """
     seen = look(at)
     root = seen["resolves"]["."]
-    yield Seen(
+    yield Observation(
         "the root's answer is validated",
         root,
         root == "secure",
-        "systemctl status unbound; is the trust anchor right?" if root != "secure" else "",
+        remedy="systemctl status unbound; is the trust anchor right?" if root != "secure" else "",
     )
     own = [address for address in seen["resolv"] if address not in ("127.0.0.1", "::1")]
-    yield Seen(
+    yield Observation(
         "only the own resolver in /etc/resolv.conf",
         ", ".join(seen["resolv"]) or "none",
         bool(seen["resolv"]) and not own,
-        "" if not own else "see what writes /etc/resolv.conf, then roll out",
+        remedy="" if not own else "see what writes /etc/resolv.conf, then roll out",
     )
 
 
@@ -281,7 +282,9 @@ def dnssec(at: At) -> Looks:
                 if answer == "insecure"
                 else "see what the resolver says: unbound-host -v -D on the host"
             )
-            yield Seen(f"validated answer for {name}", answer, answer == "secure", fix if answer != "secure" else "")
+            yield Observation(
+                f"validated answer for {name}", answer, answer == "secure", remedy=fix if answer != "secure" else ""
+            )
 
 
 @on_host("tls-policy", Role.MTA, inside=True)
@@ -295,11 +298,11 @@ def tls_policy(at: At) -> Looks:
         raise NothingToSayError("the site does not enforce MTA-STS policies of others (tls.enforce_mta_sts)")
     # Nothing is known of that name: an answer without text. Whoever cannot answer makes postmap complain.
     complaint = commands["tls-policy"][1].strip()
-    yield Seen(
+    yield Observation(
         "an answer of the policy map (MTA-STS)",
         complaint[-200:] or "one",
         not complaint,
-        (
+        remedy=(
             "systemctl status gmconf-tls-policy postfix-mta-sts-resolver; until they answer, mail to the outside waits"
             if complaint
             else ""
@@ -317,33 +320,33 @@ def updates(at: At) -> Looks:
     procedures = at.run.loaded.site.procedures
     days = procedures.update_days if procedures else 7
     age = seen["lists"] / DAY
-    yield Seen(
+    yield Observation(
         f"package lists at most {days} days old",
         f"{age:.1f} days",
         age <= days,
-        "systemctl start apt-daily.service; journalctl -u apt-daily" if age > days else "",
+        remedy="systemctl start apt-daily.service; journalctl -u apt-daily" if age > days else "",
     )
     runs = seen["timer"] == "active" and seen["upgrade"]
-    yield Seen(
+    yield Observation(
         "unattended upgrades switched on",
         f"timer {seen['timer']}, Unattended-Upgrade {'on' if seen['upgrade'] else 'off'}",
         runs,
-        "" if runs else BACK,
+        remedy="" if runs else BACK,
     )
     late = age > days and seen["waiting"]
-    yield Seen(
+    yield Observation(
         f"no security update waits longer than {days} days",
         ", ".join(seen["waiting"][:5]) or "none waits",
         not late,
-        "apt-get dist-upgrade" if late else "",
+        remedy="apt-get dist-upgrade" if late else "",
     )
     if at.has(Role.FILTER) and at.run.loaded.site.filter.signatures.mirrors:
         old = seen["signatures"] / DAY if seen["signatures"] is not None else None
-        yield Seen(
+        yield Observation(
             f"virus signatures at most {days} days old",
             "none" if old is None else f"{old:.1f} days",
             old is not None and old <= days,
-            (
+            remedy=(
                 ""
                 if old is not None and old <= days
                 else "systemctl status clamav-freshclam; journalctl -u clamav-freshclam"

@@ -12,13 +12,13 @@ from datetime import date
 from difflib import get_close_matches
 
 from gmconf.controls import CATALOGUE
-from gmconf.controls.result import Result, Status
+from gmconf.controls.result import Observation, Result, Status
 from gmconf.errors import GmconfError
 from gmconf.verify import access, content, drift, msa, mta, ports, roundtrip, tls, web
 from gmconf.verify import chat_news as talk
 from gmconf.verify import dns as naming
 from gmconf.verify.alive import DeadError
-from gmconf.verify.probe import PROBES, NothingToSayError, Probe, Seen, Task
+from gmconf.verify.probe import PROBES, NothingToSayError, Probe, Task
 from gmconf.verify.run import Run
 
 __all__ = ["MODULES", "PROBES", "chosen", "results", "verify"]
@@ -36,7 +36,7 @@ class Outcome:
 
     task: Task
     status: Status
-    seen: tuple[Seen, ...] = ()
+    seen: tuple[Observation, ...] = ()
     text: str = ""
 
 
@@ -120,7 +120,7 @@ def _parallel(run: Run, tasks: dict[int, Task], until: float) -> Iterator[tuple[
 def _outcome(run: Run, task: Task) -> Outcome:
     if task.probe.login and run.login is None:
         return Outcome(task, "na", text="needs the probe account: --login ADDRESS")
-    seen: list[Seen] = []
+    seen: list[Observation] = []
     try:
         for one in task.look():
             seen.append(one)
@@ -132,7 +132,7 @@ def _outcome(run: Run, task: Task) -> Outcome:
         if all(s.holds for s in seen):
             return Outcome(task, "error", text=_told(error))
         # What was found before is the reason more often than not.
-        seen.append(Seen("the rest of the probe", _told(error), holds=False))
+        seen.append(Observation("the rest of the probe", _told(error), holds=False))
     if not seen:
         return Outcome(task, "na", text="nothing to look at")
     return Outcome(task, "pass" if all(s.holds for s in seen) else "fail", tuple(seen))
@@ -188,7 +188,7 @@ def _rows(outcome: Outcome, control: str, waived: bool) -> Iterator[Result]:
         only = (
             outcome.seen[0]
             if len(outcome.seen) == 1
-            else Seen(probe.title, f"{len(outcome.seen)} things looked at, all as wanted", holds=True)
+            else Observation(probe.title, f"{len(outcome.seen)} things looked at, all as wanted", holds=True)
         )
         yield row("pass", only.expected, only.observed)
     else:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 
+from gmconf.controls.result import Observation
 from gmconf.model import Role
 from gmconf.verify import messages
 from gmconf.verify.connection import dial, neutral
 from gmconf.verify.content import refused
 from gmconf.verify.mta import REPLAY, resident, said
-from gmconf.verify.probe import Looks, NothingToSayError, Seen, on_host
+from gmconf.verify.probe import Looks, NothingToSayError, on_host
 from gmconf.verify.run import At
 from gmconf.verify.smtp import SUBMISSIONS, Smtp, logged_in, msa
 
@@ -32,8 +33,11 @@ def submission(at: At) -> Looks:
         with dial(at, SUBMISSION, address) as wire:
             smtp = Smtp(wire)
             smtp.ehlo()
-            yield Seen(
-                f"STARTTLS on {address} port 587", ", ".join(smtp.extensions), "STARTTLS" in smtp.extensions, REPLAY
+            yield Observation(
+                f"STARTTLS on {address} port 587",
+                ", ".join(smtp.extensions),
+                "STARTTLS" in smtp.extensions,
+                remedy=REPLAY,
             )
             reply = smtp.say("MAIL FROM:<>")
             yield said("530 to MAIL without TLS", reply, reply.code == 530)
@@ -74,11 +78,11 @@ def mechanisms(at: At) -> Looks:
     for port in (SUBMISSIONS, SUBMISSION):
         with msa(at, port) as smtp:
             offered = set(smtp.extensions.get("AUTH", "").split())
-            yield Seen(
+            yield Observation(
                 f"AUTH PLAIN LOGIN on port {port} over TLS",
                 " ".join(sorted(offered)) or "no AUTH",
                 bool(offered) and offered <= MECHANISMS,
-                REPLAY,
+                remedy=REPLAY,
             )
 
 
@@ -155,6 +159,6 @@ def wrong_password(at: At) -> Looks:
         reply = smtp.login(_me(at), f"wrong-{at.run.mark}")
         took = time.monotonic() - start
         yield said("535 to a wrong password", reply, reply.code == 535)
-        yield Seen("an answer after a second or more", f"{took:.1f} s", took >= 1, REPLAY)
+        yield Observation("an answer after a second or more", f"{took:.1f} s", took >= 1, remedy=REPLAY)
         reply = smtp.login(_me(at), at.run.login.password)
         yield said("the right password right afterwards", reply, reply.code == 235)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from gmconf.controls.result import Observation
 from gmconf.derived.limits import chain
 from gmconf.model import Role
-from gmconf.verify.probe import Looks, NothingToSayError, Seen, on_host
+from gmconf.verify.probe import Looks, NothingToSayError, on_host
 from gmconf.verify.run import At, sample
 from gmconf.verify.smtp import Reply, Smtp, mta
 
@@ -17,9 +18,9 @@ RECIPIENTS = 100
 """RFC 5321 section 4.5.3.1.8."""
 
 
-def said(wanted: str, reply: Reply, holds: bool, remedy: str = REPLAY) -> Seen:
+def said(wanted: str, reply: Reply, holds: bool, remedy: str = REPLAY) -> Observation:
     """What was wanted of an answer, and the answer."""
-    return Seen(wanted, str(reply), holds, "" if holds else remedy)
+    return Observation(wanted, str(reply), holds, remedy="" if holds else remedy)
 
 
 def stranger(at: At) -> None:
@@ -51,7 +52,7 @@ def answers(at: At) -> Looks:
                 yield said(f"220 from {address} port 25", smtp.greeting, smtp.greeting.code == 220)
                 smtp.say("QUIT")
         except OSError as error:
-            yield Seen(
+            yield Observation(
                 f"220 from {address} port 25",
                 str(error),
                 holds=False,
@@ -101,9 +102,13 @@ def extensions(at: At) -> Looks:
     lacking, extra = sorted(wanted - set(offered)), sorted({"DSN", "ETRN", "SMTPUTF8", "VRFY"} & set(offered))
     size = chain(at.run.loaded.site).message_size
     listed = ", ".join(offered)
-    yield Seen(f"EHLO offers {', '.join(sorted(wanted))}", listed, not lacking, REPLAY if lacking else "")
-    yield Seen("EHLO offers neither DSN nor ETRN nor VRFY nor SMTPUTF8", listed, not extra, REPLAY if extra else "")
-    yield Seen(f"SIZE {size}", f"SIZE {offered.get('SIZE', 'missing')}", offered.get("SIZE") == str(size), REPLAY)
+    yield Observation(f"EHLO offers {', '.join(sorted(wanted))}", listed, not lacking, remedy=REPLAY if lacking else "")
+    yield Observation(
+        "EHLO offers neither DSN nor ETRN nor VRFY nor SMTPUTF8", listed, not extra, remedy=REPLAY if extra else ""
+    )
+    yield Observation(
+        f"SIZE {size}", f"SIZE {offered.get('SIZE', 'missing')}", offered.get("SIZE") == str(size), remedy=REPLAY
+    )
 
 
 @on_host("null-sender", Role.MTA)
@@ -214,7 +219,9 @@ def no_auth(at: At) -> Looks:
                 smtp.starttls(neutral(), at.host.name)
             else:
                 smtp.ehlo()
-            yield Seen(f"no AUTH {when} STARTTLS", ", ".join(smtp.extensions), "AUTH" not in smtp.extensions, REPLAY)
+            yield Observation(
+                f"no AUTH {when} STARTTLS", ", ".join(smtp.extensions), "AUTH" not in smtp.extensions, remedy=REPLAY
+            )
 
 
 @on_host("unknown-recipient", Role.MTA)

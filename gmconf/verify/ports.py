@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from gmconf.assess.check import views
+from gmconf.controls.result import Observation
 from gmconf.model.firewall import span
 from gmconf.services.openings import incoming
 from gmconf.verify.alive import listens, opened, session
-from gmconf.verify.probe import Looks, Seen, on_host
+from gmconf.verify.probe import Looks, on_host
 from gmconf.verify.run import At
 
 TRIED = (
@@ -91,19 +92,19 @@ def ports(at: At) -> Looks:
     for address, found in open_at.items():
         lost, extra = sorted(public - found), sorted(found - allowed)
         listed = ", ".join(map(str, sorted(found))) or "nothing"
-        yield Seen(
+        yield Observation(
             f"open on {address}: {', '.join(map(str, sorted(public)))}",
             listed,
             not lost,
-            (
+            remedy=(
                 ""
                 if not lost
                 else f"see what stops port {lost[0]}: the service, the host's nftables, or a firewall on the way"
             ),
         )
-        yield Seen(
+        yield Observation(
             f"nothing else open on {address}",
             ", ".join(map(str, extra)) or "nothing else",
             not extra,
-            "" if not extra else "stop what listens there, or roll out the firewall again",
+            remedy="" if not extra else "stop what listens there, or roll out the firewall again",
         )

@@ -9,26 +9,17 @@ from dataclasses import dataclass
 from functools import partial
 
 from gmconf.controls import CATALOGUE
+from gmconf.controls.result import Observation
 from gmconf.errors import GmconfError
 from gmconf.model import Domain
 from gmconf.verify.run import At, Run
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """One thing a probe looked at."""
-
-    expected: str
-    observed: str
-    holds: bool
-    remedy: str = ""
 
 
 class NothingToSayError(Exception):
     """The probe has nothing to say here; the text is the reason (status "na", never "pass")."""
 
 
-Looks = Iterable[Seen]
+Looks = Iterable[Observation]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,12 @@ import email
 import time
 from email.message import Message
 
+from gmconf.controls.result import Observation
 from gmconf.model import Role
 from gmconf.verify import messages
 from gmconf.verify.access import Imap, mailbox
 from gmconf.verify.mta import REPLAY, said
-from gmconf.verify.probe import Looks, Seen, on_host
+from gmconf.verify.probe import Looks, on_host
 from gmconf.verify.run import HEADER, At, Run
 from gmconf.verify.smtp import logged_in
 
@@ -46,11 +47,11 @@ def roundtrip(at: At) -> Looks:
     with mailbox(store) as client:
         found = _wait(client, str(built["Subject"]), start + ARRIVES)
     took = time.monotonic() - start
-    yield Seen(
+    yield Observation(
         f"in the mailbox within {ARRIVES:g} s",
         f"after {took:.1f} s" if found else f"not after {took:.0f} s",
         found is not None,
-        "" if found else "look at the queue: postqueue -p; journalctl -u postfix@- -u dovecot",
+        remedy="" if found else "look at the queue: postqueue -p; journalctl -u postfix@- -u dovecot",
     )
     if found:
         yield from _arrived(found, me)
@@ -58,22 +59,22 @@ def roundtrip(at: At) -> Looks:
 
 def _arrived(found: Message, me: str) -> Looks:
     missing = [name for name in ("Date", "Message-ID") if name not in found]
-    yield Seen(
+    yield Observation(
         "Date and Message-ID added (RFC 6409 section 8)",
         f"without {' and '.join(missing)}" if missing else "added",
         not missing,
-        REPLAY if missing else "",
+        remedy=REPLAY if missing else "",
     )
     domain = me.rpartition("@")[2]
     signed = sorted(
         _tag(str(value), "a") for value in found.get_all("DKIM-Signature", []) if _tag(str(value), "d") == domain
     )
     both = signed == ["ed25519-sha256", "rsa-sha256"]
-    yield Seen(
+    yield Observation(
         f"signatures of {domain} with both keys",
         ", ".join(signed) or "none",
         both,
-        "" if both else "rspamd's dkim_signing: are the keys on the filter host? roll out again",
+        remedy="" if both else "rspamd's dkim_signing: are the keys on the filter host? roll out again",
     )
 
 

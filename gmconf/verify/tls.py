@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from datetime import UTC, datetime
 
+from gmconf.controls.result import Observation
 from gmconf.derived import policies as published
 from gmconf.dns.tlsa import of_mail
 from gmconf.model import Role
@@ -13,7 +14,7 @@ from gmconf.verify.alive import session
 from gmconf.verify.connection import neutral
 from gmconf.verify.dane import REMEDY, judged, shown
 from gmconf.verify.mta import REPLAY, said
-from gmconf.verify.probe import Looks, NothingToSayError, Seen, on_host
+from gmconf.verify.probe import Looks, NothingToSayError, on_host
 from gmconf.verify.run import At
 from gmconf.verify.smtp import mta
 from gmconf.verify.starttls import Port, named_ports, ports, secured
@@ -62,7 +63,7 @@ def smtp_tls(at: At) -> Looks:
     with mta(at) as smtp:
         smtp.ehlo()
         offered = "STARTTLS" in smtp.extensions
-        yield Seen("STARTTLS on port 25", ", ".join(smtp.extensions), offered, "" if offered else REPLAY)
+        yield Observation("STARTTLS on port 25", ", ".join(smtp.extensions), offered, remedy="" if offered else REPLAY)
         if offered:
             reply = smtp.starttls(neutral(), at.host.name)
             yield said("220 to STARTTLS, and a handshake", reply, reply.code == 220)
@@ -88,12 +89,16 @@ def versions(at: At) -> Looks:
             context = neutral()
             context.minimum_version = context.maximum_version = version
             found = handshake(at, port, context)
-            yield Seen(f"{version.name} on {port}", found or "refused", bool(found), "" if found else REPLAY)
+            yield Observation(
+                f"{version.name} on {port}", found or "refused", bool(found), remedy="" if found else REPLAY
+            )
         context = neutral()
         context.set_ciphers("ALL:COMPLEMENTOFALL:@SECLEVEL=0")
         _oldest(context)
         found = handshake(at, port, context)
-        yield Seen(f"TLS 1.0 and 1.1 refused on {port}", found or "refused", not found, REPLAY if found else "")
+        yield Observation(
+            f"TLS 1.0 and 1.1 refused on {port}", found or "refused", not found, remedy=REPLAY if found else ""
+        )
 
 
 def _oldest(context: ssl.SSLContext) -> None:
@@ -116,11 +121,11 @@ def ciphers(at: At) -> Looks:
         context.maximum_version = ssl.TLSVersion.TLSv1_2
         context.set_ciphers(WEAK)
         found = handshake(at, port, context)
-        yield Seen(
+        yield Observation(
             f"no TLS 1.2 cipher but ECDHE with AES-GCM or ChaCha20 on {port}",
             found or "refused",
             not found,
-            REPLAY if found else "",
+            remedy=REPLAY if found else "",
         )
 
 
@@ -135,11 +140,11 @@ def sigalgs(at: At) -> Looks:
         found = "Cipher is (NONE)" not in text
         if not found and not any(word in text for word in ("alert", "unexpected eof", "errno=")):
             raise OSError(f"no TLS on {port}: {text.strip()[-200:]}")
-        yield Seen(
+        yield Observation(
             f"a handshake with SHA-1 signatures refused on {port}",
             "accepted" if found else "refused",
             not found,
-            REPLAY if found else "",
+            remedy=REPLAY if found else "",
         )
 
 
@@ -155,17 +160,20 @@ def renegotiation(at: At) -> Looks:
         refused = any(word in answer for word in REFUSALS)
         if not refused and "verify return" not in answer:
             raise OSError(f"{port}: openssl could not ask for renegotiation: {text.strip()[-200:]}")
-        yield Seen(
-            f"renegotiation refused on {port}", "refused" if refused else "accepted", refused, "" if refused else REPLAY
+        yield Observation(
+            f"renegotiation refused on {port}",
+            "refused" if refused else "accepted",
+            refused,
+            remedy="" if refused else REPLAY,
         )
         plain = "Compression: NONE" in text
-        yield Seen(f"no compression on {port}", "none" if plain else "compressed", plain, REPLAY)
+        yield Observation(f"no compression on {port}", "none" if plain else "compressed", plain, remedy=REPLAY)
         ems = "Extended master secret: yes" in text
-        yield Seen(
+        yield Observation(
             f"extended master secret on {port}",
             "yes" if ems else "no",
             ems,
-            "" if ems else "the host's OpenSSL is too old",
+            remedy="" if ems else "the host's OpenSSL is too old",
         )
 
 
@@ -189,11 +197,11 @@ def certificates(at: At) -> Looks:
             else "gmconf keys --renew, or put the right certificate below the secrets folder; then roll out"
         )
         fix = remedy if found else ""
-        yield Seen(
+        yield Observation(
             f"a certificate for {port.name or at.host.name} from an authority we trust on {port}",
             found or "it is",
             not found,
-            fix,
+            remedy=fix,
         )
         yield from _judged(at, port, BY_ACME if acme else "renew it: gmconf keys --renew, render, roll out")
 
@@ -207,12 +215,15 @@ def _judged(at: At, port: Port, renewal: str) -> Looks:
         assert isinstance(wire.socket, ssl.SSLSocket)
         der = wire.socket.getpeercert(binary_form=True)
     if der is None:
-        yield Seen(f"a certificate on {port}", "none", holds=False, remedy=REPLAY)
+        yield Observation(f"a certificate on {port}", "none", holds=False, remedy=REPLAY)
         return
     leaf = x509.load_der_x509_certificate(der)
     days = (leaf.not_valid_after_utc - datetime.now(UTC)).days
-    yield Seen(
-        f"{DAYS} more days on {port}", f"until {leaf.not_valid_after_utc:%Y-%m-%d} ({days} days)", days >= DAYS, renewal
+    yield Observation(
+        f"{DAYS} more days on {port}",
+        f"until {leaf.not_valid_after_utc:%Y-%m-%d} ({days} days)",
+        days >= DAYS,
+        remedy=renewal,
     )
     key = leaf.public_key()
     bits = getattr(key, "key_size", 0)
@@ -226,7 +237,7 @@ def _judged(at: At, port: Port, renewal: str) -> Looks:
     try:
         digest = leaf.signature_hash_algorithm
     except UnsupportedAlgorithm as error:
-        yield Seen(
+        yield Observation(
             f"a certificate signed with SHA-256 or better on {port}",
             str(error),
             holds=False,
@@ -235,11 +246,11 @@ def _judged(at: At, port: Port, renewal: str) -> Looks:
         return
     good = digest is None or digest.digest_size >= 32
     kind = type(key).__name__.removesuffix("PublicKey").lstrip("_")
-    yield Seen(
+    yield Observation(
         f"a strong key signed with SHA-256 or better on {port}",
         f"{kind} {bits} bits, {digest.name if digest else 'no digest of its own'}",
         strong and good,
-        "have a new certificate made",
+        remedy="have a new certificate made",
     )
 
 
@@ -260,7 +271,9 @@ def dane(at: At) -> Looks:
         if not chain:
             raise OSError(f"no certificate of {name} on {port}")
         good, seen = judged(chain, records, name)
-        yield Seen(f"a TLSA record of {name} that names the certificate on {port}", seen, good, "" if good else REMEDY)
+        yield Observation(
+            f"a TLSA record of {name} that names the certificate on {port}", seen, good, remedy="" if good else REMEDY
+        )
 
 
 def s_client(at: At, port: Port, *words: str, ask: str = "") -> str:

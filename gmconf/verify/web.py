@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ssl
 
+from gmconf.controls.result import Observation
 from gmconf.derived import policies as published
 from gmconf.model import Domain, Role
 from gmconf.verify import sts
 from gmconf.verify.connection import dial
 from gmconf.verify.dns import told
-from gmconf.verify.probe import Looks, NothingToSayError, Seen, on_domain
+from gmconf.verify.probe import Looks, NothingToSayError, on_domain
 from gmconf.verify.run import Run
 
 
@@ -30,9 +31,9 @@ def mta_sts(run: Run, domain: Domain) -> Looks:
                 seen = sts.fetch(wire, run.trust(), f"mta-sts.{domain.name}")
         except ssl.SSLError as error:
             seen = sts.complaint(error)
-        yield Seen(
+        yield Observation(
             f"https://mta-sts.{domain.name}{sts.PATH} of {at.host.name}: {wanted}",
             seen,
             seen == wanted,
-            "" if seen == wanted else "render, roll out; systemctl status nginx",
+            remedy="" if seen == wanted else "render, roll out; systemctl status nginx",
         )

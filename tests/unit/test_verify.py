@@ -18,6 +18,7 @@ from commands import gmconf
 from gmconf.assess.check import check
 from gmconf.assess.text import live
 from gmconf.controls import CATALOGUE
+from gmconf.controls.result import Observation
 from gmconf.errors import GmconfError
 from gmconf.site.load import load
 from gmconf.verify import dns as naming
@@ -25,7 +26,7 @@ from gmconf.verify import drift, engine, nft, ports, ssh
 from gmconf.verify import host_script as inside
 from gmconf.verify.connection import SilentError, connected
 from gmconf.verify.engine import PROBES, Outcome
-from gmconf.verify.probe import Probe, Seen, Task
+from gmconf.verify.probe import Probe, Task
 from gmconf.verify.run import At, Bounds, Run, Ssh, account
 from gmconf.verify.smtp import Smtp
 
@@ -87,7 +88,9 @@ def test_a_host_that_never_answers_is_left(talk, within) -> None:
 def test_a_probe_that_never_ends_does_not_stop_the_run(site) -> None:
     run = Run(load(site / "site.yml"), "mark", bounds=Bounds(whole=1))
     hung = Probe("hung", "Hangs", "nothing", lambda _: iter([("site", lambda: time.sleep(60) or ())]))
-    quick = Probe("quick", "Answers", "nothing", lambda _: iter([("site", lambda: [Seen("a", "a", holds=True)])]))
+    quick = Probe(
+        "quick", "Answers", "nothing", lambda _: iter([("site", lambda: [Observation("a", "a", holds=True)])])
+    )
     start = time.monotonic()
     found = engine.verify(run, [hung, quick])
     assert time.monotonic() - start < 5
@@ -104,7 +107,7 @@ def test_a_probe_that_never_ends_does_not_stop_the_run(site) -> None:
     ],
 )
 def test_what_goes_wrong_is_told(site, error) -> None:
-    def look() -> list[Seen]:
+    def look() -> list[Observation]:
         raise error
 
     run = Run(load(site / "site.yml"), "mark")
@@ -114,8 +117,8 @@ def test_what_goes_wrong_is_told(site, error) -> None:
 
 
 def test_what_was_found_before_an_error_is_kept(site) -> None:
-    def look() -> Iterator[Seen]:
-        yield Seen("a", "b", holds=False)
+    def look() -> Iterator[Observation]:
+        yield Observation("a", "b", holds=False)
         raise OSError("gone")
 
     run = Run(load(site / "site.yml"), "mark")
@@ -335,7 +338,7 @@ def test_ssh_is_never_asked_to_talk_to_a_person(site) -> None:
     assert argv[argv.index("IdentityFile=key") - 1] == "-o"
 
 
-def rows(site, status: str, seen: tuple[Seen, ...] = (), text: str = "", more: str = "") -> list:
+def rows(site, status: str, seen: tuple[Observation, ...] = (), text: str = "", more: str = "") -> list:
     (site / "site.yml").write_text((site / "site.yml").read_text() + more)
     run = Run(load(site / "site.yml"), "mark")
     probe = PROBES["relay"]
@@ -345,13 +348,13 @@ def rows(site, status: str, seen: tuple[Seen, ...] = (), text: str = "", more: s
 
 
 def test_one_result_for_each_control(site) -> None:
-    found = rows(site, "pass", (Seen("a", "b", holds=True),))
+    found = rows(site, "pass", (Observation("a", "b", holds=True),))
     assert {r.control for r in found} == set(PROBES["relay"].proves)
     assert {(r.method, r.where, r.status, r.subject) for r in found} == {("live", "relay", "pass", "mail.example.org")}
 
 
 def test_many_findings_are_bounded_and_waivers_hold(site) -> None:
-    seen = tuple(Seen(str(n), "x", holds=False, remedy="do") for n in range(30))
+    seen = tuple(Observation(str(n), "x", holds=False, remedy="do") for n in range(30))
     more = "waivers: [{control: mta.local-only, reason: moving, owner: A, until: 2026-12-01}]\n"
     found = rows(site, "fail", seen, more=more)
     waived = [r for r in found if r.control == "mta.local-only"]

@@ -14,6 +14,7 @@ from report_sites import with_keys
 
 from gmconf.assess.check import check, verdict
 from gmconf.controls.choices import choices
+from gmconf.controls.result import Observation
 from gmconf.derived.policies import unable
 from gmconf.model.levels import LEVELS, rank, up_to
 from gmconf.model.operation import ANY_DAY
@@ -22,7 +23,7 @@ from gmconf.report.status import standings
 from gmconf.site.load import Loaded, load
 from gmconf.verify import engine
 from gmconf.verify.engine import PROBES, Outcome
-from gmconf.verify.probe import Seen, Task
+from gmconf.verify.probe import Task
 from gmconf.verify.run import Run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -68,7 +69,7 @@ def test_choices_and_report(tmp_path, day, counts) -> None:
 @pytest.mark.parametrize(("day", "counts"), DAYS)
 def test_findings_on_running_hosts(tmp_path, day, counts) -> None:
     run = Run(waiving(tmp_path, "mta.local-only"), "mark")
-    seen = (Seen("refused", "taken", holds=False),)
+    seen = (Observation("refused", "taken", holds=False),)
     outcome = Outcome(Task(PROBES["relay"], "mail.example.org", lambda: ()), "fail", seen, "")
     statuses = {r.status for r in engine.results(run, [outcome], day) if r.control == "mta.local-only"}
     assert statuses == {"waived" if counts else "fail"}

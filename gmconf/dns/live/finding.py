@@ -9,7 +9,10 @@ from gmconf.derived.records import Record
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A control held or not by one subject (a domain, a host, a zone)."""
+    """A control held or not by one subject (a domain, a host, a zone).
+
+    More than an Observation: it brings the records to publish and to remove, from which the output for people is made.
+    """
 
     control: str
     subject: str
