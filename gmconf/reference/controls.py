@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
-from gmconf.controls.catalogue import CATALOGUE, LEVELS, listed
+from gmconf.controls.catalogue import CATALOGUE, listed
 from gmconf.controls.control import CHECKS, Control
 from gmconf.controls.expect import spelled
 from gmconf.controls.proofs import proofs
+from gmconf.model.levels import LEVELS
 from gmconf.reference.links import code, control, probe, text
 
 

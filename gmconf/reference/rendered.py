@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
-from gmconf.controls.catalogue import LEVELS
+from gmconf.model.levels import LEVELS
 from gmconf.reference.links import code, control, heading, spot, text
 from gmconf.reference.sample import RELEASES, ROWS, Printed
 from gmconf.settings import Reason

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple, get_args
 
-from gmconf.controls.catalogue import LEVELS
 from gmconf.keys.make import create_missing
 from gmconf.model import Host
+from gmconf.model.levels import LEVELS
 from gmconf.render.render import render
 from gmconf.services.plan import File, View
 from gmconf.services.registry import plans
