@@ -68,9 +68,14 @@ pair: setup ## two name servers of one site on both hosts, each in turn the prim
 	$(BIN)/python molecule/lab.py up
 	$(BIN)/python -m pytest -v --tb=short tests/pair
 
+docs: setup ## the documentation as a site in .site; its generator is installed for this only
+	$(BIN)/gmconf docs -o docs/reference
+	$(BIN)/python -m pip install -q --group docs
+	$(BIN)/mkdocs build -q --strict
+
 down: ## remove the hosts of the lab
 	$(PYTHON) molecule/lab.py down
 
 test: lint unit host talk ## everything
 
-.PHONY: help setup demo lint mutants tools unit servers host faults talk pair down test
+.PHONY: help setup demo lint mutants tools unit servers host faults talk pair docs down test
