@@ -78,7 +78,7 @@ class Desk:
     @cached_property
     def _open(self) -> dict[int, tuple[Host, ...]]:
         # Asked for every domain.
-        ports = {p.number for e in self.exposures for p in e.ports}
+        ports = {p.number for e in self.exposures for _, p in e.ports}
         return {port: tuple(e.host for e in self.exposures if e.open(port)) for port in ports}
 
 

@@ -7,12 +7,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from gmconf.controls import control
+from gmconf.daemons import Port, Service, listening
 from gmconf.errors import GmconfError
 from gmconf.model import Host
 from gmconf.render.render import Rendered, render
 from gmconf.services.nftables import CONF
 from gmconf.services.openings import Opening, incoming
-from gmconf.services.plan import File, Plan, Reach, View
+from gmconf.services.plan import File, Plan, View
 from gmconf.settings import Reason
 
 _WAY = re.compile(
@@ -20,16 +21,6 @@ _WAY = re.compile(
     r"(?:(?P<protocol>tcp|udp|th) dport (?P<ports>\{[^}]*\}|\S+) )?(?:meta skuid (?P<user>\{[^}]*\}|\S+) )?accept"
 )
 _SITE = {"@site4": "the other hosts of this site", "@site6": "the other hosts of this site"}
-
-
-@dataclass(frozen=True, slots=True)
-class Port:
-    """A TCP port that listens on other addresses than loopback."""
-
-    number: int
-    reach: Reach
-    program: str
-    """Name of the plan that opens it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,25 +41,25 @@ class Exposure:
     host: Host
     programs: tuple[str, ...]
     """Names of the plans with packages."""
-    ports: tuple[Port, ...]
+    ports: tuple[tuple[Service, Port], ...]
+    """What listens on other addresses than loopback, by number."""
     opened: tuple[Opening, ...]
     """What the site lets in for programs that gmconf does not run."""
     ways: tuple[Way, ...]
 
     def open(self, port: int) -> bool:
         """Whether everybody may reach a port."""
-        return any(p.number == port and p.reach == "any" for p in self.ports)
+        return any(p.number == port and p.reach == "any" for _, p in self.ports)
 
 
 def exposure(view: View, plans: Sequence[Plan]) -> Exposure:
     """What a host's plans let in and out."""
-    ports = {Port(number, reach, plan.name) for plan in plans for number, reach in plan.listens}
     firewall = next(f for plan in plans for f in plan.files if isinstance(f, File) and f.path == CONF)
     programs = tuple(plan.name for plan in plans if plan.packages)
     return Exposure(
         view.host,
         programs,
-        tuple(sorted(ports, key=lambda p: (p.number, p.program))),
+        listening(view.site, view.host),
         tuple(incoming(view)),
         tuple(dict.fromkeys(_ways(render(firewall)))),
     )

@@ -2,69 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from gmconf.controls import control
+from gmconf.daemons import SERVICES, Port, Reach, Service
 from gmconf.dialects.markdown import Verbatim
 from gmconf.documents.context import Desk, Row, contacts, links, names
-from gmconf.documents.exposure import Port, Way
+from gmconf.documents.exposure import Way
 from gmconf.documents.procedures import searching
 from gmconf.documents.text import debian, span
 from gmconf.model import Role
 from gmconf.services.openings import Opening
-from gmconf.services.plan import Reach
 from gmconf.services.postfix.maps import BLOCKED
 from gmconf.settings import Settings, Value
-
-PROTOCOLS = {
-    22: "SSH",
-    24: "LMTP, with TLS",
-    25: "SMTP, STARTTLS offered",
-    53: "DNS, over UDP too",
-    119: "NNTP, STARTTLS",
-    143: "IMAP, STARTTLS required",
-    443: "HTTPS",
-    465: "submission, TLS",
-    563: "NNTP, TLS",
-    587: "submission, STARTTLS required",
-    993: "IMAP, TLS",
-    995: "POP3, TLS",
-    4190: "ManageSieve, STARTTLS required",
-    5222: "XMPP of users, STARTTLS required",
-    5223: "XMPP of users, TLS",
-    5269: "XMPP of servers, STARTTLS required",
-    5270: "XMPP of servers, TLS",
-    11332: "milter",
-    12340: "quota look-up",
-}
-"""What is spoken on a port, for those that gmconf opens."""
-FUNCTIONS: tuple[tuple[str, str, tuple[Role, ...]], ...] = (
-    ("takes mail from outside, sends mail out, keeps the queue (MTA)", "postfix", (Role.MTA,)),
-    ("takes mail from users (MSA)", "postfix", (Role.MSA,)),
-    ("checks logins and passwords", "dovecot", (Role.STORE, Role.MSA)),
-    ("delivers into mailboxes, files spam, keeps quotas (MDA)", "dovecot", (Role.STORE,)),
-    ("gives access to mailboxes: IMAP, POP3, ManageSieve (MAA)", "dovecot", (Role.STORE,)),
-    ("judges mail, checks SPF, DKIM and DMARC, signs, counts what a login sends", "rspamd", (Role.FILTER,)),
-    ("finds viruses", "clamav", (Role.FILTER,)),
-    ("keeps what the filter learns and counts", "redis", (Role.FILTER,)),
-    ("resolves and validates names", "unbound", tuple(Role)),
-    ("signs the site's zones and answers for them", "knot", (Role.NAMESERVER,)),
-    ("filters packets", "nftables", tuple(Role)),
-    ("keeps the time", "time", tuple(Role)),
-    ("installs security updates", "updates", tuple(Role)),
-)
-"""Each function has one owner: (what is done, the plan that does it, hosts of which roles)."""
-_NAMES = {
-    "time": "systemd-timesyncd",
-    "updates": "unattended-upgrades and needrestart",
-    "clamav": "ClamAV",
-    "postfix": "Postfix",
-    "dovecot": "Dovecot",
-    "redis": "Redis or Valkey",
-    "unbound": "Unbound",
-    "knot": "Knot DNS",
-    "nftables": "nftables",
-}
 
 
 def topology(c: Settings, desk: Desk) -> None:
@@ -101,15 +49,12 @@ def _admin(desk: Desk) -> Value:
 
 def _functions(c: Settings, desk: Desk) -> None:
     why = (control("gov.feature-owner"), control("doc.topology"))
-    known = {program for _, program, _ in FUNCTIONS}
     rows: list[tuple[str, str, list[str]]] = []
-    for what, program, roles in FUNCTIONS:
-        on = [e.host.name for e in desk.exposures if program in e.programs and set(roles) & set(e.host.roles)]
-        rows += [(what, _NAMES.get(program, program), on)] if on else []
-    for program in sorted({p.program for e in desk.exposures for p in e.ports} - known):
-        on = [e.host.name for e in desk.exposures if any(p.program == program for p in e.ports)]
-        spoken = sorted({p.number for e in desk.exposures for p in e.ports if p.program == program})
-        rows.append((f"serves {_spoken(spoken)}", program, on))
+    for service in SERVICES:
+        for duty in service.duties:
+            hosts = [e.host for e in desk.exposures if service.name in e.programs]
+            on = [h.name for h in hosts if not duty.roles or set(duty.roles) & set(h.roles)]
+            rows += [(duty.sentence, service.title, on)] if on else []
     c.rows(
         "functions",
         [
@@ -123,28 +68,24 @@ def _on(desk: Desk, hosts: list[str]) -> Value:
     return "all hosts" if 2 < len(hosts) == len(desk.exposures) else hosts
 
 
-def _spoken(ports: Iterable[int]) -> str:
-    return "; ".join(PROTOCOLS.get(port, f"port {port}") for port in ports)
-
-
 def _ports(c: Settings, desk: Desk) -> None:
     """Equal ports of several hosts are one row."""
     why = (control("net.ingress-filter"), control("net.host-rules"), control("doc.firewall"))
-    rows: dict[Port, list[str]] = {}
+    rows: dict[tuple[Service, Port], list[str]] = {}
     for e in desk.exposures:
-        for port in e.ports:
-            rows.setdefault(port, []).append(e.host.name)
+        for pair in e.ports:
+            rows.setdefault(pair, []).append(e.host.name)
     c.rows(
         "ports",
         [
             {
                 "port": (port.number, why),
-                "spoken": (_protocol(port), why),
-                "program": (_program(port), why),
+                "spoken": (port.spoken, why),
+                "program": (service.title, why),
                 "hosts": (_on(desk, on), (*why, desk.why("hosts"))),
                 "reach": (_reach(port.reach), why),
             }
-            for port, on in sorted(rows.items(), key=lambda item: (item[0].number, item[0].program, item[0].reach))
+            for (service, port), on in sorted(rows.items(), key=lambda item: (item[0][1].number, item[0][0].name))
         ],
     )
     _opened(c, desk)
@@ -170,15 +111,6 @@ def _opened(c: Settings, desk: Desk) -> None:
             for o, on in rows.items()
         ],
     )
-
-
-def _protocol(port: Port) -> str:
-    return "SSH" if port.program == "nftables" else PROTOCOLS.get(port.number, "no standard one")
-
-
-def _program(port: Port) -> str:
-    """The firewall's plan opens what was there before gmconf: the way in of administrators."""
-    return "sshd" if port.program == "nftables" else _NAMES.get(port.program, port.program)
 
 
 def _reach(reach: Reach) -> str:

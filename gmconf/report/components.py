@@ -6,24 +6,14 @@ from collections.abc import Iterator, Sequence
 
 from gmconf.controls.control import Control
 from gmconf.controls.proofs import automated, proofs
+from gmconf.daemons import SERVICES
 from gmconf.derived.documents import DOCUMENTS
 from gmconf.report.control_entry import short
 from gmconf.report.oscal import Json, Names, line, metadata, of_control, prop, resource, token, written
 from gmconf.report.rendered import Line, lines, sides
 from gmconf.report.status import Standings
 
-TITLES = {
-    "clamav": "ClamAV",
-    "dovecot": "Dovecot",
-    "nftables": "nftables",
-    "postfix": "Postfix",
-    "redis": "Redis",
-    "rspamd": "rspamd",
-    "unbound": "Unbound",
-    "knot": "Knot DNS",
-    "prosody": "Prosody",
-    "tls": "Certificates",
-}
+TITLES = {service.name: service.title for service in SERVICES}
 CATALOGUE_TITLE = "gmconf catalogue of controls: GoodMessaging basic, bronze and silver"
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from gmconf.model import Role
-from gmconf.report.ports import SERVERS, Group, Port
+from gmconf.report.ports import Group, Port
 
 LINE, PAD, GAP = 19, 12, 26
 BOX, PARTY, GUTTER = 330, 150, 96
@@ -146,7 +146,7 @@ def _by_party(group: Group) -> Iterator[tuple[str, list[Port]]]:
 
 def _kind(port: Port) -> str:
     if port.reach == "any":
-        return "servers" if port.number in SERVERS else "users"
+        return "servers" if port.servers else "users"
     return port.reach
 
 

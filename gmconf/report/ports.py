@@ -7,35 +7,11 @@ from dataclasses import dataclass
 
 from gmconf.controls.expect import spelled
 from gmconf.controls.files import NFT
+from gmconf.daemons import Port as Listening
+from gmconf.daemons import Reach, listening
 from gmconf.model import Role
 from gmconf.report.rendered import HostSide
-from gmconf.services.plan import Reach
 
-PROTOCOLS = {
-    22: "SSH",
-    24: "LMTP",
-    25: "SMTP",
-    53: "DNS",
-    80: "HTTP",
-    119: "NNTP",
-    143: "IMAP",
-    443: "HTTPS",
-    465: "submission (TLS)",
-    563: "NNTP (TLS)",
-    587: "submission",
-    993: "IMAP (TLS)",
-    995: "POP3 (TLS)",
-    4190: "ManageSieve",
-    5222: "XMPP clients",
-    5223: "XMPP clients (TLS)",
-    5269: "XMPP servers",
-    5270: "XMPP servers (TLS)",
-    11332: "milter",
-    12340: "address check",
-}
-"""What is spoken on a port."""
-SERVERS = frozenset({25, 53, 5269, 5270})
-"""Ports for the servers of others; the remaining public ones are for users' programs."""
 REACHES: dict[Reach, str] = {"any": "everybody", "site": "hosts of the site", "admin": "administrators"}
 
 
@@ -46,6 +22,8 @@ class Port:
     number: int
     protocol: str
     reach: Reach
+    servers: bool
+    """For the servers of others; a public one without it is for users' programs."""
 
     @property
     def who(self) -> str:
@@ -96,12 +74,15 @@ class Row:
 
 
 def ports(side: HostSide) -> tuple[Port, ...]:
-    """What listens on a host, by number."""
-    found = sorted({listening for plan in side.plans for listening in plan.listens})
-    ssh = side.case.site.network.ssh(side.case.host)
-    return tuple(
-        Port(number, PROTOCOLS[22] if number == ssh else PROTOCOLS.get(number, "TCP"), reach) for number, reach in found
-    )
+    """The TCP ports that others reach on a host, by number."""
+    found = [port for _, port in listening(side.case.site, side.case.host)]
+    return tuple(dict.fromkeys(Port(p.number, _short(p), p.reach, p.servers) for p in found))
+
+
+def _short(port: Listening) -> str:
+    """As a picture has room for: "IMAP (TLS)"."""
+    name = port.protocol.partition(",")[0]
+    return f"{name} (TLS)" if port.tls == "TLS" else name
 
 
 def groups(hosts: Sequence[HostSide]) -> tuple[Group, ...]:

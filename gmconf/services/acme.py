@@ -62,7 +62,6 @@ def _wanted(view: View, acme: Acme, others: Sequence[Plan]) -> Plan:
         # The package's own timer renews what certbot keeps itself, which is nothing here.
         mask=("certbot.timer",),
         units=(Unit("gmconf-acme.timer", on_change="restart"),),
-        listens=((HTTP, "any"),) if acme.challenge == "http-01" else (),
     )
 
 

@@ -15,7 +15,6 @@ from gmconf.services.plan import (
     Judge,
     Plan,
     Probe,
-    Reach,
     Rows,
     SecretFile,
     Source,
@@ -117,7 +116,6 @@ def plan(view: View) -> Plan:
         ),
         units=(Unit("dovecot.service", restart_paths=(PROTOCOLS,), watch=(f"{tls.FOLDER}/*",)),),
         probes=_probes(view),
-        listens=_listens(view),
     )
 
 
@@ -125,14 +123,6 @@ def _scripts(view: View) -> tuple[str, ...]:
     if not view.has(Role.STORE):
         return ()
     return SCRIPTS if view.has(Role.FILTER) else SCRIPTS[:1]
-
-
-def _listens(view: View) -> tuple[tuple[int, Reach], ...]:
-    if not view.has(Role.STORE):
-        return ()
-    ports = [143, 993, 4190, *([995] if view.site.pop3.enabled else [])]
-    inside = [24, 12340] if _remote(view) else []
-    return (*((port, "any") for port in ports), *((port, "site") for port in inside))
 
 
 def _remote(view: View) -> bool:

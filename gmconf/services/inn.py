@@ -142,7 +142,6 @@ def _readers(view: View) -> Plan:
             for name, port in PORTS.items()
         ),
         tls=tls.judged(view, STEM, view.host.name),
-        listens=tuple((port, "any") for port in PORTS.values()),
     )
 
 

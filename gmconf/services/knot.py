@@ -86,8 +86,6 @@ def plan(view: View) -> Plan:
                 expect="^authoritative True rcode 0" if primary else "^authoritative",
             ),
         ),
-        listens=((PORT, "any"),),
-        datagrams=(PORT,),
     )
 
 

@@ -7,12 +7,13 @@ from functools import cache
 from ipaddress import ip_address, ip_network
 
 from gmconf.controls import control
+from gmconf.daemons import Port, listening
 from gmconf.derived.name_servers import keepers
 from gmconf.dialects.nftables import spell
 from gmconf.model import Role
 from gmconf.services import host_mail, mta_sts
 from gmconf.services.openings import Opening, incoming, merged, outgoing
-from gmconf.services.plan import ExecProbe, File, Judge, Plan, Reach, Unit, View
+from gmconf.services.plan import ExecProbe, File, Judge, Plan, Unit, View
 from gmconf.services.prosody import SERVERS, SERVERS_TLS, chat
 from gmconf.settings import Reason, Settings, Value, need
 
@@ -21,8 +22,8 @@ ISOLATE = "/etc/gmconf/isolate.nft"
 PER_CLIENT = 100
 
 
-def plan(view: View, others: Sequence[Plan]) -> Plan:
-    """The rules that follow from what the other services of the host listen on."""
+def plan(view: View) -> Plan:
+    """The rules that follow from the declarations of the host's services."""
     return Plan(
         name="nftables",
         packages=("nftables",),
@@ -32,7 +33,7 @@ def plan(view: View, others: Sequence[Plan]) -> Plan:
                 "nftables",
                 control("net.ingress-filter"),
                 "nftables/nftables.conf.j2",
-                _settings(view, others),
+                _settings(view),
                 spell,
                 mode="0755",
             ),
@@ -49,7 +50,6 @@ def plan(view: View, others: Sequence[Plan]) -> Plan:
         validate=(Judge(("nft", "-c", "-f", f"{{{CONF}}}")), Judge(("nft", "-c", "-f", f"{{{ISOLATE}}}"))),
         units=(Unit("nftables.service"),),
         probes=(ExecProbe("firewall", argv=("nft", "list", "chain", "inet", "gmconf", "input"), expect="policy drop"),),
-        listens=((view.site.network.ssh(view.host), "admin"),),
     )
 
 
@@ -61,21 +61,21 @@ def _isolate(view: View) -> Settings:
     return c
 
 
-def _settings(view: View, others: Sequence[Plan]) -> Settings:
+def _settings(view: View) -> Settings:
     c = Settings(CONF)
     ingress, egress = control("net.ingress-filter"), control("net.egress-filter")
     _addresses(c, "admin", view.site.network.admin, ingress, view.why("network.admin"))
     # Itself included: then the list is the same on all hosts, and a host may talk to itself anyway.
     peers = view.mail.host_addresses if len(view.site.hosts) > 1 else ()
     _addresses(c, "site", peers, view.why("hosts"))
-    ssh = view.site.network.ssh(view.host)
-    c.set("admin_tcp", sorted({ssh, *_ports(others, "admin")}), ingress, view.why("network.ssh_port"))
+    ports = [port for _, port in listening(view.site, view.host)]
+    c.set("admin_tcp", _numbers(ports, "admin"), ingress, view.why("network.ssh_port"))
     for name, reach in (("site_tcp", "site"), ("public_tcp", "any")):
-        c.set(name, _ports(others, reach), ingress)
-    c.set("public_udp", sorted({port for plan in others for port in plan.datagrams}), ingress)
+        c.set(name, _numbers(ports, reach), ingress)
+    c.set("public_udp", _numbers((p for p in ports if p.udp), "any"), ingress)
     _zones(c, view)
     _open(c, view)
-    answering = {ssh, *(port for name in ("admin", "site", "any") for port in _ports(others, name))}
+    answering = {port.number for port in ports}
     further = [p for o in incoming(view) if o.protocol == "tcp" for p in o.ports]
     c.set(
         "answering_tcp",
@@ -196,8 +196,8 @@ def _short(network: str) -> str:
     return address if int(length) == ip_address(address).max_prefixlen else network
 
 
-def _ports(plans: Iterable[Plan], reach: Reach | str) -> list[int]:
-    return sorted({port for plan in plans for port, who in plan.listens if who == reach})
+def _numbers(ports: Iterable[Port], reach: str) -> list[int]:
+    return sorted({port.number for port in ports if port.reach == reach})
 
 
 def _site_ports(view: View) -> list[int]:

@@ -60,7 +60,6 @@ def plan(view: View) -> Plan:
             ),
         ),
         tls=tuple(pair for name in names for pair in tls.judged(view, f"{CERTIFICATES}/{name}", name)),
-        listens=((PLAIN, "any"), (SECURE, "any")),
     )
 
 

@@ -7,12 +7,13 @@ from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_address
 from typing import NamedTuple
 
+from gmconf.daemons import SERVICES as DAEMONS
 from gmconf.model import Host, Site
 from gmconf.model.firewall import Incoming, Outgoing, span
 from gmconf.services.plan import View
 from gmconf.settings import Reason
 
-USERS = {"postfix": "postfix", "dovecot": "dovecot", "rspamd": "_rspamd", "unbound": "unbound", "clamd": "clamav"}
+USERS = {service.overrides: service.user for service in DAEMONS if service.overrides}
 """The user of the system under which the daemon of each section of overrides connects."""
 SERVICES = {
     "smtp": 25,

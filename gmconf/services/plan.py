@@ -13,8 +13,6 @@ from gmconf.settings import Reason, Settings, Value
 
 Spell = Callable[[Value], str]
 Source = str | tuple[str, ...]
-Reach = Literal["any", "admin", "site"]
-"""Everybody, the networks of network.admin, or the other hosts of the site."""
 
 
 @dataclass(frozen=True)
@@ -233,7 +231,3 @@ class Plan(NamedTuple):
     commands: tuple[Command, ...] = ()
     probes: tuple[Probe, ...] = ()
     tls: tuple[Pair, ...] = ()
-    listens: tuple[tuple[int, Reach], ...] = ()
-    """(TCP port, who may reach it): what listens on other addresses than loopback, and what the firewall opens."""
-    datagrams: tuple[int, ...] = ()
-    """UDP ports that everybody may reach."""

@@ -8,7 +8,7 @@ from gmconf.keys.names import chat_domains
 from gmconf.model.talk import Chat
 from gmconf.services import ending, tls
 from gmconf.services.dovecot import auth_socket, user_socket
-from gmconf.services.plan import File, Judge, Plan, Reach, SecretFile, TcpProbe, Unit, View
+from gmconf.services.plan import File, Judge, Plan, SecretFile, TcpProbe, Unit, View
 from gmconf.settings import Settings, need
 
 CONF, FOLDER = "/etc/prosody/prosody.cfg.lua", "/etc/prosody"
@@ -90,7 +90,6 @@ def plan(view: View) -> Plan:
         ),
         probes=(TcpProbe("chat", address="127.0.0.1", port=CLIENTS, send=_hello(names[0]), expect="<stream:stream "),),
         tls=tuple(pair for name in names for pair in tls.judged(view, f"{CERTIFICATES}/{name}", name)),
-        listens=_listens(view),
     )
 
 
@@ -109,11 +108,6 @@ def _hello(domain: str) -> str:
         f"<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' to='{domain}'"
         " version='1.0'>"
     )
-
-
-def _listens(view: View) -> tuple[tuple[int, Reach], ...]:
-    ports = [CLIENTS, CLIENTS_TLS, *([SERVERS, SERVERS_TLS] if chat(view).federation else [])]
-    return tuple((port, "any") for port in ports)
 
 
 def _authorities(view: View) -> list[str]:

@@ -43,4 +43,4 @@ def plans(view: View) -> tuple[Plan, ...]:
     if view.has(Role.NAMESERVER):
         found.append(knot.plan(view))
     found.append(acme.plan(view, found))
-    return (nftables.plan(view, found), *found)
+    return (nftables.plan(view), *found)

@@ -9,9 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from gmconf.assess.check import views
-from gmconf.services.plan import Reach
-from gmconf.services.registry import plans
+from gmconf.daemons import Reach, listening
 from gmconf.verify.run import At
 
 PATIENCE = 10.0
@@ -44,8 +42,7 @@ def _silence(at: At, port: int | None) -> str:
 
 def listens(at: At, *reach: Reach) -> set[int]:
     """TCP ports that the model has a host listen on, for some kinds of clients (none: all)."""
-    view = next(v for v in views(at.run.loaded) if v.host.name == at.host.name)
-    return {port for plan in plans(view) for port, whom in plan.listens if not reach or whom in reach}
+    return {port.number for _, port in listening(at.run.loaded.site, at.host) if not reach or port.reach in reach}
 
 
 def opened(

@@ -4,71 +4,23 @@ from __future__ import annotations
 
 from gmconf.assess.check import views
 from gmconf.controls.result import Observation
+from gmconf.daemons import SERVICES
 from gmconf.model.firewall import span
 from gmconf.services.openings import incoming
 from gmconf.verify.alive import listens, opened, session
 from gmconf.verify.probe import Looks, on_host
 from gmconf.verify.run import At
 
-TRIED = (
-    21,
-    22,
-    23,
-    24,
-    25,
-    53,
-    80,
-    110,
-    111,
-    113,
-    119,
-    139,
-    143,
-    389,
-    443,
-    445,
-    465,
-    563,
-    587,
-    631,
-    636,
-    853,
-    873,
-    993,
-    995,
-    1080,
-    2049,
-    2121,
-    3128,
-    3306,
-    3310,
-    4190,
-    4949,
-    5222,
-    5223,
-    5269,
-    5280,
-    5281,
-    5347,
-    5432,
-    5666,
-    6379,
-    8080,
-    8443,
-    8953,
-    9090,
-    9100,
-    9154,
-    9900,
-    10025,
-    11211,
-    11332,
-    11333,
-    11334,
-    12340,
-    27017,
+LEFT_OPEN = (
+    # FTP, SSH, telnet, POP3 and IMAP in clear, portmapper, ident, SMB, LDAP, printing, DNS over TLS, rsync
+    *(21, 22, 23, 110, 111, 113, 139, 389, 445, 631, 636, 853, 873),
+    # SOCKS, NFS, FTP, proxies, databases, ClamAV, Munin, XMPP's HTTP and components, NRPE
+    *(1080, 2049, 2121, 3128, 3306, 3310, 4949, 5280, 5281, 5347, 5432, 5666, 6379, 8080),
+    # Unbound's control, metrics and their exporters, Postfix behind a filter, memcached, rspamd's workers, MongoDB
+    *(8953, 9090, 9100, 9154, 9900, 10025, 11211, 11333, 11334, 27017),
 )
-"""Ports of mail, of everything gmconf installs, and of what is most often left open by mistake."""
+TRIED = tuple(sorted({*LEFT_OPEN, *(port.number for service in SERVICES for port in service.ports)}))
+"""Ports of every service that gmconf knows, and of programs that are most often left open by mistake."""
 
 
 def _allowed(at: At) -> set[int]:

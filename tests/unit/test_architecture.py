@@ -25,6 +25,7 @@ ROOMS = (
     "dns",
     "site",
     "controls",
+    "daemons",
     "keys",
     "derived",
     "dialects",

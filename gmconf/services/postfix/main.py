@@ -35,7 +35,7 @@ SIGNATURES = ":".join(
 
 def plan(view: View) -> Plan:
     """Packages, files, judges and probes of Postfix on one host."""
-    mta, msa = view.has(Role.MTA), view.has(Role.MSA)
+    msa = view.has(Role.MSA)
     files = [
         File(MAIN, "postfix", need("postfix", "its main configuration"), "postfix/main.cf.j2", _main(view), spell),
         File(MASTER, "postfix", need("postfix", "its processes"), "postfix/master.cf.j2", _master(view), spell),
@@ -73,10 +73,6 @@ def plan(view: View) -> Plan:
         commands=(ending.command("submissions", "systemctl restart postfix.service"),) if msa else (),
         units=(Unit("postfix.service", watch=(f"{tls.FOLDER}/*",)), *postfix_flush.units(view)),
         probes=_probes(view),
-        listens=(
-            *(((25, "any"),) if mta else ()),
-            *(((465, "any"), (587, "any")) if msa else ()),
-        ),
     )
 
 

@@ -10,7 +10,7 @@ from gmconf.derived.accounts import Directory
 from gmconf.derived.limits import chain
 from gmconf.dialects.ucl import literal, spell, spell_raw
 from gmconf.model import Role
-from gmconf.services.plan import File, Judge, Plan, Reach, SecretFile, Unit, UnixProbe, User, View
+from gmconf.services.plan import File, Judge, Plan, SecretFile, Unit, UnixProbe, User, View
 from gmconf.services.redis import SOCKET as REDIS
 from gmconf.services.rspamd import dmarc_reports
 from gmconf.services.rspamd import guard as rspamd_guard
@@ -46,7 +46,6 @@ def plan(view: View) -> Plan:
         *rspamd_maps.files(view),
         *keys,
     )
-    listens: tuple[tuple[int, Reach], ...] = ((11332, "site"),) if remote else ()
     return Plan(
         name="rspamd",
         packages=("rspamd",),
@@ -87,7 +86,6 @@ def plan(view: View) -> Plan:
             UnixProbe("milter", path=MILTER, within=60),
             UnixProbe("controller", path=CONTROLLER, within=60),
         ),
-        listens=listens,
     )
 
 
