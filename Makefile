@@ -25,13 +25,20 @@ $(VENV)/.ready: pyproject.toml
 demo: setup ## render the example, roll it out to a Debian 13 host, send mail through it
 	@$(BIN)/python molecule/demo.py
 
-lint: setup ## ruff (layout too), mypy, yamllint, ansible-lint, codespell
+lint: setup linters ## ruff (layout too), mypy, yamllint, ansible-lint, codespell, luacheck, shellcheck
 	$(BIN)/ruff format --check -q .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/yamllint -s .
 	$(BIN)/codespell -L iif,anull,atmost,atleast,conformin,fo,uesd gmconf templates roles molecule tests/unit tests/host tests/pair docs README.md CHANGELOG.md
 	ANSIBLE_HOME=.lab/ansible $(BIN)/ansible-lint --offline -q roles molecule/default
+	luacheck -q roles
+	shellcheck $$(grep -rlIE '^#!(/bin/sh|/usr/bin/env bash)' roles .ci)
+
+linters: ## luacheck (Lua of rspamd and Prosody) and shellcheck (shell programs)
+	@for tool in luacheck shellcheck; do command -v $$tool >/dev/null || missing=1; done; test -z "$$missing" || \
+	{ test "$$(id -u)" = 0 || { echo "install lua-check and shellcheck, or run this as root"; exit 2; }; \
+	echo "==> luacheck, shellcheck"; apt-get update -qq && apt-get install -y -qq --no-install-recommends lua-check shellcheck; }
 
 mutants: setup ## every setting of every control, weakened: what the static check does not notice
 	PYTHONPATH=$(CURDIR) $(BIN)/python tests/unit/mutants.py
@@ -78,4 +85,4 @@ down: ## remove the hosts of the lab
 
 test: lint unit host talk ## everything
 
-.PHONY: help setup demo lint mutants tools unit servers host faults talk pair docs down test
+.PHONY: help setup demo lint linters mutants tools unit servers host faults talk pair docs down test

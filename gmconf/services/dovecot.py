@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 
 from gmconf.controls import control
 from gmconf.derived.limits import chain
 from gmconf.dialects.dovecot import spell
 from gmconf.model import LOGIN_ROLES, Role
+from gmconf.resources import program
 from gmconf.services import ending, host_mail, tls
 from gmconf.services.plan import (
     Command,
@@ -162,8 +164,8 @@ def _sieve(view: View) -> list[File]:
             f"{SIEVE}/{name}.sieve",
             "dovecot",
             because.get(name, learns),
-            f"dovecot/sieve/{name}.sieve.j2",
-            Settings(""),
+            lines=partial(program, f"files/sieve/{name}.sieve"),
+            shared=True,
         )
         for name in _scripts(view)
     ]

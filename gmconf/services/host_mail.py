@@ -1,6 +1,6 @@
 """Mail that a host makes itself: what users' Sieve scripts send, and reports of the filter. Postfix takes it on a
 listener of its own, from the services alone; the filter knows it by name and judges it by its owner's rights
-(templates/rspamd/rspamd.lua.j2)."""
+(roles/gmconf/files/rspamd/base.lua)."""
 
 from __future__ import annotations
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from gmconf.controls import control
 from gmconf.dialects import ini, inn
 from gmconf.model import News, Role
+from gmconf.resources import program
 from gmconf.services import ending, tls
 from gmconf.services.dovecot import auth_socket, user_socket
 from gmconf.services.plan import ExecProbe, File, Judge, Plan, Rows, SecretFile, Source, TcpProbe, Unit, View
@@ -65,7 +67,7 @@ def _store(view: View, news: News) -> Plan:
             File(f"{FOLDER}/control.ctl", "inn", alone, "inn/control.ctl.j2", Settings("")),
             File(shell.file, "inn", because, "inn/innshellvars.j2", shell, ini.word, mode="0755"),
             File(GROUPS, "inn", because, lines=Rows(lambda: _groups(news))),
-            File(SYNC, "inn", because, "inn/news-groups.j2", Settings(""), comment="", mode="0755"),
+            _program(SYNC, "inn", "news-groups.sh", comment="", mode="0755"),
             File(unit.file, "inn", because, "inn/inn2.conf.j2", unit, ini.spell),
             File(cron.file, "inn", view.why("news.retention"), "inn/cron.j2", cron, ini.spell),
         ),
@@ -100,8 +102,8 @@ def _readers(view: View) -> Plan:
     readers.set("groups", "*,!junk,!control,!control.*,!to,!to.*", because)
     files: list[File | SecretFile] = [
         File(READERS, "nnrpd", because, "inn/readers.conf.j2", readers, inn.spell),
-        File(LOGIN, "nnrpd", because, "inn/nnrpd-login.j2", Settings(""), comment="", mode="0755"),
-        File(f"{FOLDER}/filter/filter_nnrpd.pl", "nnrpd", because, "inn/filter_nnrpd.pl.j2", Settings("")),
+        _program(LOGIN, "nnrpd", "nnrpd_login.py", comment="", mode="0755"),
+        _program(f"{FOLDER}/filter/filter_nnrpd.pl", "nnrpd", "filter_nnrpd.pl"),
         *tls.pair(view, view.host.name, STEM, "nnrpd", group="news"),
         ending.file("nnrpd", "readers"),
     ]
@@ -143,6 +145,12 @@ def _readers(view: View) -> Plan:
         ),
         tls=tls.judged(view, STEM, view.host.name),
     )
+
+
+def _program(path: str, service: str, name: str, *, comment: str = "# ", mode: str = "0644") -> File:
+    """A program for this daemon, as it lies in roles/gmconf/files/inn."""
+    lines = partial(program, f"files/inn/{name}")
+    return File(path, service, control("nntp.access"), lines=lines, shared=True, comment=comment, mode=mode)
 
 
 def _groups(news: News) -> Iterator[tuple[str, Source]]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from gmconf.controls import control
 from gmconf.dialects.lua import spell
 from gmconf.keys.names import chat_domains
 from gmconf.model.talk import Chat
+from gmconf.resources import program
 from gmconf.services import ending, tls
 from gmconf.services.dovecot import auth_socket, user_socket
 from gmconf.services.plan import File, Judge, Plan, SecretFile, TcpProbe, Unit, View
@@ -56,8 +59,8 @@ def plan(view: View) -> Plan:
             module,
             "prosody",
             need("prosody", "passwords are Dovecot's business"),
-            "prosody/mod_auth_gmconf.lua.j2",
-            Settings(""),
+            lines=partial(program, "files/prosody/mod_auth_gmconf.lua"),
+            shared=True,
             comment="-- ",
         ),
     ]

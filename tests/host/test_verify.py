@@ -223,12 +223,12 @@ SPOILS = (
     Spoil(
         ("attachment",),
         "keep /etc/gmconf/clamav/gmconf.cdb; sed -i 's/|exe|/|/' /etc/gmconf/clamav/gmconf.cdb; fresh clamav-daemon; "
-        + edited("/etc/rspamd/local.d/rspamd.lua", 's/"exe", //', "fresh rspamd"),
+        + edited("/etc/rspamd/local.d/gmconf-data.lua", 's/"exe", //', "fresh rspamd"),
         says=".exe",
     ),
     Spoil(
         ("malformed", "submission-malformed"),
-        edited("/etc/rspamd/local.d/rspamd.lua", "s/^local strict = true/local strict = false/", "fresh rspamd"),
+        edited("/etc/rspamd/local.d/gmconf-data.lua", "s/^  strict = true/  strict = false/", "fresh rspamd"),
         says="without author",
     ),
     Spoil(("submission",), service("submission/inet/smtpd_tls_security_level=may"), says="530"),

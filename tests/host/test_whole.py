@@ -130,8 +130,8 @@ def test_a_map_that_was_cut(mx) -> None:
     [
         ("addresses.lua", "s/^function addresses.fields.*/& error(1)/"),
         ("files.lua", "s/^function files.read.*/& error(1)/"),
-        ("rspamd.lua", "s/^    local function answered.*/& error(1)/"),
-        ("rspamd.lua", "s/^function gmconf.limit.*/& error(1)/"),
+        ("virus.lua", "s/^    local function answered.*/& error(1)/"),
+        ("limits.lua", "s/^function gmconf.limit.*/& error(1)/"),
     ],
 )
 def test_a_rule_that_fails(mx, file: str, how: str) -> None:

@@ -83,7 +83,7 @@ LOCAL = "/etc/rspamd/local.d"
             "maps.d/dkim-domains.conf",
             '"example.org" { selectors [ { selector = "gm1-rsa"; path = "/etc/gmconf/dkim/example.org.gm1-rsa.key"; }',
         ),
-        ("rspamd.lua", "local scan_retries = 1"),
+        ("gmconf-data.lua", "  scan_retries = 1,"),
     ],
 )
 def test_single_host(release, file, line):
@@ -104,7 +104,7 @@ def test_filter_for_other_hosts():
     assert '"*:11332"' in found[f"{LOCAL}/worker-proxy.inc"]
     assert "11334" not in found[f"{LOCAL}/worker-controller.inc"], "nobody elsewhere teaches"
     assert "vmail" not in plan.users[0].groups
-    assert '"192.0.2.2"' in found[f"{LOCAL}/rspamd.lua"] and '"192.0.2.1"' not in found[f"{LOCAL}/rspamd.lua"]
+    assert '"192.0.2.2"' in found[f"{LOCAL}/gmconf-data.lua"] and '"192.0.2.1"' not in found[f"{LOCAL}/gmconf-data.lua"]
 
 
 @pytest.mark.parametrize("module", [rspamd, clamav, redis])

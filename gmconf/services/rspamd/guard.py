@@ -2,7 +2,7 @@
 
 Three things insist, each without the others: rspamd does not start while one of its files is missing, empty, unreadable
 or of another version; the force_actions module puts every message off that the rules did not have scanned; the rules
-put everything off while a map or a module is not whole (templates/rspamd/rspamd.lua.j2). Postfix answers 4xx as long as
+put everything off while a map or a module is not whole (roles/gmconf/files/rspamd). Postfix answers 4xx as long as
 rspamd does not.
 """
 
@@ -15,16 +15,40 @@ from hashlib import sha256
 from gmconf.controls import control
 from gmconf.dialects import ini
 from gmconf.dialects.ucl import spell
-from gmconf.resources import folder
+from gmconf.resources import folder, program
 from gmconf.services.plan import File, SecretFile
 from gmconf.settings import Settings, need
 
 PROGRAM = "/usr/local/lib/gmconf/rspamd-whole"
 UNIT_FOLDER = "/etc/systemd/system/rspamd.service.d"
 UNIT = f"{UNIT_FOLDER}/gmconf.conf"
-RULES = "/etc/rspamd/local.d/rspamd.lua"
-PARTS = (RULES, *(f"/etc/rspamd/local.d/{name}.lua" for name in ("addresses", "files", "ratelimit")))
-"""The rules and what they load: all of one version."""
+FOLDER = "/etc/rspamd/local.d"
+RULES = f"{FOLDER}/rspamd.lua"
+PROGRAMS = (
+    RULES,
+    *(
+        f"{FOLDER}/{name}.lua"
+        for name in (
+            "addresses",
+            "attachments",
+            "base",
+            "complaints",
+            "files",
+            "form",
+            "limits",
+            "notices",
+            "ratelimit",
+            "results",
+            "senders",
+            "spoofing",
+            "virus",
+        )
+    ),
+)
+"""The rules and what they load, as they lie in roles/gmconf/files/rspamd."""
+DATA = f"{FOLDER}/gmconf-data.lua"
+PARTS = (*PROGRAMS, DATA)
+"""All of one version."""
 PROOF = "/etc/rspamd/local.d/force_actions.conf"
 LAST = "last-entry.invalid"
 """The last entry of every map: a map without it was cut. The name cannot exist (RFC 2606 section 2), and no message of
@@ -35,9 +59,19 @@ SCANNED = "GM_SCANNED"
 
 @cache
 def version() -> str:
-    """Ends each part of the rules; changes with any of them."""
-    texts = ((folder("templates") / "rspamd" / f"{part.rpartition('/')[2]}.j2").read_bytes() for part in PARTS)
-    return sha256(b"".join(texts)).hexdigest()[:12]
+    """Ends each part of the rules; changes with any of them, and with the form of their data."""
+    data = (folder("templates") / "rspamd" / "gmconf-data.lua.j2").read_text("utf-8")
+    texts = (line for path in PROGRAMS for line in _written(path))
+    return sha256("\n".join((*texts, data)).encode()).hexdigest()[:12]
+
+
+def part(path: str) -> list[str]:
+    """Lines of a part, with the version that all of them have."""
+    return [line.replace('"@version@"', f'"{version()}"') for line in _written(path)]
+
+
+def _written(path: str) -> list[str]:
+    return program(f"files/rspamd/{path.rpartition('/')[2]}")
 
 
 def files(filters: Iterable[File | SecretFile], release: str) -> tuple[File, ...]:

@@ -140,7 +140,7 @@ def _local(view: View, remote: bool) -> list[File]:
         files.append(file("groups.conf", lambda c: _scores(c, view), view.why("filter.dnsbls")))
         if view.site.filter.network_checks:
             files.append(file("rbl.conf", lambda c: _lists(c, view), view.why("filter.dnsbls")))
-    why = need("rspamd", "the virus scanner is asked by local.d/rspamd.lua, which also notices when it was not asked")
+    why = need("rspamd", "the virus scanner is asked by local.d/virus.lua, which also notices when it was not asked")
     off = {name: need("rspamd", "not used by gmconf") for name in UNUSED} | {"antivirus": why}
     if not view.site.filter.network_checks:
         off |= dict.fromkeys(NETWORK_MODULES, view.why("filter.network_checks"))
@@ -263,7 +263,7 @@ def _signing(c: Settings) -> None:
     )
     c.set("headers", SIGNED, sign)
     c.set("yes", True, sign, need("rspamd", "the From: header has been compared with the login before"))
-    c.set("no", False, sign, need("rspamd", "local.d/rspamd.lua decides what is ours and which domain signs it"))
+    c.set("no", False, sign, need("rspamd", "local.d/results.lua decides what is ours and which domain signs it"))
 
 
 def _settings(c: Settings, view: View) -> None:

@@ -1,6 +1,9 @@
-"""Rules of rspamd that its modules cannot express: rendered Lua with a few numbers of the site in it."""
+"""Rules of rspamd that its modules cannot express: programs in Lua (roles/gmconf/files/rspamd), and one table with what
+they need to know of the site."""
 
 from __future__ import annotations
+
+from functools import partial
 
 from gmconf.controls import control
 from gmconf.derived.limits import chain
@@ -12,10 +15,29 @@ from gmconf.services.rspamd import guard as rspamd_guard
 from gmconf.services.rspamd.maps import FOLDER
 from gmconf.settings import Settings, need
 
+_FOR = {
+    f"{rspamd_guard.FOLDER}/{name}.lua": why
+    for name, why in {
+        "addresses": "auth.no-spoof",
+        "attachments": "flt.risky-attachments",
+        "complaints": "role.postmaster",
+        "files": "flt.risky-attachments",
+        "form": "msg.conform-msa",
+        "limits": "out.ratelimit",
+        "notices": "mta.no-backscatter",
+        "ratelimit": "out.ratelimit",
+        "results": "auth.ar-header",
+        "senders": "msa.sender-rights",
+        "spoofing": "auth.no-spoof",
+        "virus": "flt.virus-reject",
+    }.items()
+}
+"""The control that a part of the rules is for."""
+
 
 def files(view: View) -> list[File]:
-    """local.d/rspamd.lua, which both releases load, and the rate of a login for the ratelimit module."""
-    c = Settings(rspamd_guard.RULES)
+    """local.d/rspamd.lua, which both releases load, its parts, and their data."""
+    c = Settings(rspamd_guard.DATA)
     limits, fails = chain(view.site), control("flt.fail-closed")
     for name, why in (
         ("senders", "msa.sender-rights"),
@@ -67,17 +89,20 @@ def files(view: View) -> list[File]:
         control("mta.no-backscatter"),
         view.why("organisation.postmaster"),
     )
-    grammar = Settings("/etc/rspamd/local.d/addresses.lua")
-    names = Settings("/etc/rspamd/local.d/files.lua")
-    rates = Settings("/etc/rspamd/local.d/ratelimit.lua")
-    for part in (grammar, names, rates):
-        part.set("version", rspamd_guard.version(), version)
     text = need("rspamd", "rules over several facts of a message")
     return [
-        File(c.file, "rspamd", text, "rspamd/rspamd.lua.j2", c, lua, comment="-- "),
-        File(grammar.file, "rspamd", control("auth.no-spoof"), "rspamd/addresses.lua.j2", grammar, lua, comment="-- "),
-        File(names.file, "rspamd", control("flt.risky-attachments"), "rspamd/files.lua.j2", names, lua, comment="-- "),
-        File(rates.file, "rspamd", control("out.ratelimit"), "rspamd/ratelimit.lua.j2", rates, lua, comment="-- "),
+        File(c.file, "rspamd", text, "rspamd/gmconf-data.lua.j2", c, lua, comment="-- "),
+        *(
+            File(
+                path,
+                "rspamd",
+                control(_FOR[path]) if path in _FOR else text,
+                lines=partial(rspamd_guard.part, path),
+                shared=True,
+                comment="-- ",
+            )
+            for path in rspamd_guard.PROGRAMS
+        ),
     ]
 
 

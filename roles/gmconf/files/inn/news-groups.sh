@@ -7,8 +7,8 @@ FRESH=$(mktemp /var/lib/news/newsgroups.XXXXXX)
 grep -v '^#' "$LIST" | grep . > "$FRESH"
 chmod 644 "$FRESH"
 mv "$FRESH" /var/lib/news/newsgroups
-for group in $(cut -f 1 /var/lib/news/newsgroups); do
-    grep -q "^$group " "$ACTIVE" || ctlinnd -s newgroup "$group" y gmconf
+cut -f 1 /var/lib/news/newsgroups | while read -r group; do
+    cut -d ' ' -f 1 "$ACTIVE" | grep -qxF "$group" || ctlinnd -s newgroup "$group" y gmconf
 done
 cut -d ' ' -f 1 "$ACTIVE" | grep -vE '^(control|junk|to)(\.|$)' | while read -r group; do
     cut -f 1 /var/lib/news/newsgroups | grep -qxF "$group" || ctlinnd -s rmgroup "$group"

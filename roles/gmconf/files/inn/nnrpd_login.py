@@ -13,7 +13,7 @@ WITHIN = 4.5
 """Seconds; nnrpd waits for five, Dovecot answers a wrong password after two."""
 
 
-def ask(path, question, replies):
+def ask(path: str, question: str, replies: tuple[str, ...]) -> list[str]:
     """First line of the reply to request 1 that starts with one of some words."""
     with socket.socket(socket.AF_UNIX) as client:
         client.settimeout(WITHIN)
@@ -26,7 +26,7 @@ def ask(path, question, replies):
     return ["", ""]
 
 
-def main(auth, users):
+def main(auth: str, users: str) -> int:
     """Exit code 0 and the login, or 1."""
     given = {}
     for line in sys.stdin.buffer:
@@ -41,7 +41,9 @@ def main(auth, users):
     address = given.get("ClientIP", "")
     remote = f"rip={address}\t" if address and address.isprintable() else ""
     # No growing penalty: nnrpd would not wait for the answer, and a right password would be called wrong.
-    question = f"CPID\t{0x20000000 + os.getpid()}\nAUTH\t1\tPLAIN\tservice=nntp\tsecured\tno-penalty\t{remote}resp={response}"
+    question = (
+        f"CPID\t{0x20000000 + os.getpid()}\nAUTH\t1\tPLAIN\tservice=nntp\tsecured\tno-penalty\t{remote}resp={response}"
+    )
     verdict = ask(auth, question, ("OK", "FAIL"))
     if verdict[0] != "OK" or f"user={login}" not in verdict:
         return 1

@@ -91,7 +91,8 @@ end
 local function named(text, at)
   local words = {}
   while true do
-    local sign, word, after = string.sub(text, at, at), nil, nil
+    local sign = string.sub(text, at, at)
+    local word, after
     if sign == "<" then
       local author, last = address(text, at + 1)
       if not author or string.sub(text, last, last) ~= ">" then return nil end
@@ -211,4 +212,4 @@ function addresses.authors(field)
   end
 end
 
-return addresses, {{ c.version }}
+return addresses, "@version@"
