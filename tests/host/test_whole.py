@@ -163,6 +163,31 @@ def test_parts_of_two_versions(mx) -> None:
         assert f"{path} is of another version" in mx.ssh(log)
 
 
+@pytest.mark.control("flt.fail-closed")
+@pytest.mark.parametrize(
+    ("lost", "how"),
+    [
+        ("", "true"),
+        ("lua_auth_results.gen_auth_results", "sed -i s/gen_auth_results/gone/ $d/lualib/lua_auth_results.lua"),
+        ("lua_mime.modify_headers", "sed -i s/modify_headers/gone/ $d/lualib/lua_mime.lua"),
+        ("lua_selectors.register_extractor", "sed -i s/register_extractor/gone/ $d/lualib/lua_selectors/init.lua"),
+        (
+            "task:get_dkim_results",
+            'sed -i "1i local _, t = require(\\"rspamd_task\\").load_from_string(\\"\\", rspamd_config);'
+            ' getmetatable(t).get_dkim_results = nil" $d/rspamd/local.d/rspamd.lua',
+        ),
+    ],
+)
+def test_a_rspamd_without_what_the_rules_build_on(mx, lost: str, how: str) -> None:
+    """In a copy: an update that takes a function away is refused by the judge, and does not switch a check off."""
+    said = mx.ssh(
+        f"d=$(mktemp -d); cp -a /etc/rspamd /usr/share/rspamd/lualib $d && {how};"
+        " rspamadm --var=LOCAL_CONFDIR=$d/rspamd --var=LUALIBDIR=$d/lualib configtest --strict 2>&1;"
+        " echo code $?; rm -r $d"
+    )
+    assert (f"this rspamd has no {lost}:" in said and "code 1\n" in said) if lost else "code 0\n" in said, said
+
+
 @pytest.mark.long
 @pytest.mark.control("flt.fail-closed")
 def test_every_file_taken_away(mx) -> None:

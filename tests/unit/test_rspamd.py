@@ -5,9 +5,11 @@ import pytest
 from gmconf.derived.accounts import Directory
 from gmconf.model import Site
 from gmconf.render.render import render
+from gmconf.resources import folder
 from gmconf.services import redis
 from gmconf.services.clamav import main as clamav
 from gmconf.services.plan import View
+from gmconf.services.rspamd import guard
 from gmconf.services.rspamd import main as rspamd
 from gmconf.settings import Reason
 from gmconf.verify.messages import STRANGER
@@ -88,6 +90,21 @@ LOCAL = "/etc/rspamd/local.d"
 )
 def test_single_host(release, file, line):
     assert line in texts(rspamd, view(release))[f"{LOCAL}/{file}"]
+
+
+@pytest.mark.parametrize("release", ["bookworm", "trixie"])
+def test_rules_are_all_delivered_and_of_one_version(release):
+    """Every program in the folder arrives, the loader loads it, and all of them and their data end alike."""
+    found = texts(rspamd, view(release))
+    written = {path.name for path in (folder("roles") / "gmconf/files/rspamd").iterdir()}
+    delivered = {path.removeprefix(f"{LOCAL}/"): text for path, text in found.items() if path.endswith(".lua")}
+    assert set(delivered) == written | {"gmconf-data.lua"}
+    for name, text in delivered.items():
+        last = text.rstrip("\n").splitlines()[-1]
+        assert last.startswith("return ") and last.endswith(f'"{guard.version()}"'), name
+        assert "@version@" not in text, name
+        # The module ratelimit loads its part by itself.
+        assert name in ("rspamd.lua", "ratelimit.lua") or f'"{name[:-4]}"' in delivered["rspamd.lua"], name
 
 
 def test_parked_domains_have_no_keys():
