@@ -7,6 +7,7 @@ import re
 import pytest
 from report_sites import many, prepared
 
+from gmconf.daemons import listening
 from gmconf.report.picture import Box, Picture, picture
 from gmconf.report.ports import groups, matrix
 from gmconf.report.rendered import sides
@@ -99,10 +100,9 @@ def test_every_open_port_is_in_picture_and_table(drawn) -> None:
         t.text.split()[0] for box in found.boxes for t in box.texts if t.kind.startswith("port") or box.kind == "note"
     }
     for side, row in zip(hosts, matrix(hosts), strict=True):
-        for plan in side.plans:
-            for number, reach in plan.listens:
-                assert str(number) in shown
-                assert f"{number} " in {"any": row.public, "site": row.site, "admin": row.admin}[reach]
+        for _, port in listening(side.case.site, side.case.host):
+            assert str(port.number) in shown
+            assert f"{port.number} " in {"any": row.public, "site": row.site, "admin": row.admin}[port.reach]
 
 
 def test_each_party_reaches_the_hosts_that_listen_for_it(drawn) -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from gmconf.daemons import listening
 from gmconf.derived.accounts import Directory
 from gmconf.model import Site
 from gmconf.render.render import render
@@ -116,7 +117,9 @@ def test_parked_domains_have_no_keys():
 def test_filter_for_other_hosts():
     v = view(hosts=FLEET, host=2)
     plan = rspamd.plan(v)
-    assert plan.listens == ((11332, "site"),)
+    assert [(s.name, p.number, p.reach) for s, p in listening(v.site, v.host) if s.name == "rspamd"] == [
+        ("rspamd", 11332, "site")
+    ]
     found = texts(rspamd, v)
     assert '"*:11332"' in found[f"{LOCAL}/worker-proxy.inc"]
     assert "11334" not in found[f"{LOCAL}/worker-controller.inc"], "nobody elsewhere teaches"
