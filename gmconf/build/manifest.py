@@ -8,7 +8,19 @@ from dataclasses import fields
 from functools import cache
 
 from gmconf.model import Host
-from gmconf.services.plan import Command, Compile, File, Judge, Pair, Plan, Probe, SecretFile, User
+from gmconf.services.plan import (
+    Command,
+    Compile,
+    File,
+    Judge,
+    LineFile,
+    Pair,
+    Plan,
+    PlannedFile,
+    Probe,
+    SecretFile,
+    User,
+)
 
 FORMAT = 1
 _encode = json.JSONEncoder(sort_keys=True, ensure_ascii=False).encode
@@ -99,7 +111,7 @@ def _written(part: User | Compile | Judge | Pair | Command | Probe) -> dict[str,
     return {name: list(value) if isinstance(value, tuple) else value for name, value, usual in values if value != usual}
 
 
-def _public(file: File, digest: str) -> str:
+def _public(file: File | LineFile, digest: str) -> str:
     return _encode({**_entry(file), "source": f"tree{file.path}", "sha256": digest})
 
 
@@ -109,7 +121,7 @@ def _secret(file: SecretFile) -> str:
     return _encode({**_entry(file), "secret": f"secrets/{file.secret}"})
 
 
-def _entry(file: File | SecretFile) -> dict[str, object]:
+def _entry(file: PlannedFile) -> dict[str, object]:
     entry: dict[str, object] = {
         "path": file.path,
         "owner": file.owner,

@@ -11,7 +11,7 @@ from gmconf.build.variants import field_of
 from gmconf.derived.accounts import NOBODY, OPERATOR_ADDRESSES, ROLE_ADDRESSES
 from gmconf.errors import GmconfError
 from gmconf.model.document import PathParts, parse_path
-from gmconf.services.plan import File, Rows, Source, View
+from gmconf.services.plan import LineFile, Rows, Source, View
 from gmconf.services.registry import plans
 from gmconf.settings import Reason
 from gmconf.site.load import Loaded
@@ -22,9 +22,9 @@ class Sources:
 
     def __init__(self, loaded: Loaded) -> None:
         self._loaded = loaded
-        self._tables: dict[str, dict[str, File]] = {}
+        self._tables: dict[str, dict[str, LineFile]] = {}
 
-    def tables(self, host: str) -> dict[str, File]:
+    def tables(self, host: str) -> dict[str, LineFile]:
         """Tables of a host by path; none for a host that the site does not have."""
         if host not in self._tables:
             loaded = self._loaded
@@ -35,7 +35,7 @@ class Sources:
                 for view in views
                 for plan in plans(view)
                 for file in plan.files
-                if isinstance(file, File) and isinstance(file.lines, Rows)
+                if isinstance(file, LineFile) and isinstance(file.lines, Rows)
             }
         return self._tables[host]
 

@@ -18,7 +18,7 @@ from gmconf.keys.names import PASSWORDS
 from gmconf.render.render import header, likeness, render
 from gmconf.render.trace import SITE, Entry, Trace
 from gmconf.resources import folder
-from gmconf.services.plan import File, Plan, SecretFile, View
+from gmconf.services.plan import File, LineFile, Plan, SecretFile, View
 from gmconf.services.registry import plans
 from gmconf.site.load import Loaded
 
@@ -132,13 +132,16 @@ def _host(view: View, host_plans: tuple[Plan, ...], tree: Tree, trace: Trace) ->
     tree.files[f"hosts/{view.host.name}/manifest.json"] = manifest(view.host, host_plans, digests).encode()
 
 
-def _put(tree: Tree, trace: Trace, host: str, file: File) -> tuple[str, Entry]:
+def _put(tree: Tree, trace: Trace, host: str, file: File | LineFile) -> tuple[str, Entry]:
     """Add a host's file; its SHA-256 and the reasons of its lines."""
     relative = f"hosts/{host}/tree{file.path}"
-    if file.shared:
-        return tree.put_shared(file.path, relative, partial(_bulk, file)), trace.entry(file.because, {})
-    if file.lines is not None:
-        return tree.put(relative, _bulk(file)), trace.entry(file.because, {})
+    if isinstance(file, LineFile):
+        digest = (
+            tree.put_shared(file.path, relative, partial(_bulk, file))
+            if file.shared
+            else tree.put(relative, _bulk(file))
+        )
+        return digest, trace.entry(file.because, {})
     alike = likeness(file)
     if alike not in tree.rendered:
         rendered = render(file)
@@ -148,7 +151,6 @@ def _put(tree: Tree, trace: Trace, host: str, file: File) -> tuple[str, Entry]:
     return digest, entry
 
 
-def _bulk(file: File) -> bytes:
-    assert file.lines is not None  # asked for by the caller
+def _bulk(file: LineFile) -> bytes:
     text = "\n".join(file.lines())
     return (header(file) + text + ("\n" if text else "")).encode()

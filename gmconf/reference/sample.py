@@ -86,5 +86,5 @@ def _rendered(folder: Path, release: str, level: str) -> Iterator[tuple[File, tu
     view = View(loaded.site, loaded.site.hosts[0], loaded.mail, loaded.why, loaded.public, loaded.rollover)
     for plan in plans(view):
         for file in plan.files:
-            if isinstance(file, File) and file.template:
+            if isinstance(file, File):
                 yield file, tuple(setting for settings in render(file).lines.values() for setting in settings)

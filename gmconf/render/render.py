@@ -7,7 +7,7 @@ tell which line prints what. The mark is a control character, which the model re
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from functools import cache
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemBytecodeCache, FileSystemLoader, Stric
 
 from gmconf.errors import GmconfError
 from gmconf.resources import folder
-from gmconf.services.plan import File
+from gmconf.services.plan import File, LineFile, Spell
 from gmconf.settings import Setting, Settings, Value
 
 _MARK = "\x00"
@@ -31,8 +31,9 @@ class Rendered(NamedTuple):
 class _Tracer:
     """Spells settings in one dialect and remembers them in the order in which they are printed."""
 
+    spell: Spell
+
     def __init__(self) -> None:
-        self.spell: Callable[[Value], str] = str
         self.seen: list[Setting] = []
         self._spelled: dict[Hashable, str] = {}
 
@@ -101,8 +102,6 @@ def _template(name: str) -> Template:
 
 def render(file: File) -> Rendered:
     """Text and trace of a templated file. Raises GmconfError when a setting stays unprinted."""
-    if file.settings is None:
-        raise GmconfError(f"{file.path} has no settings to render")
     tracer = _TRACER
     tracer.spell, tracer.seen = file.spell, []
     try:
@@ -124,12 +123,11 @@ def render(file: File) -> Rendered:
 
 def likeness(file: File) -> Hashable:
     """Templated files of several hosts with the same likeness have the same text and the same reasons."""
-    settings = file.settings.flat() if file.settings else ()
-    printed = [(s.key, hashable(s.value), s.because) for s in settings]
+    printed = [(s.key, hashable(s.value), s.because) for s in file.settings.flat()]
     return file.path, file.template, file.spell, file.comment, file.because, tuple(printed)
 
 
-def header(file: File) -> str:
+def header(file: File | LineFile) -> str:
     """The lines every whole file starts with."""
     if not file.comment:
         return ""

@@ -16,7 +16,7 @@ from gmconf.keys.names import tsig_file
 from gmconf.model import Acme, Role
 from gmconf.resources import program
 from gmconf.services import nginx, tls
-from gmconf.services.plan import File, Plan, SecretFile, Unit, View
+from gmconf.services.plan import File, LineFile, Plan, PlannedFile, SecretFile, Unit, View
 from gmconf.settings import Reason, Settings, Value, need
 
 FOLDER, CONF = "/etc/gmconf/acme", "/etc/gmconf/acme.ini"
@@ -39,9 +39,9 @@ def plan(view: View, others: Sequence[Plan]) -> Plan:
 def _wanted(view: View, acme: Acme, others: Sequence[Plan]) -> Plan:
     because = control("tls.cert-trust")
     pairs = _pairs(others)
-    files: list[File | SecretFile] = [
+    files: list[PlannedFile] = [
         File(CONF, "acme", because, "acme/acme.ini.j2", _settings(view, acme, pairs), ini.spell, mode="0600"),
-        File(PROGRAM, "acme", because, lines=partial(program, "files/acme.py"), shared=True, mode="0755"),
+        LineFile(PROGRAM, "acme", because, lines=partial(program, "files/acme.py"), shared=True, mode="0755"),
         *_units(because, _writes(view, acme, pairs)),
     ]
     for name in sorted({name for name, _, _ in pairs}):
@@ -124,7 +124,7 @@ def _writes(view: View, acme: Acme, pairs: Sequence[tuple[str, str, tuple[str, .
     return sorted({stem.rpartition("/")[0] for _, stem, _ in pairs} | ({_webroot(view, acme)} - {""}))
 
 
-def _units(because: Reason, writes: list[str]) -> list[File | SecretFile]:
+def _units(because: Reason, writes: list[str]) -> list[PlannedFile]:
     service, timer = map(Settings, FILES)
     service.set("command", f"/usr/bin/python3 -B {PROGRAM} {CONF}", because)
     shows = need("acme", "where daemons read certificates, and nginx proofs; the rest of the host it cannot change")

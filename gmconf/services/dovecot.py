@@ -7,6 +7,7 @@ from functools import partial
 
 from gmconf.controls import control
 from gmconf.derived.limits import chain
+from gmconf.dialects import ini
 from gmconf.dialects.dovecot import spell
 from gmconf.model import LOGIN_ROLES, Role
 from gmconf.resources import program
@@ -15,7 +16,9 @@ from gmconf.services.plan import (
     Command,
     File,
     Judge,
+    LineFile,
     Plan,
+    PlannedFile,
     Probe,
     Rows,
     SecretFile,
@@ -44,7 +47,7 @@ def plan(view: View) -> Plan:
     store, old = view.has(Role.STORE), view.host.release == "bookworm"
     settings = _settings(view)
     template = f"dovecot/{'2.3' if old else '2.4'}/{'dovecot' if store else 'auth'}.conf.j2"
-    files: list[File | SecretFile] = [
+    files: list[PlannedFile] = [
         File(CONF, "dovecot", need("dovecot", "its whole configuration"), template, settings, spell),
         SecretFile(
             f"{FOLDER}/passwords",
@@ -57,7 +60,7 @@ def plan(view: View) -> Plan:
         ),
     ]
     files.append(
-        File(
+        LineFile(
             f"{FOLDER}/suspended",
             "dovecot",
             control("prc.abuse-stop"),
@@ -74,7 +77,7 @@ def plan(view: View) -> Plan:
         quota = "userdb_quota_rule=*:bytes=" if old else "userdb_quota_storage_size="
         because = control("maa.virtual-domains")
         files.append(
-            File(
+            LineFile(
                 f"{FOLDER}/users",
                 "dovecot",
                 because,
@@ -156,11 +159,11 @@ def _users(view: View, quota: str) -> Iterator[tuple[str, Source]]:
         yield f"{account.login}:::::::{quota}{account.quota}", account.login
 
 
-def _sieve(view: View) -> list[File]:
+def _sieve(view: View) -> list[File | LineFile]:
     because = {"junk": control("mda.junk-folder")}
     learns = need("dovecot", "moving a message into or out of Junk teaches the filter")
-    files = [
-        File(
+    files: list[File | LineFile] = [
+        LineFile(
             f"{SIEVE}/{name}.sieve",
             "dovecot",
             because.get(name, learns),
@@ -181,7 +184,9 @@ def _sieve(view: View) -> list[File]:
             ),
         )
         files.append(
-            File(teach.file, "dovecot", learns, "dovecot/sieve/rspamc-learn.j2", teach, comment="", mode="0755")
+            File(
+                teach.file, "dovecot", learns, "dovecot/sieve/rspamc-learn.j2", teach, ini.word, comment="", mode="0755"
+            )
         )
     return files
 

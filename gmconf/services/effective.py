@@ -23,7 +23,7 @@ def host_case(view: View, plans: Sequence[Plan], records: Iterable[Record] = ())
     for plan in plans:
         for file in plan.files:
             paths.add(file.path)
-            if isinstance(file, File) and file.settings is not None:
+            if isinstance(file, File):
                 found = {s.key: s for s in file.settings.flat()}
                 _override(view, file, found)
                 settings[file.path] = found

@@ -7,7 +7,7 @@ from functools import partial
 
 from gmconf.controls import control
 from gmconf.resources import program
-from gmconf.services.plan import Command, File
+from gmconf.services.plan import Command, LineFile
 
 FOLDER = "/usr/local/lib/gmconf"
 DIRECTORY = (FOLDER, "root", "root", "0755")
@@ -20,10 +20,10 @@ def path(name: str) -> str:
     return f"{FOLDER}/end-{name}"
 
 
-def file(service: str, name: str) -> File:
+def file(service: str, name: str) -> LineFile:
     """The program ``roles/gmconf/files/NAME.py``, which reads logins, one a line, or "*"; exit code 1: not all have
     ended."""
-    return File(
+    return LineFile(
         path(name),
         service,
         control("prc.abuse-stop"),

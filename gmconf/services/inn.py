@@ -11,7 +11,19 @@ from gmconf.model import News, Role
 from gmconf.resources import program
 from gmconf.services import ending, tls
 from gmconf.services.dovecot import auth_socket, user_socket
-from gmconf.services.plan import ExecProbe, File, Judge, Plan, Rows, SecretFile, Source, TcpProbe, Unit, View
+from gmconf.services.plan import (
+    ExecProbe,
+    File,
+    Judge,
+    LineFile,
+    Plan,
+    PlannedFile,
+    Rows,
+    Source,
+    TcpProbe,
+    Unit,
+    View,
+)
 from gmconf.services.prosody import days
 from gmconf.settings import Settings, need
 
@@ -58,15 +70,22 @@ def _store(view: View, news: News) -> Plan:
         packages=("inn2",),
         files=(
             File(CONF, "inn", because, "inn/inn.conf.j2", _settings(view, news), inn.spell),
-            File(f"{FOLDER}/storage.conf", "inn", because, "inn/storage.conf.j2", Settings("")),
+            File(f"{FOLDER}/storage.conf", "inn", because, "inn/storage.conf.j2", Settings(""), inn.word),
             File(f"{FOLDER}/expire.ctl", "inn", because, "inn/expire.ctl.j2", expire, inn.word),
-            File(f"{FOLDER}/newsfeeds", "inn", alone, "inn/newsfeeds.j2", Settings("")),
+            File(f"{FOLDER}/newsfeeds", "inn", alone, "inn/newsfeeds.j2", Settings(""), inn.word),
             File(
-                f"{FOLDER}/incoming.conf", "inn", alone, "inn/incoming.conf.j2", Settings(""), group="news", mode="0640"
+                f"{FOLDER}/incoming.conf",
+                "inn",
+                alone,
+                "inn/incoming.conf.j2",
+                Settings(""),
+                inn.word,
+                group="news",
+                mode="0640",
             ),
-            File(f"{FOLDER}/control.ctl", "inn", alone, "inn/control.ctl.j2", Settings("")),
+            File(f"{FOLDER}/control.ctl", "inn", alone, "inn/control.ctl.j2", Settings(""), inn.word),
             File(shell.file, "inn", because, "inn/innshellvars.j2", shell, ini.word, mode="0755"),
-            File(GROUPS, "inn", because, lines=Rows(lambda: _groups(news))),
+            LineFile(GROUPS, "inn", because, lines=Rows(lambda: _groups(news))),
             _program(SYNC, "inn", "news-groups.sh", comment="", mode="0755"),
             File(unit.file, "inn", because, "inn/inn2.conf.j2", unit, ini.spell),
             File(cron.file, "inn", view.why("news.retention"), "inn/cron.j2", cron, ini.spell),
@@ -100,7 +119,7 @@ def _readers(view: View) -> Plan:
     readers.set("program", f"{LOGIN} {auth_socket('news')} {user_socket('news')}", because)
     readers.set("users", "*@*", because)
     readers.set("groups", "*,!junk,!control,!control.*,!to,!to.*", because)
-    files: list[File | SecretFile] = [
+    files: list[PlannedFile] = [
         File(READERS, "nnrpd", because, "inn/readers.conf.j2", readers, inn.spell),
         _program(LOGIN, "nnrpd", "nnrpd_login.py", comment="", mode="0755"),
         _program(f"{FOLDER}/filter/filter_nnrpd.pl", "nnrpd", "filter_nnrpd.pl"),
@@ -147,10 +166,10 @@ def _readers(view: View) -> Plan:
     )
 
 
-def _program(path: str, service: str, name: str, *, comment: str = "# ", mode: str = "0644") -> File:
+def _program(path: str, service: str, name: str, *, comment: str = "# ", mode: str = "0644") -> LineFile:
     """A program for this daemon, as it lies in roles/gmconf/files/inn."""
     lines = partial(program, f"files/inn/{name}")
-    return File(path, service, control("nntp.access"), lines=lines, shared=True, comment=comment, mode=mode)
+    return LineFile(path, service, control("nntp.access"), lines=lines, shared=True, comment=comment, mode=mode)
 
 
 def _groups(news: News) -> Iterator[tuple[str, Source]]:

@@ -13,7 +13,7 @@ from gmconf.dns.contract import Contract
 from gmconf.dns.zonefile import ZoneFiles
 from gmconf.keys.names import TRANSFER, TRANSFER_KEY
 from gmconf.model import Host
-from gmconf.services.plan import ExecProbe, File, Judge, Plan, SecretFile, Unit, View
+from gmconf.services.plan import ExecProbe, File, Judge, LineFile, Plan, PlannedFile, SecretFile, Unit, View
 from gmconf.settings import Settings, need
 
 FOLDER = "/etc/knot"
@@ -44,7 +44,7 @@ def plan(view: View) -> Plan:
     primary = servers[0].name == view.host.name
     works = need("knot", "what the site publishes, as gmconf dns prints it")
     conf = _primary(view, zones, others) if primary else _secondary(zones, servers[0])
-    files: list[File | SecretFile] = [
+    files: list[PlannedFile] = [
         File(
             CONF,
             "knot",
@@ -63,7 +63,7 @@ def plan(view: View) -> Plan:
     published = ZoneFiles(Contract(view.site, view.public, view.why, view.rollover))
     for name in zones if primary else ():
         files.append(
-            File(f"{ZONES}/{name}.zone", "knot", works, lines=partial(published.zone, name, SERIAL), comment="")
+            LineFile(f"{ZONES}/{name}.zone", "knot", works, lines=partial(published.zone, name, SERIAL), comment="")
         )
     judged = [Judge(("knotc", "-c", f"{{{CONF}}}", "conf-check"), refuse=("error", "warning"))]
     if primary:

@@ -12,7 +12,7 @@ from gmconf.controls import control
 from gmconf.dialects import ini
 from gmconf.model import Role
 from gmconf.resources import program
-from gmconf.services.plan import File, Plan, TcpProbe, Unit, View
+from gmconf.services.plan import File, LineFile, Plan, TcpProbe, Unit, View
 from gmconf.settings import Settings, need
 
 CONF = "/etc/mta-sts-daemon.yml"
@@ -55,7 +55,7 @@ def plan(view: View) -> Plan:
         packages=("postfix-mta-sts-resolver", "python3-dnspython"),
         files=(
             File(CONF, "mta-sts", enforced, "mta-sts/mta-sts-daemon.yml.j2", c, ini.word),
-            File(
+            LineFile(
                 PROGRAM,
                 "mta-sts",
                 enforced,

@@ -12,7 +12,7 @@ from gmconf.dialects.nginx import spell
 from gmconf.keys.names import tells_programs, web_names
 from gmconf.model import Domain
 from gmconf.services import autoconfig, tls
-from gmconf.services.plan import File, Judge, Plan, SecretFile, TcpProbe, Unit, View
+from gmconf.services.plan import File, Judge, LineFile, Plan, PlannedFile, TcpProbe, Unit, View
 from gmconf.settings import Settings, need
 
 FOLDER = "/etc/nginx"
@@ -29,7 +29,7 @@ def plan(view: View) -> Plan:
     """The web server of a host with role web."""
     sts = control("sts.in")
     names = [name for name, _ in web_names(view.site)]
-    files: list[File | SecretFile] = [
+    files: list[PlannedFile] = [
         File(CONF, "nginx", sts, "nginx/nginx.conf.j2", _settings(view, names), spell),
         *_policies(view, names),
         *_programs(view),
@@ -63,7 +63,7 @@ def plan(view: View) -> Plan:
     )
 
 
-def _policies(view: View, names: list[str]) -> Iterator[File]:
+def _policies(view: View, names: list[str]) -> Iterator[LineFile]:
     """One for all domains whose MX are the hosts, and one for each of the others."""
     by_path: dict[str, list[Domain]] = {}
     for domain in view.site.domains:
@@ -71,7 +71,7 @@ def _policies(view: View, names: list[str]) -> Iterator[File]:
             by_path.setdefault(_policy(domain), []).append(domain)
     for path, domains in by_path.items():
         records = tuple(record for d in domains for record in (f"{d.name} MX", f"_mta-sts.{d.name} TXT"))
-        yield File(
+        yield LineFile(
             path,
             "nginx",
             control("sts.in"),

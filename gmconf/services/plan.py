@@ -65,19 +65,16 @@ class Rows:
 
 
 class File(NamedTuple):
-    """A whole file on a host, owned by gmconf: printed by a template, or bulk lines written by code."""
+    """A whole file on a host, owned by gmconf, printed by a template."""
 
     path: str
     service: str
     because: Reason
-    template: str = ""
+    template: str
     """Below templates/, e.g. "postfix/main.cf.j2"."""
-    settings: Settings | None = None
-    spell: Spell = str
-    lines: Callable[[], Iterable[str]] | None = None
-    """For bulk data: yields lines without line feed, sorted; the reason is the file's. ``Rows`` for tables."""
-    shared: bool = False
-    """Bulk data that follows from the site alone: made once, and the same on every host that has the file."""
+    settings: Settings
+    spell: Spell
+    """The dialect of the file: without one nothing would quote what the template prints."""
     comment: str = "# "
     """How the language starts a comment line; the header is written with it ("" = no header)."""
     owner: str = "root"
@@ -88,6 +85,27 @@ class File(NamedTuple):
     domains of an MTA-STS policy. The roll-out is refused where DNS disagrees."""
     initial: bool = False
     """Delivered where it is missing; what lies there is the host's own and stays."""
+
+
+class LineFile(NamedTuple):
+    """A whole file of lines that code writes, and spells: tables, policies, programs. They have one reason."""
+
+    path: str
+    service: str
+    because: Reason
+    lines: Callable[[], Iterable[str]]
+    """Yields lines without line feed; those of tables sorted."""
+    shared: bool = False
+    """Follows from the site alone: made once, and the same on every host that has the file."""
+    comment: str = "# "
+    """As that of ``File``."""
+    owner: str = "root"
+    group: str = "root"
+    mode: str = "0644"
+    records: tuple[str, ...] = ()
+    """As those of ``File``."""
+    initial: bool = False
+    """As that of ``File``."""
 
 
 class SecretFile(NamedTuple):
@@ -104,6 +122,9 @@ class SecretFile(NamedTuple):
     """As those of ``File``."""
     initial: bool = False
     """As that of ``File``."""
+
+
+PlannedFile = File | LineFile | SecretFile
 
 
 class Unit(NamedTuple):
@@ -212,7 +233,7 @@ class Plan(NamedTuple):
 
     name: str
     packages: tuple[str, ...] = ()
-    files: tuple[File | SecretFile, ...] = ()
+    files: tuple[PlannedFile, ...] = ()
     users: tuple[User, ...] = ()
     directories: tuple[tuple[str, str, str, str], ...] = ()
     """(path, owner, group, mode)."""

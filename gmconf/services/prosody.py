@@ -11,7 +11,7 @@ from gmconf.model.talk import Chat
 from gmconf.resources import program
 from gmconf.services import ending, tls
 from gmconf.services.dovecot import auth_socket, user_socket
-from gmconf.services.plan import File, Judge, Plan, SecretFile, TcpProbe, Unit, View
+from gmconf.services.plan import File, Judge, LineFile, Plan, PlannedFile, TcpProbe, Unit, View
 from gmconf.settings import Settings, need
 
 CONF, FOLDER = "/etc/prosody/prosody.cfg.lua", "/etc/prosody"
@@ -43,7 +43,7 @@ def plan(view: View) -> Plan:
     """Packages, files, judges and probes of the chat server."""
     because = control("xmpp.server")
     module = f"{PLUGINS}/mod_auth_gmconf.lua"
-    files: list[File | SecretFile] = [
+    files: list[PlannedFile] = [
         File(
             CONF,
             "prosody",
@@ -55,7 +55,7 @@ def plan(view: View) -> Plan:
             group="prosody",
             mode="0640",
         ),
-        File(
+        LineFile(
             module,
             "prosody",
             need("prosody", "passwords are Dovecot's business"),
@@ -68,7 +68,7 @@ def plan(view: View) -> Plan:
     authorities = [line for name in _authorities(view) for line in view.public[name].rstrip("\n").split("\n")]
     if authorities:
         why = need("prosody", "servers of a closed network show certificates of its own CAs")
-        files.append(File(AUTHORITIES, "prosody", why, lines=lambda: authorities, comment=""))
+        files.append(LineFile(AUTHORITIES, "prosody", why, lines=lambda: authorities, comment=""))
     names = [name for name, _ in chat_domains(view.site)]
     for name in names:
         files += tls.pair(view, name, f"{CERTIFICATES}/{name}", "prosody-tls", group="prosody")

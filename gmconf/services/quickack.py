@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from gmconf.dialects import ini
 from gmconf.model import Role
-from gmconf.services.plan import File, Plan, Unit, View
+from gmconf.services.plan import File, LineFile, Plan, Unit, View
 from gmconf.settings import Settings, need
 
 PROGRAM = "/usr/local/lib/gmconf/quickack"
@@ -40,7 +40,7 @@ def plan(view: View) -> Plan:
     return Plan(
         name="quickack",
         files=(
-            File(PROGRAM, "quickack", why, lines=lambda: SCRIPT, comment="", mode="0755"),
+            LineFile(PROGRAM, "quickack", why, lines=lambda: SCRIPT, comment="", mode="0755"),
             File(UNIT, "quickack", why, "system/quickack.service.j2", unit, ini.spell),
         ),
         directories=(("/usr/local/lib/gmconf", "root", "root", "0755"),),

@@ -7,7 +7,7 @@ from functools import partial
 from gmconf.controls import control
 from gmconf.dialects import ini
 from gmconf.resources import program
-from gmconf.services.plan import Command, File, Judge, Plan, Unit, View
+from gmconf.services.plan import Command, File, Judge, LineFile, Plan, Unit, View
 from gmconf.settings import Settings, need
 
 MIB = 1024 * 1024
@@ -31,7 +31,7 @@ def _recover() -> Plan:
     return Plan(
         name="recover",
         files=(
-            File(
+            LineFile(
                 RECOVER,
                 "recover",
                 crash,
@@ -39,7 +39,9 @@ def _recover() -> Plan:
                 shared=True,
                 mode="0755",
             ),
-            File(PLACES, "recover", crash, lines=partial(program, "module_utils/gmconf_host/places.py"), shared=True),
+            LineFile(
+                PLACES, "recover", crash, lines=partial(program, "module_utils/gmconf_host/places.py"), shared=True
+            ),
             File(RECOVER_UNIT, "recover", crash, "system/recover.service.j2", unit, ini.spell),
         ),
         directories=(("/usr/local/lib/gmconf", "root", "root", "0755"),),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gmconf.controls import control
 from gmconf.keys.names import server_names
 from gmconf.model import Role
-from gmconf.services.plan import File, Pair, Plan, SecretFile, View
+from gmconf.services.plan import LineFile, Pair, Plan, PlannedFile, SecretFile, View
 from gmconf.settings import Reason, need
 
 FOLDER = "/etc/gmconf/tls"
@@ -36,7 +36,7 @@ def pair(
     group: str = "root",
     record: str = "",
     initial: bool | None = None,
-) -> list[File | SecretFile]:
+) -> list[PlannedFile]:
     """Certificate chain and key of a name as STEM.crt and STEM.key; ``group`` is a daemon's that has no privileges to
     drop.
 
@@ -46,7 +46,7 @@ def pair(
     mode = "0600" if group == "root" else "0640"
     own = view.site.tls.source == "acme" if initial is None else initial
     return [
-        File(
+        LineFile(
             f"{stem}.crt",
             service,
             control("tls.cert"),
@@ -78,7 +78,7 @@ def plan(view: View) -> Plan:
     """Certificate and key of the host and of the names that domains have for it, and, in a closed network, the internal
     CA."""
     names = [view.host.name, *own_names(view)]
-    files: list[File | SecretFile] = []
+    files: list[PlannedFile] = []
     for name in names:
         # With ACME it is the key that is given to the host (acme.py), not what the host shows, that DNS has to agree
         # with.
@@ -89,7 +89,7 @@ def plan(view: View) -> Plan:
         roots = ("ca/ca.crt", *([f"ca/{acme.authority}.crt"] if acme and acme.authority else []))
         cas = [line for ca in roots for line in view.public[ca].rstrip("\n").split("\n")]
         why = need("tls", "hosts of a closed network trust this site's own CA")
-        files.append(File(f"{FOLDER}/ca.crt", "tls", why, lines=lambda: cas, comment=""))
+        files.append(LineFile(f"{FOLDER}/ca.crt", "tls", why, lines=lambda: cas, comment=""))
     return Plan(
         name="tls",
         packages=("ca-certificates", "openssl"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gmconf.controls import control
 from gmconf.dialects import ini, unbound
 from gmconf.errors import GmconfError
-from gmconf.services.plan import ExecProbe, File, Judge, Plan, Unit, View
+from gmconf.services.plan import ExecProbe, File, Judge, LineFile, Plan, Unit, View
 from gmconf.settings import Settings, need
 
 CONF = "/etc/unbound/unbound.conf"
@@ -78,13 +78,15 @@ def plan(view: View) -> Plan:
                 _resolv(view),
                 ini.word,
             ),
-            File(
+            LineFile(
                 "/etc/dhcp/dhclient-enter-hooks.d/gmconf",
                 "unbound",
                 keeps,
                 lines=lambda: ("make_resolv_conf() { :; }",),
             ),
-            File("/etc/dhcpcd.enter-hook", "unbound", keeps, lines=lambda: ('skip_hooks="$skip_hooks resolv.conf"',)),
+            LineFile(
+                "/etc/dhcpcd.enter-hook", "unbound", keeps, lines=lambda: ('skip_hooks="$skip_hooks resolv.conf"',)
+            ),
         ),
         directories=(
             ("/etc/dhcp", "root", "root", "0755"),

@@ -42,7 +42,7 @@ from gmconf.documents.exposure import exposure
 from gmconf.errors import GmconfError
 from gmconf.model import Site
 from gmconf.render.render import render
-from gmconf.services.plan import File, View
+from gmconf.services.plan import LineFile, SecretFile, View
 from gmconf.services.registry import plans
 from gmconf.settings import Reason
 
@@ -144,8 +144,8 @@ def texts(site: Site) -> dict[str, str]:
     found = {}
     for plan in plans(view):
         for file in plan.files:
-            if isinstance(file, File):
-                found[file.path] = "\n".join(file.lines()) if file.lines else render(file).text
+            if not isinstance(file, SecretFile):
+                found[file.path] = "\n".join(file.lines()) if isinstance(file, LineFile) else render(file).text
     return found
 
 

@@ -9,7 +9,7 @@ from gmconf.render.render import render
 from gmconf.resources import folder
 from gmconf.services import redis
 from gmconf.services.clamav import main as clamav
-from gmconf.services.plan import View
+from gmconf.services.plan import LineFile, View
 from gmconf.services.rspamd import guard
 from gmconf.services.rspamd import main as rspamd
 from gmconf.settings import Reason
@@ -44,7 +44,7 @@ def texts(module, v):
     for file in module.plan(v).files:
         if hasattr(file, "secret"):
             continue
-        found[file.path] = "\n".join(file.lines()) if file.lines else render(file).text
+        found[file.path] = "\n".join(file.lines()) if isinstance(file, LineFile) else render(file).text
     return found
 
 

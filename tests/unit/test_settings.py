@@ -19,7 +19,7 @@ def template(monkeypatch):
     def make(text: str, settings: Settings, **more) -> File:
         monkeypatch.setattr(rendering.environment(), "loader", DictLoader({"t": text}))
         rendering._template.cache_clear()
-        return File("/etc/x", "postfix", A, template="t", settings=settings, **more)
+        return File("/etc/x", "postfix", A, **{"template": "t", "settings": settings, "spell": str, **more})
 
     yield make
     rendering._template.cache_clear()

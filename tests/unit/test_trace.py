@@ -55,7 +55,7 @@ def test_trace_of_another_version_is_refused(tmp_path) -> None:
 )
 def test_files_that_differ_are_rendered_each(one, other) -> None:
     def of(found: Settings) -> object:
-        return likeness(File("/etc/x", "postfix", ONE, "x.j2", found))
+        return likeness(File("/etc/x", "postfix", ONE, "x.j2", found, str))
 
     assert of(one) != of(other)
     assert of(one) == of(one)

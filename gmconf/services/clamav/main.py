@@ -11,7 +11,7 @@ from gmconf.dialects.clamav import spell
 from gmconf.model import Role
 from gmconf.services.clamav import signatures as clamav_own
 from gmconf.services.clamav import watch as clamav_watch
-from gmconf.services.plan import Command, ExecProbe, File, Judge, Plan, Unit, View
+from gmconf.services.plan import Command, ExecProbe, File, Judge, LineFile, Plan, PlannedFile, Unit, View
 from gmconf.settings import Reason, Settings, need
 
 CLAMD, FRESHCLAM = "/etc/clamav/clamd.conf", "/etc/clamav/freshclam.conf"
@@ -45,12 +45,14 @@ def plan(view: View) -> Plan:
     runs = need(
         "clamav", "clamd owns its socket itself, so that a stopped scanner is seen as stopped and mail gets 4xx"
     )
-    files = [
+    files: list[PlannedFile] = [
         File(CLAMD, "clamav", proof, "clamav/clamd.conf.j2", clamd(view), spell),
         File(UNIT_FILE, "clamav", runs, "clamav/clamav-daemon.service.j2", _unit(runs), ini.spell),
-        File(TEST_SIGNATURE, "clamav", proof, lines=lambda: clamav_own.contents(view), comment=""),
+        LineFile(TEST_SIGNATURE, "clamav", proof, lines=lambda: clamav_own.contents(view), comment=""),
         *clamav_watch.files(view.site.filter.signatures.mirrors, view.site.filter.signatures.urls),
-        File(FILE_NAMES, "clamav", control("flt.risky-attachments"), lines=lambda: clamav_own.names(view), comment=""),
+        LineFile(
+            FILE_NAMES, "clamav", control("flt.risky-attachments"), lines=lambda: clamav_own.names(view), comment=""
+        ),
     ]
     updates = bool(sources(view))
     if updates:
@@ -69,7 +71,7 @@ def plan(view: View) -> Plan:
         )
     local = [url for url in view.site.filter.signatures.urls if url.startswith("file:")]
     if local:
-        files.append(File(APPARMOR, "clamav", view.why("filter.signatures.urls"), lines=lambda: _apparmor(local)))
+        files.append(LineFile(APPARMOR, "clamav", view.why("filter.signatures.urls"), lines=lambda: _apparmor(local)))
     units = [
         Unit(
             "clamav-daemon.service", restart_paths=(CLAMD, UNIT_FILE, TEST_SIGNATURE, FILE_NAMES, clamav_watch.PROGRAM)

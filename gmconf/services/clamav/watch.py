@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from gmconf.controls import control
 from gmconf.dialects import ini
-from gmconf.services.plan import File
+from gmconf.services.plan import File, LineFile
 from gmconf.settings import Settings, need
 
 PROGRAM = "/usr/local/lib/gmconf/clamd-scans"
@@ -23,7 +23,7 @@ SCANS = need("clamav", "a scanner without its signatures, or without an engine, 
 OFFICIAL = ("main.c[lv]d", "daily.c[lv]d")
 
 
-def files(mirrors: tuple[str, ...], urls: tuple[str, ...]) -> tuple[File, ...]:
+def files(mirrors: tuple[str, ...], urls: tuple[str, ...]) -> tuple[File | LineFile, ...]:
     """The program that looks, and the units that call it."""
     why = control("flt.fail-closed")
     wanted = [*(OFFICIAL if mirrors else ()), *(shlex.quote(url.rpartition("/")[2]) for url in urls)]
@@ -31,7 +31,7 @@ def files(mirrors: tuple[str, ...], urls: tuple[str, ...]) -> tuple[File, ...]:
     service.set("command", [PROGRAM, "watch"], SCANS)
     timer.set("every", "1min", SCANS)
     return (
-        File(PROGRAM, "clamav", why, lines=lambda: _program(wanted), comment="", mode="0755"),
+        LineFile(PROGRAM, "clamav", why, lines=lambda: _program(wanted), comment="", mode="0755"),
         File(service.file, "clamav", SCANS, "clamav/clamd-watch.service.j2", service, ini.spell),
         File(timer.file, "clamav", SCANS, "clamav/clamd-watch.timer.j2", timer, ini.spell),
     )

@@ -6,6 +6,7 @@ store's return is the trigger: its socket being made. Other hosts try again afte
 
 from __future__ import annotations
 
+from gmconf.dialects import ini
 from gmconf.model import Role
 from gmconf.services.plan import File, Unit, View
 from gmconf.settings import Settings, need
@@ -23,8 +24,8 @@ def files(view: View) -> tuple[File, ...]:
     service = Settings(f"{UNITS}/gmconf-queue-flush.service")
     service.set("command", "/usr/sbin/postqueue -f", BACK)
     return (
-        File(path.file, "postfix", BACK, "postfix/queue-flush.path.j2", path),
-        File(service.file, "postfix", BACK, "postfix/queue-flush.service.j2", service),
+        File(path.file, "postfix", BACK, "postfix/queue-flush.path.j2", path, ini.spell),
+        File(service.file, "postfix", BACK, "postfix/queue-flush.service.j2", service, ini.spell),
     )
 
 

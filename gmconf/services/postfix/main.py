@@ -11,7 +11,7 @@ from gmconf.dialects.ini import word
 from gmconf.dialects.postfix import spell
 from gmconf.model import Host, Role
 from gmconf.services import ending, host_mail, mta_sts, tls
-from gmconf.services.plan import Compile, File, Judge, Plan, Probe, TcpProbe, Unit, View
+from gmconf.services.plan import Compile, File, Judge, LineFile, Plan, Probe, TcpProbe, Unit, View
 from gmconf.services.postfix import flush as postfix_flush
 from gmconf.services.postfix import maps as postfix_maps
 from gmconf.settings import Reason, Settings, Value, need
@@ -36,7 +36,7 @@ SIGNATURES = ":".join(
 def plan(view: View) -> Plan:
     """Packages, files, judges and probes of Postfix on one host."""
     msa = view.has(Role.MSA)
-    files = [
+    files: list[File | LineFile] = [
         File(MAIN, "postfix", need("postfix", "its main configuration"), "postfix/main.cf.j2", _main(view), spell),
         File(MASTER, "postfix", need("postfix", "its processes"), "postfix/master.cf.j2", _master(view), spell),
         File(OPENSSL, "postfix", control("tls.sigalgs"), "postfix/openssl.cnf.j2", _openssl(), word),

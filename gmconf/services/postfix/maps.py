@@ -8,7 +8,7 @@ from ipaddress import ip_address
 from gmconf.controls import control
 from gmconf.model import Role
 from gmconf.services import tls
-from gmconf.services.plan import File, Rows, Source, View
+from gmconf.services.plan import LineFile, Rows, Source, View
 from gmconf.settings import Reason, need
 
 FOLDER = "/etc/postfix/maps"
@@ -36,7 +36,7 @@ SENDMAIL = "550 5.7.1 Programs of this host hand mail in by sendmail, as a user 
 NOT_OURS = "550 5.7.1 Senders of this domain submit with authentication on port 465 or 587"
 
 
-def files(view: View) -> tuple[File, ...]:
+def files(view: View) -> tuple[LineFile, ...]:
     """All tables of a host that receives or submits mail."""
     return (
         _table("domains", need("postfix", "domains with mailboxes here"), lambda: _domains(view)),
@@ -56,18 +56,22 @@ def files(view: View) -> tuple[File, ...]:
             lambda: _destinations(view),
         ),
         _table("blocked-clients", control("mta.blocklist"), lambda: _blocked_clients(view)),
-        File(OWN_CLIENTS, "postfix", control("msa.sender-rights"), lines=Rows(lambda: _own_clients(view))),
+        LineFile(OWN_CLIENTS, "postfix", control("msa.sender-rights"), lines=Rows(lambda: _own_clients(view))),
         *(
-            (File(SNI, "postfix", control("tls.cert"), lines=Rows(lambda: _server_names(view))),)
+            (LineFile(SNI, "postfix", control("tls.cert"), lines=Rows(lambda: _server_names(view))),)
             if tls.own_names(view)
             else ()
         ),
         *(
-            (File(HANDED, "postfix", control("flt.fail-closed"), lines=Rows(lambda: _handed_over(view)), shared=True),)
+            (
+                LineFile(
+                    HANDED, "postfix", control("flt.fail-closed"), lines=Rows(lambda: _handed_over(view)), shared=True
+                ),
+            )
             if trusted(view)
             else ()
         ),
-        File(
+        LineFile(
             f"{FOLDER}/postscreen-access",
             "postfix",
             control("mta.flood-control"),
@@ -79,8 +83,8 @@ def files(view: View) -> tuple[File, ...]:
 
 def _table(
     name: str, because: Reason, pairs: Callable[[], Iterable[tuple[str, Source]]], *, shared: bool = True
-) -> File:
-    return File(f"{FOLDER}/{name}", "postfix", because, lines=Rows(pairs), shared=shared)
+) -> LineFile:
+    return LineFile(f"{FOLDER}/{name}", "postfix", because, lines=Rows(pairs), shared=shared)
 
 
 def _domains(view: View) -> Iterator[tuple[str, Source]]:

@@ -16,7 +16,7 @@ from gmconf.controls import control
 from gmconf.dialects import ini
 from gmconf.dialects.ucl import spell
 from gmconf.resources import folder, program
-from gmconf.services.plan import File, SecretFile
+from gmconf.services.plan import File, LineFile, PlannedFile
 from gmconf.settings import Settings, need
 
 PROGRAM = "/usr/local/lib/gmconf/rspamd-whole"
@@ -74,7 +74,7 @@ def _written(path: str) -> list[str]:
     return program(f"files/rspamd/{path.rpartition('/')[2]}")
 
 
-def files(filters: Iterable[File | SecretFile], release: str) -> tuple[File, ...]:
+def files(filters: Iterable[PlannedFile], release: str) -> tuple[File | LineFile, ...]:
     """The proof that is asked for outside the rules, and the look at all files of the filter before it starts."""
     why = control("flt.fail-closed")
     proof = Settings(PROOF)
@@ -96,7 +96,7 @@ def files(filters: Iterable[File | SecretFile], release: str) -> tuple[File, ...
     paths = sorted({f.path for f in filters} | {PROOF})
     return (
         File(PROOF, "rspamd", why, "rspamd/force_actions.conf.j2", proof, spell),
-        File(PROGRAM, "rspamd", why, lines=lambda: _program(paths), comment="", mode="0755"),
+        LineFile(PROGRAM, "rspamd", why, lines=lambda: _program(paths), comment="", mode="0755"),
         File(UNIT, "rspamd", why, "rspamd/rspamd.service.conf.j2", unit, ini.spell),
     )
 

@@ -10,7 +10,7 @@ from gmconf.derived.accounts import Directory
 from gmconf.derived.limits import chain
 from gmconf.dialects.ucl import literal, spell, spell_raw
 from gmconf.model import Role
-from gmconf.services.plan import File, Judge, Plan, SecretFile, Unit, UnixProbe, User, View
+from gmconf.services.plan import File, Judge, Plan, PlannedFile, SecretFile, Unit, UnixProbe, User, View
 from gmconf.services.redis import SOCKET as REDIS
 from gmconf.services.rspamd import dmarc_reports
 from gmconf.services.rspamd import guard as rspamd_guard
@@ -39,7 +39,7 @@ def plan(view: View) -> Plan:
     keys = _keys(view.mail)
     groups = ("clamav", "postfix", "redis", *(("vmail",) if view.has(Role.STORE) else ()))
     remote = [h for h in view.site.hosts if Role.FILTER not in h.roles and {Role.MTA, Role.MSA} & set(h.roles)]
-    files: tuple[File | SecretFile, ...] = (
+    files: tuple[PlannedFile, ...] = (
         *_local(view, bool(remote)),
         *_override(view),
         *rspamd_rules.files(view),

@@ -7,7 +7,7 @@ from itertools import chain
 
 from gmconf.controls import control
 from gmconf.dialects.ucl import spell
-from gmconf.services.plan import File, Rows, Source, View
+from gmconf.services.plan import LineFile, Rows, Source, View
 from gmconf.services.rspamd.guard import LAST
 
 FOLDER = "/etc/rspamd/local.d/maps.d"
@@ -16,13 +16,13 @@ KINDS = ("rsa", "ed25519")
 Pairs = Callable[[], Iterable[tuple[str, Source]]]
 
 
-def files(view: View) -> list[File]:
+def files(view: View) -> list[LineFile]:
     """The maps, one fact a line, sorted; keys hold no blanks or #, as the model sees to."""
 
-    def file(name: str, reason: str, pairs: Pairs) -> File:
-        return File(f"{FOLDER}/{name}", "rspamd", control(reason), lines=Rows(pairs), shared=True)
+    def file(name: str, reason: str, pairs: Pairs) -> LineFile:
+        return LineFile(f"{FOLDER}/{name}", "rspamd", control(reason), lines=Rows(pairs), shared=True)
 
-    def map_(name: str, reason: str, pairs: Pairs, value: str = "") -> File:
+    def map_(name: str, reason: str, pairs: Pairs, value: str = "") -> LineFile:
         return file(name, reason, lambda: chain(pairs(), ((f"{LAST} {value}".rstrip(), ()),)))
 
     return [

@@ -10,7 +10,7 @@ from gmconf.derived.limits import chain
 from gmconf.dialects.ucl import spell
 from gmconf.services import host_mail
 from gmconf.services.clamav.main import SOCKET
-from gmconf.services.plan import File, View
+from gmconf.services.plan import File, LineFile, View
 from gmconf.services.rspamd import guard as rspamd_guard
 from gmconf.services.rspamd.maps import FOLDER
 from gmconf.settings import Settings, need
@@ -35,7 +35,7 @@ _FOR = {
 """The control that a part of the rules is for."""
 
 
-def files(view: View) -> list[File]:
+def files(view: View) -> list[File | LineFile]:
     """local.d/rspamd.lua, which both releases load, its parts, and their data."""
     c = Settings(rspamd_guard.DATA)
     limits, fails = chain(view.site), control("flt.fail-closed")
@@ -93,7 +93,7 @@ def files(view: View) -> list[File]:
     return [
         File(c.file, "rspamd", text, "rspamd/gmconf-data.lua.j2", c, lua, comment="-- "),
         *(
-            File(
+            LineFile(
                 path,
                 "rspamd",
                 control(_FOR[path]) if path in _FOR else text,
