@@ -149,7 +149,7 @@ def test_a_row_of_another_site_is_not_explained(everything: Path, tmp_path: Path
         ("alice@example.com", "alice@example.com: example.com is no domain of site.yml; did you mean"),
         ("/etc/dovecot/users:99", "/etc/dovecot/users has 5 lines, so there is no line 99"),
         ("/etc/dovecot/passwords:1", "/etc/dovecot/passwords is encrypted, so its lines are not shown"),
-        ("master.cf:submision", "nothing rendered fits 'master.cf:submision'; ask for"),
+        ("master.cf:submision", "nothing rendered fits 'master.cf:submision'; ask for"),  # codespell:ignore submision
         ("hosts[0].cpuz", "hosts[0] has no 'cpuz'; known here: name, release"),
     ],
 )
