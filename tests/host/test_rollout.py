@@ -181,7 +181,12 @@ def mail_comes_in(mx, pause: float = 0.3) -> Iterator[None]:
             marks=pytest.mark.long,
         ),
         pytest.param("postfix: {smtpd_tls_security_level: nonsense}", "probe smtp: expected", id="smtpd dies"),
-        pytest.param("dovecot: {protocols: imap}", "probe lmtp: expected", id="no LMTP", marks=pytest.mark.long),
+        pytest.param(
+            "dovecot: {service lmtp/executable: /bin/false}",
+            "probe lmtp: expected",
+            id="no LMTP",
+            marks=pytest.mark.long,
+        ),
     ],
 )
 def test_failed_probe_rolls_back(mx, override: str, words: str) -> None:
