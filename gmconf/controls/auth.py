@@ -303,7 +303,7 @@ class AuthenticationResults(Control):
     id, level, sources = "auth.ar-header", "basic", ("RFC 8601", "BSI TR-03182")
     on = BY_FILTER
     settings: ClassVar = {HEADERS: {"use": Has("authentication-results")}, LUA: {"hosts": f"{RSPAMD}/maps.d/hosts.map"}}
-    files = (f"{RSPAMD}/maps.d/hosts.map",)
+    files = (f"{RSPAMD}/maps.d/hosts.map", f"{RSPAMD}/results.lua")
 
 
 class SpfVerify(Control):
@@ -440,7 +440,8 @@ class NoSpoof(Control):
                 f"{MAIN}:smtpd_recipient_restrictions",
             )
         wanted = [f"{MAPS}/own-domains"] if case.has(Role.MTA) else []
-        wanted += [f"{RSPAMD}/maps.d/domains.map", f"{RSPAMD}/addresses.lua"] if case.has(Role.FILTER) else []
+        parts = ("maps.d/domains.map", "addresses.lua", "spoofing.lua")
+        wanted += [f"{RSPAMD}/{part}" for part in parts] if case.has(Role.FILTER) else []
         yield from case.there(*wanted)
 
 

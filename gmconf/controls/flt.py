@@ -72,7 +72,7 @@ class VirusReject(Control):
     id, level, sources = "flt.virus-reject", "basic", ("G:7", "P:90")
     on = BY_FILTER
     settings: ClassVar = {CLAMD: {"mail": True, "archive": True}, LUA: {"clamd": "/run/clamav/clamd.ctl"}}
-    files = (CLAMD, "/etc/gmconf/clamav/gmconf.ndb")
+    files = (CLAMD, "/etc/gmconf/clamav/gmconf.ndb", f"{RSPAMD}/virus.lua")
     live = ("virus", "submission-virus")
 
 
@@ -166,5 +166,5 @@ class RiskyAttachments(Control):
             )
         }
     }
-    files = (f"{RSPAMD}/files.lua", "/etc/gmconf/clamav/gmconf.cdb")
+    files = (f"{RSPAMD}/files.lua", f"{RSPAMD}/attachments.lua", "/etc/gmconf/clamav/gmconf.cdb")
     live = ("attachment",)

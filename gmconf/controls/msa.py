@@ -159,7 +159,7 @@ class SenderRights(Control):
                 f"{NFT}:services_users",
             )
         wanted = [f"{MAPS}/senders", f"{MAPS}/receive-only"] if case.has(Role.MSA) else []
-        wanted += [f"{RSPAMD}/maps.d/senders.map"] if case.has(Role.FILTER) else []
+        wanted += [f"{RSPAMD}/maps.d/senders.map", f"{RSPAMD}/senders.lua"] if case.has(Role.FILTER) else []
         yield from case.there(*wanted)
 
 

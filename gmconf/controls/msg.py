@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from gmconf.controls.control import Control
-from gmconf.controls.files import LUA, MAIN
+from gmconf.controls.files import LUA, MAIN, RSPAMD
 from gmconf.model import Role
 
 SENDING = (Role.MTA, Role.MSA)
@@ -21,7 +21,11 @@ class Conform(Control):
 
     id, level, sources = "msg.conform-msa", "bronze", ("G:8a", "RFC 6409 section 8", "RFC 5322")
     on = (Role.FILTER, *SENDING)
-    settings: ClassVar = {LUA: {"repair": True, "strict": True}, MAIN: {"message_reject_characters": "\\0"}}
+    settings: ClassVar = {
+        LUA: {"repair": True, "strict": True},
+        f"{RSPAMD}/form.lua": {},
+        MAIN: {"message_reject_characters": "\\0"},
+    }
     live = ("submission-malformed",)
 
 
@@ -36,6 +40,7 @@ class ConformIn(Control):
     on = (Role.FILTER, *SENDING)
     settings: ClassVar = {
         LUA: {"repair": True, "strict": True},
+        f"{RSPAMD}/form.lua": {},
         MAIN: {"message_reject_characters": "\\0", "lmtp_line_length_limit": 0},
     }
     live = ("malformed",)

@@ -21,7 +21,7 @@ from gmconf.controls.expect import (
     Within,
     exactly,
 )
-from gmconf.controls.files import ACTIONS, DOVECOT, LUA, MAIN, MAPS, MASTER, PROXY
+from gmconf.controls.files import ACTIONS, DOVECOT, LUA, MAIN, MAPS, MASTER, PROXY, RSPAMD
 from gmconf.controls.result import Observation
 from gmconf.controls.routes import milter
 from gmconf.derived.limits import chain
@@ -393,6 +393,7 @@ class NoBackscatter(Control):
             "postmaster": Model(lambda c: c.site.organisation.postmaster, "organisation.postmaster"),
             "host_mail": "gmconf-own",
         },
+        f"{RSPAMD}/notices.lua": {},
     }
 
 

@@ -36,7 +36,12 @@ class RateLimit(Control):
             "rate": Model(lambda c: c.site.limits.messages_per_hour, "limits.messages_per_hour"),
         },
     }
-    files = (f"{RSPAMD}/ratelimit.conf", f"{RSPAMD}/ratelimit.lua", f"{RSPAMD}/maps.d/limits.map")
+    files = (
+        f"{RSPAMD}/ratelimit.conf",
+        f"{RSPAMD}/ratelimit.lua",
+        f"{RSPAMD}/limits.lua",
+        f"{RSPAMD}/maps.d/limits.map",
+    )
 
 
 class AbuseHeader(Control):

@@ -70,6 +70,7 @@ class Abuse(Control):
     sources = ("M:13", "RFC 2142")
     on = (Role.FILTER,)
     settings: ClassVar = {f"{RSPAMD}/settings.conf": {"roles": "gm_roles", "never": AtLeast(1000)}}
+    files = (f"{RSPAMD}/complaints.lua",)
     live = ("abuse",)
 
     @classmethod

@@ -248,7 +248,7 @@ def test_explain_a_deadline(bronze) -> None:
     lines = (bronze / "build/documents/abuse.md").read_text().split("\n")
     number = next(n for n, line in enumerate(lines, 1) if "within 2 days" in line)
     said = gmconf("explain", f"build/documents/abuse.md:{number}", cwd=bronze).stdout
-    assert "set by the site: procedures.abuse_answer at site.yml:" in said
+    assert "set by procedures.abuse_answer at site.yml:" in said
     assert "control prc.abuse-sla" in said
     by_field = gmconf("explain", "procedures.abuse_answer", cwd=bronze).stdout
     assert {"documents/abuse.md", "documents/sla.md", "documents/postmaster.md"} <= set(

@@ -35,7 +35,7 @@ def waiving(folder: Path, control: str, **more: object) -> Loaded:
     data = yaml.load((ROOT / "examples/single/site.yml").read_text(), yaml.BaseLoader) | more
     waiver = {"control": control, "reason": "moving", "owner": "Alice Archer", "until": str(LAST)}
     (folder / "site.yml").write_text(yaml.safe_dump(data | {"waivers": [waiver]}))
-    return load(with_keys(folder))
+    return load(with_keys(folder) / "site.yml")
 
 
 @pytest.mark.parametrize(("day", "counts"), DAYS)

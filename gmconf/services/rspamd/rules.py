@@ -20,7 +20,7 @@ _FOR = {
     for name, why in {
         "addresses": "auth.no-spoof",
         "attachments": "flt.risky-attachments",
-        "complaints": "role.postmaster",
+        "complaints": "role.abuse",
         "files": "flt.risky-attachments",
         "form": "msg.conform-msa",
         "limits": "out.ratelimit",
