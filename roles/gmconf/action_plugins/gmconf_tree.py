@@ -111,8 +111,13 @@ class ActionModule(ActionBase):  # type: ignore[misc]  # ansible-core has no typ
             done |= self._confirm(call, host, within, task_vars)
         done["changed"] = done.get("changed") or bool(missing)
         done["differed"] = {kind: seen for kind, seen in found.items() if kind in KINDS and seen}
-        self._remove_tmp_path(self._connection._shell.tmpdir)
         return done
+
+    def cleanup(self, force: bool = False) -> None:
+        """Remove the temporary folder on the host. Over a connection that is gone it stays there: the failure to remove
+        it would take the place of the task's own result."""
+        with contextlib.suppress(AnsibleConnectionFailure):
+            super().cleanup(force)
 
     def _confirm(self, call: Mapping[str, str], host: str, within: int, task_vars: Vars) -> Result:
         """Come over a new connection, as the next roll-out will; the failure when that is not possible."""
