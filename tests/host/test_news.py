@@ -120,7 +120,7 @@ def test_groups_are_those_of_the_site(mx) -> None:
     assert groups() == {"local.talk", "local.announce"}
     pid = mx.ssh("systemctl show -P MainPID inn2")
     try:
-        mx.write_site(change=("groups: [", "groups: [{name: local.new, description: 'New; and short'}, "))
+        mx.write_site(change=("  groups:\n", "  groups:\n    - {name: local.new, description: 'New; and short'}\n"))
         done = mx.roll_out()
         assert done.returncode == 0, done.stdout
         assert groups() == {"local.talk", "local.announce", "local.new"}
