@@ -107,7 +107,8 @@ class _Documents:
 def _role(tree: Tree) -> None:
     roles = str(folder("roles"))
     for parent, folders, names in os.walk(f"{roles}/gmconf"):
-        folders[:] = [name for name in folders if name != "__pycache__"]
+        # Programs for hosts are among the files of the hosts that need them.
+        folders[:] = [name for name in folders if name not in ("__pycache__", "files")]
         for name in names:
             path = os.path.join(parent, name)
             with open(path, "rb") as file:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from gmconf.controls.case import DomainCase, HostCase, SiteCase
-from gmconf.controls.control import Control, Evidence
+from gmconf.controls.control import BY_FILTER, BY_STORE, Control, Evidence
 from gmconf.controls.expect import AtMost, Has, Model, Only, Parts, on_msa, spelled
 from gmconf.controls.files import DOVECOT, HEADERS, LUA, MAIN, MAPS, MASTER, RSPAMD
 from gmconf.controls.records import at, claim
@@ -21,8 +21,6 @@ from gmconf.derived.records import Record
 from gmconf.keys.rollover import KEY_DAYS
 from gmconf.keys.schemes import complaint
 from gmconf.model import Role
-
-BY_STORE = (Role.STORE,)
 
 
 class Bruteforce(Control):
@@ -121,7 +119,6 @@ class PasswordPolicy(Control):
         )
 
 
-BY_FILTER = (Role.FILTER,)
 OVERSIGNED = (
     "from",
     "sender",

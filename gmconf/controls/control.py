@@ -14,6 +14,9 @@ from gmconf.errors import GmconfError
 from gmconf.model import Role
 from gmconf.model.levels import LEVELS, Level
 
+BY_MTA, BY_MSA, BY_STORE, BY_FILTER = ((role,) for role in (Role.MTA, Role.MSA, Role.STORE, Role.FILTER))
+SENDING = (Role.MTA, Role.MSA)
+"""Hosts that controls look at (``on``)."""
 AREAS = {
     "mta": "transfer",
     "msg": "transfer",

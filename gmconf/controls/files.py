@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gmconf.daemons import SERVICES
 from gmconf.derived.name_servers import keepers
 from gmconf.model import Role
 
@@ -48,31 +49,12 @@ ACME = "/etc/gmconf/acme.ini"
 NGINX = "/etc/nginx/nginx.conf"
 KNOT = "/etc/knot/knot.conf"
 LOGGING = f"{RSPAMD}/logging.inc"
-EVERYWHERE = (MAIN, MASTER, OPENSSL, NFT, ISOLATE, UNBOUND, RESOLV, JOURNALD, TIMESYNCD, APT, NEEDRESTART)
-"""Every host has these."""
+ONLY_IF_WANTED = (f"{RSPAMD}/groups.conf",)
 
 
 def belongs(file: str, case: HostCase) -> bool:
-    """Whether a host with these roles cannot be without a file."""
-    if file.startswith((RSPAMD, "/etc/clamav/", "/etc/redis/")):
-        return case.has(Role.FILTER) and file not in _ONLY_IF_WANTED
-    if file == PROTOCOLS:
-        return case.has(Role.STORE)
-    if file == DOVECOT:
-        return case.has(Role.STORE, Role.MSA)
-    if file == PROSODY:
-        return case.has(Role.CHAT)
-    if file.startswith(("/etc/news/", NNTP)):
-        return case.has(Role.NEWS)
-    if file == NGINX:
-        return case.has(Role.WEB)
-    if file == KNOT:
-        return case.has(Role.NAMESERVER)
-    if file in (STS, TLS_POLICY):
-        return case.has(Role.MTA)
-    if file == USERS_HEADERS:
-        return case.has(Role.MSA)
-    return file in EVERYWHERE
+    """Whether a host with these roles cannot be without a file, as the declaration of its service says."""
+    return file not in ONLY_IF_WANTED and any(service.keeps(file, case.host) for service in SERVICES)
 
 
 def counts(file: str, key: str, case: HostCase) -> bool:
@@ -81,6 +63,3 @@ def counts(file: str, key: str, case: HostCase) -> bool:
     if file == KNOT:
         return keepers(case.site)[0].name == case.host.name
     return file != DOVECOT or case.has(Role.STORE) or key.startswith(("auth.", "log.", "ssl.certificate", "ssl.key"))
-
-
-_ONLY_IF_WANTED = (f"{RSPAMD}/groups.conf",)

@@ -6,16 +6,13 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 from gmconf.controls.case import HostCase
-from gmconf.controls.control import Control
+from gmconf.controls.control import BY_FILTER, SENDING, Control
 from gmconf.controls.expect import NOTHING, AtLeast, Has, Model, Only, Wanted, Within
 from gmconf.controls.files import ACTIONS, CLAMD, GUARD, LUA, MAIN, MAPS, OPTIONS, PROOF, PROXY, RSPAMD, WHOLE
 from gmconf.controls.result import Observation
 from gmconf.controls.routes import milter
 from gmconf.derived.limits import MIB, chain
 from gmconf.model import Role
-
-BY_FILTER = (Role.FILTER,)
-SENDING = (Role.MTA, Role.MSA)
 
 
 def _handed_over(case: HostCase) -> str:

@@ -6,14 +6,12 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 from gmconf.controls.case import HostCase
-from gmconf.controls.control import Control
+from gmconf.controls.control import BY_STORE, Control
 from gmconf.controls.expect import AtMost, Begins, Has, Model, OneOf, Only, Within
 from gmconf.controls.files import DOVECOT, MAIN, PROTOCOLS
 from gmconf.controls.result import Observation
 from gmconf.derived.limits import chain
 from gmconf.model import Role
-
-BY_STORE = (Role.STORE,)
 
 
 class MaaPresent(Control):

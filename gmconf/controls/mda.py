@@ -6,13 +6,11 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 from gmconf.controls.case import SiteCase
-from gmconf.controls.control import Control
+from gmconf.controls.control import BY_FILTER, BY_STORE, Control
 from gmconf.controls.expect import Model, OneOf, exactly
 from gmconf.controls.files import ACTIONS, DOVECOT, HEADERS
 from gmconf.controls.result import Observation
 from gmconf.model import Role
-
-BY_STORE = (Role.STORE,)
 
 
 class MdaPresent(Control):
@@ -53,9 +51,6 @@ class JunkFolder(Control):
     settings: ClassVar = {DOVECOT: {"sieve.junk": "/etc/dovecot/sieve/junk.sieve"}}
     files = ("/etc/dovecot/sieve/junk.sieve",)
     live = ("imap-login",)
-
-
-BY_FILTER = (Role.FILTER,)
 
 
 class SpamMark(Control):

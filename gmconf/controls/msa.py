@@ -6,15 +6,13 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 from gmconf.controls.case import HostCase
-from gmconf.controls.control import Control
+from gmconf.controls.control import BY_FILTER, BY_MSA, Control
 from gmconf.controls.expect import First, Guarded, Model, Only, OnMsa, exactly, on_msa
 from gmconf.controls.files import DOVECOT, HEADERS, LUA, MAIN, MAPS, MASTER, NFT, RSPAMD, USERS_HEADERS
 from gmconf.controls.result import Observation
 from gmconf.derived.policies import sends_reports
 from gmconf.model import Role
 
-BY_MSA = (Role.MSA,)
-BY_FILTER = (Role.FILTER,)
 PEOPLE = (465, 587)
 
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from gmconf.controls.control import Control
+from gmconf.controls.control import SENDING, Control
 from gmconf.controls.files import LUA, MAIN, RSPAMD
 from gmconf.model import Role
-
-SENDING = (Role.MTA, Role.MSA)
 
 
 class Conform(Control):

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 from gmconf.controls.case import DomainCase, HostCase, SiteCase
-from gmconf.controls.control import Control
+from gmconf.controls.control import BY_MTA, Control
 from gmconf.controls.expect import (
     NOTHING,
     AtLeast,
@@ -27,7 +27,6 @@ from gmconf.controls.routes import milter
 from gmconf.derived.limits import chain
 from gmconf.model import Role
 
-BY_MTA = (Role.MTA,)
 CHECKS = (
     "reject_",
     f"check_recipient_access lmdb:{MAPS}/",

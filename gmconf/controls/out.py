@@ -6,14 +6,12 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 from gmconf.controls.case import HostCase
-from gmconf.controls.control import Control, Evidence
+from gmconf.controls.control import BY_MSA, BY_MTA, Control, Evidence
 from gmconf.controls.expect import First, Guarded, Has, Model, Only
 from gmconf.controls.files import LUA, MAIN, RSPAMD
 from gmconf.controls.result import Observation
 from gmconf.model import Role
 
-BY_MTA = (Role.MTA,)
-BY_MSA = (Role.MSA,)
 _REPORT = "check_sender_access static:{PREPEND X-Report-Abuse: "
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 from gmconf.controls.case import DomainCase
-from gmconf.controls.control import Control
+from gmconf.controls.control import BY_MTA, Control
 from gmconf.controls.expect import AtLeast, First
 from gmconf.controls.files import MAIN, MAPS, RSPAMD
 from gmconf.controls.result import Observation
@@ -22,9 +22,6 @@ class CustomerDuty(Control):
 
     id, level, sources = "role.customer-duty", "basic", ("M:17", "RFC 2142")
     documents = ("onboarding",)
-
-
-BY_MTA = (Role.MTA,)
 
 
 def reaching(mail: Directory, address: str) -> list[str]:

@@ -164,7 +164,11 @@ SERVICES: tuple[Service, ...] = (
         "INN's nnrpd",
         (Role.NEWS,),
         ports=(Port(119, "NNTP", "STARTTLS"), Port(563, "NNTP", "TLS")),
-        files=("/etc/systemd/system/gmconf-nntp.socket", "/etc/systemd/system/gmconf-nntps.socket"),
+        files=tuple(
+            f"/etc/systemd/system/gmconf-{name}{kind}"
+            for name in ("nntp", "nntps")
+            for kind in (".socket", "@.service")
+        ),
     ),
     Service("cron", "cron", (Role.NEWS,)),
     Service(

@@ -78,3 +78,11 @@ class Service:
     def on(self, host: Host) -> bool:
         """Whether a host has it."""
         return not self.roles or any(role in host.roles for role in self.roles)
+
+    def keeps(self, file: str, host: Host) -> bool:
+        """Whether a host has this file because of the service."""
+        if not self.on(host):
+            return False
+        if file in self.partial:
+            return any(role in host.roles for role in self.partial[file])
+        return any(file.startswith(path) if path.endswith("/") else file == path for path in self.files)

@@ -1,4 +1,4 @@
-"""How Prosody's configuration (Lua) spells values: true/false, numbers, strings in double quotes, lists in braces."""
+"""How Lua spells values (Prosody, rspamd's rules): true/false, numbers, strings in double quotes, lists in braces."""
 
 from __future__ import annotations
 
@@ -14,6 +14,6 @@ def spell(value: Value) -> str:
         return repr(value)
     if isinstance(value, str):
         if not value.isprintable():
-            raise GmconfError(f"Prosody cannot hold {value!r} in one line")
+            raise GmconfError(f"Lua cannot hold {value!r} in one line")
         return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
     return "{ " + ", ".join(spell(item) for item in value) + " }" if value else "{ }"

@@ -7,7 +7,7 @@ from functools import partial
 
 from gmconf.controls import control
 from gmconf.derived.limits import chain
-from gmconf.dialects.ucl import spell
+from gmconf.dialects.lua import spell
 from gmconf.services import host_mail
 from gmconf.services.clamav.main import SOCKET
 from gmconf.services.plan import File, LineFile, View
@@ -91,7 +91,7 @@ def files(view: View) -> list[File | LineFile]:
     )
     text = need("rspamd", "rules over several facts of a message")
     return [
-        File(c.file, "rspamd", text, "rspamd/gmconf-data.lua.j2", c, lua, comment="-- "),
+        File(c.file, "rspamd", text, "rspamd/gmconf-data.lua.j2", c, spell, comment="-- "),
         *(
             LineFile(
                 path,
@@ -104,12 +104,6 @@ def files(view: View) -> list[File | LineFile]:
             for path in rspamd_guard.PROGRAMS
         ),
     ]
-
-
-def lua(value: object) -> str:
-    """Lua spells what gmconf needs like UCL does, but for the braces of lists."""
-    text = spell(value)  # type: ignore[arg-type]
-    return f"{{{text[1:-1]}}}" if isinstance(value, list | tuple) else text
 
 
 def _silent(view: View) -> list[str]:
